@@ -1,0 +1,58 @@
+# PASCAL VOC 2012 with image-level tags only, for the classifier.
+data_root = 'data/VOCdevkit/VOC2012'
+tags_file = 'cls_labels.npy'
+classes = (
+    'background', 'aeroplane', 'bicycle', 'bird', 'boat', 'bottle', 'bus', 'car', 'cat', 'chair',
+    'cow', 'diningtable', 'dog', 'horse', 'motorbike', 'person', 'pottedplant', 'sheep', 'sofa',
+    'train', 'tvmonitor',
+)  # fmt: skip
+crop_size = 448
+
+train_pipeline = [
+    dict(type='mmpretrain.LoadImageFromFile'),
+    dict(type='mmpretrain.RandomResizedCrop', scale=crop_size, crop_ratio_range=(0.3, 1.0)),
+    dict(type='mmpretrain.RandomFlip', prob=0.5, direction='horizontal'),
+    dict(type='mmpretrain.ColorJitter', brightness=0.3, contrast=0.3, saturation=0.3, hue=0.1),
+    dict(type='mmpretrain.PackInputs'),
+]
+test_pipeline = [
+    dict(type='mmpretrain.LoadImageFromFile'),
+    dict(type='mmpretrain.ResizeEdge', scale=crop_size, edge='short'),
+    dict(type='mmpretrain.CenterCrop', crop_size=crop_size),
+    dict(type='mmpretrain.PackInputs'),
+]
+train_dataset = dict(
+    type='TagsDataset',
+    data_root=data_root,
+    tags_file=tags_file,
+    ann_file='ImageSets/Segmentation/trainaug.txt',
+    data_prefix=dict(img_path='JPEGImages'),
+    metainfo=dict(classes=classes),
+    pipeline=train_pipeline,
+)
+train_dataloader = dict(
+    batch_size=16,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=train_dataset,
+)
+val_dataloader = dict(
+    batch_size=16,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='TagsDataset',
+        data_root=data_root,
+        tags_file=tags_file,
+        ann_file='ImageSets/Segmentation/val.txt',
+        data_prefix=dict(img_path='JPEGImages'),
+        metainfo=dict(classes=classes),
+        pipeline=test_pipeline,
+        test_mode=True,
+    ),
+)
+test_dataloader = val_dataloader
+val_evaluator = dict(type='mmpretrain.AveragePrecision')
+test_evaluator = val_evaluator

@@ -1,0 +1,1 @@
+"""Data sets and transforms: tags for the classifier, seeds for the segmentor."""

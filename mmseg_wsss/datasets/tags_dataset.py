@@ -1,0 +1,88 @@
+"""Images and their tags, for the classifier."""
+
+from __future__ import annotations
+
+import os.path as osp
+
+from mmpretrain.datasets import MultiLabelDataset
+
+from mmseg_wsss.registry import DATASETS
+
+from .splits import read_split
+from .tags import read_tags, tags_for
+
+
+@DATASETS.register_module()
+class TagsDataset(MultiLabelDataset):
+    """Images with image-level tags, a multi-label data set of mmpretrain.
+
+    The class list is the segmentation's, background first, so that one list serves the whole
+    chain; the background is no class of the classifier: ``gt_label`` holds foreground indices, 0
+    for the first foreground class, and ``metainfo['classes']`` the K-1 foreground names.
+
+    Args:
+        tags_file (str): CSV, JSON or ``cls_labels.npy``, see
+            :func:`mmseg_wsss.datasets.tags.read_tags`. Relative to ``data_root``.
+        ann_file (str): The split: image ids, one a line. Relative to ``data_root``.
+        metainfo (dict): ``classes``, background first, and ``palette``.
+        data_root (str): Root of ``tags_file``, ``ann_file`` and ``data_prefix``.
+        data_prefix (str | dict): ``img_path``, the folder of the images.
+        img_suffix (str): Suffix of the image files.
+        **kwargs: Passed on to :class:`mmpretrain.datasets.MultiLabelDataset`.
+
+    Raises:
+        ValueError: If the split is empty, an image of the split has no entry in the tags file, or
+            a tag is not a class.
+    """
+
+    def __init__(
+        self,
+        tags_file: str,
+        ann_file: str,
+        metainfo: dict,
+        data_root: str = '',
+        data_prefix: str | dict = '',
+        img_suffix: str = '.jpg',
+        **kwargs,
+    ) -> None:
+        self.tags_file = osp.join(data_root, tags_file)
+        self.img_suffix = img_suffix
+        self.all_classes = tuple(metainfo['classes'])
+        super().__init__(
+            ann_file=ann_file,
+            metainfo=dict(metainfo, classes=self.all_classes[1:]),
+            data_root=data_root,
+            data_prefix=data_prefix,
+            **kwargs,
+        )
+
+    def load_data_list(self) -> list[dict]:
+        """List the images of the split with their tags.
+
+        Returns:
+            list[dict]: For each image ``img_path``, ``image_id`` and ``gt_label``, the sorted
+            foreground indices (0 to K-2) of its tags.
+        """
+        image_ids = read_split(self.ann_file)
+        tags = read_tags(self.tags_file, self.all_classes)
+        data_list = []
+        missing = []
+        for image_id in image_ids:
+            labels = tags_for(tags, image_id)
+            if labels is None:
+                missing.append(image_id)
+                continue
+            data_list.append(
+                dict(
+                    img_path=osp.join(self.img_prefix, image_id + self.img_suffix),
+                    image_id=image_id,
+                    gt_label=[label - 1 for label in labels],
+                )
+            )
+        if missing:
+            raise ValueError(
+                f'{self.tags_file}: {len(missing)} of the {len(image_ids)} images of '
+                f'{self.ann_file} have no tags entry, first {", ".join(missing[:3])}. An image '
+                'without any class needs an entry too, with an empty tag list.'
+            )
+        return data_list

@@ -1,0 +1,1 @@
+"""Transforms that load seeds with their agreement."""

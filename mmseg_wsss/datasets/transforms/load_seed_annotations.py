@@ -1,0 +1,117 @@
+"""Loading of seeds as training labels, with clean and noisy pixels told apart."""
+
+from __future__ import annotations
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmengine import fileio
+
+from mmseg_wsss.registry import TRANSFORMS
+from mmseg_wsss.seeds import decode_mask, encode_seed_label, noisy_mask
+
+UNANIMOUS = 'unanimous'
+
+
+@TRANSFORMS.register_module()
+class LoadSeedAnnotations(BaseTransform):
+    """Load a seed mask and mark its noisy pixels, in a label map any mmseg transform can handle.
+
+    The label map holds ``encode_seed_label`` codes: clean pixels are plain labels, noisy ones
+    carry the flag above the label, 255 is ignored. ``PNHybridLoss`` decodes them. With
+    ``agreement_threshold=None`` nothing is noisy and the map is plain uint8, for any loss of mmseg.
+
+    Required keys: ``seg_map_path``, ``num_classes`` and, with a threshold, ``agreement_path`` and
+    ``num_seeds`` (all of a :class:`~mmseg_wsss.datasets.SeedDataset`), ``img`` to check the size.
+
+    Added keys: ``gt_seg_map``, uint16 (H, W), or uint8 without a threshold; ``seg_fields``.
+
+    Args:
+        agreement_threshold (int | str | None): A pixel is clean if at least this many seeds voted
+            for its label, noisy otherwise (the paper's t; 6 of 6 was best). ``'unanimous'`` stands
+            for the number of seeds, None for no distinction.
+        noisy (str): ``'keep'`` marks the noisy pixels; ``'ignore'`` makes them 255, so that a
+            plain loss trains on clean pixels alone.
+        backend_args (dict, optional): Of mmengine's fileio.
+
+    Raises:
+        ValueError: If the threshold is not 1 to the number of seeds, the data set gives no
+            agreement, a mask is unreadable, or its size is not the image's.
+    """
+
+    def __init__(
+        self,
+        agreement_threshold: int | str | None = UNANIMOUS,
+        noisy: str = 'keep',
+        backend_args: dict | None = None,
+    ) -> None:
+        if isinstance(agreement_threshold, str) and agreement_threshold != UNANIMOUS:
+            raise ValueError(
+                f'LoadSeedAnnotations: agreement_threshold={agreement_threshold!r}, expected an '
+                f'int, {UNANIMOUS!r} or None.'
+            )
+        if isinstance(agreement_threshold, int) and agreement_threshold < 1:
+            raise ValueError(
+                f'LoadSeedAnnotations: agreement_threshold={agreement_threshold}, expected at '
+                'least 1 (or None for no distinction of clean and noisy).'
+            )
+        if noisy not in ('keep', 'ignore'):
+            raise ValueError(f"LoadSeedAnnotations: noisy={noisy!r}, expected 'keep' or 'ignore'.")
+        self.agreement_threshold = agreement_threshold
+        self.noisy = noisy
+        self.backend_args = backend_args
+
+    def transform(self, results: dict) -> dict:
+        """Load the mask of one image.
+
+        Args:
+            results (dict): Of the data set, with the image loaded.
+
+        Returns:
+            dict: ``results`` with ``gt_seg_map`` added.
+        """
+        path = results['seg_map_path']
+        shape = results['img'].shape[:2] if 'img' in results else None
+        label = decode_mask(
+            fileio.get(path, self.backend_args),
+            name=path,
+            shape=shape,
+            num_classes=results['num_classes'],
+        )
+        if self.agreement_threshold is not None:
+            label = self._mark_noisy(label, results)
+        results['gt_seg_map'] = label
+        results.setdefault('seg_fields', []).append('gt_seg_map')
+        return results
+
+    def _mark_noisy(self, label: np.ndarray, results: dict) -> np.ndarray:
+        path = results.get('agreement_path')
+        if path is None:
+            raise ValueError(
+                f'{results["seg_map_path"]}: a single seed has no agreement; set '
+                'agreement_threshold=None in LoadSeedAnnotations or train on the aggregate.'
+            )
+        num_seeds = results['num_seeds']
+        threshold = self.agreement_threshold
+        if threshold == UNANIMOUS:
+            threshold = num_seeds
+        if threshold > num_seeds:
+            raise ValueError(
+                f'LoadSeedAnnotations: agreement_threshold={threshold}, but {path} is the '
+                f'agreement of {num_seeds} seeds; expected 1 to {num_seeds}.'
+            )
+        agreement = decode_mask(
+            fileio.get(path, self.backend_args),
+            name=path,
+            shape=label.shape,
+            num_classes=num_seeds + 1,
+        )
+        noisy = noisy_mask(label, agreement, threshold)
+        if self.noisy == 'ignore':
+            return np.where(noisy, np.uint8(255), label)
+        return encode_seed_label(label, noisy)
+
+    def __repr__(self) -> str:
+        return (
+            f'{type(self).__name__}(agreement_threshold={self.agreement_threshold!r}, '
+            f'noisy={self.noisy!r}, backend_args={self.backend_args})'
+        )

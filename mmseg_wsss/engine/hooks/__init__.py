@@ -1,0 +1,1 @@
+"""Hooks: thin over the seed generation and the losses."""

@@ -1,0 +1,1 @@
+"""Scores of seeds and predictions."""

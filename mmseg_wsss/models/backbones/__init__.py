@@ -1,0 +1,1 @@
+"""Backbones that mmseg and mmpretrain lack."""

@@ -1,0 +1,1 @@
+"""Heads that mmseg and mmpretrain lack."""

@@ -1,0 +1,1 @@
+"""Segmentors that mmseg lacks."""

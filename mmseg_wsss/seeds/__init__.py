@@ -1,0 +1,1 @@
+"""Domain core: activation maps, CRF, votes, codec, seed store; no registries, no configs."""

@@ -1,0 +1,88 @@
+"""Test a model: ``python tools/test.py CONFIG CHECKPOINT``, mmseg's own options and ``--crf``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import os.path as osp
+
+from mmengine.config import Config, DictAction
+from mmengine.runner import Runner
+
+import mmseg_wsss  # noqa: F401  # mends the dependency stack before a config is read
+
+
+def parse_args() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description='Test and score a classifier or a segmentor.')
+    parser.add_argument('config', help='path of the config file')
+    parser.add_argument('checkpoint', help='path of the checkpoint')
+    parser.add_argument('--work-dir', help='where logs and the scores (JSON) go')
+    parser.add_argument('--out', help='folder to write the predicted masks to (PNG)')
+    parser.add_argument('--show', action='store_true', help='show the predictions in a window')
+    parser.add_argument('--show-dir', help='folder, under the work dir, for painted predictions')
+    parser.add_argument('--wait-time', type=float, default=2, help='seconds a shown image stays')
+    parser.add_argument('--tta', action='store_true', help='test-time augmentation')
+    parser.add_argument(
+        '--crf',
+        choices=['deeplab', 'psa', 'irn'],
+        help='refine the predictions by a dense CRF with this preset before scoring',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        help='overrides of the config as key=value, or key="[a,b]" for lists',
+    )
+    parser.add_argument(
+        '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='launcher'
+    )
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args
+
+
+def build_config(args: argparse.Namespace) -> Config:
+    """Read the config and apply the command line to it."""
+    cfg = Config.fromfile(args.config)
+    cfg.launcher = args.launcher
+    if args.cfg_options is not None:
+        cfg.merge_from_dict(args.cfg_options)
+    if args.work_dir is not None:
+        cfg.work_dir = args.work_dir
+    elif cfg.get('work_dir') is None:
+        cfg.work_dir = osp.join('work_dirs', osp.splitext(osp.basename(args.config))[0])
+    cfg.load_from = args.checkpoint
+    if args.show or args.show_dir:
+        hook = cfg.default_hooks.get('visualization')
+        if hook is None:
+            raise SystemExit(
+                '--show and --show-dir need default_hooks.visualization in the config, e.g. '
+                "dict(type='SegVisualizationHook')."
+            )
+        hook.update(draw=True, show=args.show, wait_time=args.wait_time)
+        if args.show_dir:
+            cfg.visualizer['save_dir'] = args.show_dir
+    if args.tta:
+        if 'tta_pipeline' not in cfg or 'tta_model' not in cfg:
+            raise SystemExit('--tta needs tta_pipeline and tta_model in the config.')
+        cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
+        cfg.tta_model.module = cfg.model
+        cfg.model = cfg.tta_model
+    if args.crf:
+        cfg.test_cfg = dict(type='DenseCRFTestLoop', crf=dict(preset=args.crf))
+    if args.out is not None:
+        cfg.test_evaluator['output_dir'] = args.out
+        cfg.test_evaluator['keep_results'] = True
+    return cfg
+
+
+def main() -> None:
+    """Test and score."""
+    runner = Runner.from_cfg(build_config(parse_args()))
+    runner.test()
+
+
+if __name__ == '__main__':
+    main()
