@@ -13,7 +13,21 @@ from mmengine.registry import Registry
 
 
 class PluginRegistry(Registry):
-    """A child registry whose entries are also found by bare name under a sibling's scope."""
+    """A child registry whose entries are also found by bare name under a sibling's scope.
+
+    The other way round, what this registry lacks is looked up in mmseg's: a config inherited by
+    ``_base_ = 'mmseg_wsss::...'`` is built in this scope as a whole, mmseg's parts included.
+    """
+
+    def get(self, key: str) -> type | None:
+        """Find a class here, then in mmseg's registry of the same kind, then in the root."""
+        self.import_from_location()
+        if '.' not in key and key not in self._module_dict:
+            sibling = self.parent._search_child('mmseg')
+            if sibling is not None:
+                # Before the root: mmcv's LoadAnnotations, for one, is there and is another class.
+                return sibling.get(key)
+        return super().get(key)
 
     def _register_module(self, module, module_name=None, force=False) -> None:
         super()._register_module(module=module, module_name=module_name, force=force)

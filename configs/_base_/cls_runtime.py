@@ -7,3 +7,5 @@ visualizer = dict(
     name='visualizer',
 )
 log_processor = dict(by_epoch=True)
+# Training ends with the seeds; tools/make_seeds.py makes or resumes the same from a checkpoint.
+custom_hooks = [dict(type='InitialWeightsHook'), dict(type='MultiSeedCAMHook')]

@@ -13,3 +13,5 @@ log_level = 'INFO'
 load_from = None
 resume = False
 tta_model = dict(type='MergedTTAModel')  # mmseg's SegTTAModel that keeps the mean prediction
+# Names the file to put where when initial weights are missing; keep it when adding hooks.
+custom_hooks = [dict(type='InitialWeightsHook')]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from mmseg_wsss.utils.palette import label_palette
+
 # In the order of the 91 category ids, gaps closed; background is 0.
 COCO_CLASSES = (
     'background', 'person', 'bicycle', 'car', 'motorcycle', 'airplane', 'bus', 'train', 'truck',
@@ -17,25 +19,4 @@ COCO_CLASSES = (
 )  # fmt: skip
 
 
-def bit_palette(num_classes: int) -> list[list[int]]:
-    """Give the colours of the PASCAL VOC development kit, defined for any number of classes.
-
-    Bit 3i + c of the class index is bit 7 - i of colour channel c.
-
-    Args:
-        num_classes (int): K, background included, at most 256.
-
-    Returns:
-        list[list[int]]: K RGB colours, 0 to 255; the first is black.
-
-    >>> bit_palette(4)
-    [[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0]]
-    """
-
-    def channel_value(index: int, channel: int) -> int:
-        return sum(((index >> (3 * i + channel)) & 1) << (7 - i) for i in range(3))
-
-    return [[channel_value(index, channel) for channel in range(3)] for index in range(num_classes)]
-
-
-COCO_METAINFO = dict(classes=COCO_CLASSES, palette=bit_palette(len(COCO_CLASSES)))
+COCO_METAINFO = dict(classes=COCO_CLASSES, palette=label_palette(len(COCO_CLASSES)))

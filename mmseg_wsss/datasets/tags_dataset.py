@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os.path as osp
+from collections.abc import Sequence
 
 from mmpretrain.datasets import MultiLabelDataset
 
@@ -28,6 +29,8 @@ class TagsDataset(MultiLabelDataset):
         data_root (str): Root of ``tags_file``, ``ann_file`` and ``data_prefix``.
         data_prefix (str | dict): ``img_path``, the folder of the images.
         img_suffix (str): Suffix of the image files.
+        other_tags (Sequence[str]): Tags of the file that are no class of this data set and are
+            dropped: how to work on some of the classes of a larger set. CSV lists and JSON only.
         **kwargs: Passed on to :class:`mmpretrain.datasets.MultiLabelDataset`.
 
     Raises:
@@ -43,10 +46,12 @@ class TagsDataset(MultiLabelDataset):
         data_root: str = '',
         data_prefix: str | dict = '',
         img_suffix: str = '.jpg',
+        other_tags: Sequence[str] = (),
         **kwargs,
     ) -> None:
         self.tags_file = osp.join(data_root, tags_file)
         self.img_suffix = img_suffix
+        self.other_tags = tuple(other_tags)
         self.all_classes = tuple(metainfo['classes'])
         super().__init__(
             ann_file=ann_file,
@@ -64,7 +69,7 @@ class TagsDataset(MultiLabelDataset):
             foreground indices (0 to K-2) of its tags.
         """
         image_ids = read_split(self.ann_file)
-        tags = read_tags(self.tags_file, self.all_classes)
+        tags = read_tags(self.tags_file, self.all_classes + self.other_tags)
         data_list = []
         missing = []
         for image_id in image_ids:
@@ -76,7 +81,7 @@ class TagsDataset(MultiLabelDataset):
                 dict(
                     img_path=osp.join(self.img_prefix, image_id + self.img_suffix),
                     image_id=image_id,
-                    gt_label=[label - 1 for label in labels],
+                    gt_label=[label - 1 for label in labels if label < len(self.all_classes)],
                 )
             )
         if missing:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from .background import background_score
-from .crf import unary_from_labels, unary_from_probabilities
+from .crf import DenseCRF, unary_from_labels, unary_from_probabilities
 
 REFINE_KINDS = ('irn', 'psa', 'deeplab')
-# The least probability of a label before the logarithm of the soft unary term.
-_LEAST_PROBABILITY = 1e-5
+# Trust in the labels that the 'irn' refinement starts from.
+_GT_PROB = 0.7
+# The least score of a label before the scores are made to sum to 1.
+_LEAST_SCORE = 1e-5
 
 
 def refine_seeds(
@@ -22,8 +24,7 @@ def refine_seeds(
     present: Sequence[int],
     background: dict | None = None,
     refine: str | None = 'irn',
-    crf: Callable | None = None,
-    gt_prob: float = 0.7,
+    crf: DenseCRF | None = None,
 ) -> Tensor:
     """Label masks of all seeds of an image.
 
@@ -35,36 +36,70 @@ def refine_seeds(
         background (dict, optional): Arguments of
             :func:`mmseg_wsss.seeds.background.background_score`.
         refine (str, optional): None: the label of the highest score. ``'irn'``: a dense CRF over
-            these labels, each pixel trusted with ``gt_prob`` (Ahn et al., CVPR 2019). ``'psa'`` and
+            these labels, each pixel trusted with 0.7 (Ahn et al., CVPR 2019). ``'psa'`` and
             ``'deeplab'``: a dense CRF over the scores themselves, which are made to sum to 1
             (Ahn and Kwak, CVPR 2018).
-        crf (Callable, optional): :class:`mmseg_wsss.seeds.DenseCRF` or alike, called as
-            ``crf(image, unary (S, L, H, W)) -> (S, L, H, W)``. By default made anew from the preset
-            named by ``refine``.
-        gt_prob (float): Trust in the labels, for ``'irn'``.
+        crf (DenseCRF, optional): The dense CRF. By default made anew from the preset that
+            ``refine`` names.
 
     Returns:
         Tensor: (S, H, W) uint8, values from ``present`` and 0. Ties go to the lowest label.
+
+    Raises:
+        ValueError: If ``refine`` or a parameter of the background is invalid.
+    """
+    return refine_seed_batch(maps[None], [image], [present], background, refine, crf)[0]
+
+
+def refine_seed_batch(
+    maps: Tensor,
+    images: Sequence[np.ndarray],
+    present: Sequence[Sequence[int]],
+    background: dict | None = None,
+    refine: str | None = 'irn',
+    crf: DenseCRF | None = None,
+) -> Tensor:
+    """Label masks of all seeds of several images with one size and one number of classes.
+
+    Args:
+        maps (Tensor): (B, S, P, H, W), as in :func:`refine_seeds`.
+        images (Sequence[np.ndarray]): B images (H, W, 3) uint8 RGB.
+        present (Sequence[Sequence[int]]): P label indices of each image.
+        background (dict, optional): As in :func:`refine_seeds`.
+        refine (str, optional): As in :func:`refine_seeds`.
+        crf (DenseCRF, optional): As in :func:`refine_seeds`.
+
+    Returns:
+        Tensor: (B, S, H, W) uint8.
+
+    Raises:
+        ValueError: As :func:`refine_seeds`.
     """
     if refine is not None and refine not in REFINE_KINDS:
         raise ValueError(
             f'Unknown refine {refine!r}; expected None or one of {", ".join(REFINE_KINDS)}.'
         )
-    labels_of = torch.tensor([0, *present], dtype=torch.uint8, device=maps.device)
-    if not len(present):
+    batch, seeds, classes, height, width = maps.shape
+    if classes == 0:
         # One label: whatever the CRF, its probability is 1 everywhere.
-        return maps.new_zeros((len(maps), *image.shape[:2]), dtype=torch.uint8)
-    scores = torch.cat([background_score(maps, **(background or {})), maps], dim=1)
+        return maps.new_zeros((batch, seeds, height, width), dtype=torch.uint8)
+    scores = torch.cat([background_score(maps, **(background or {})), maps], dim=2)
     if refine is None:
-        return labels_of[scores.argmax(dim=1)]
-    if crf is None:
-        from .crf import DenseCRF
-
-        crf = DenseCRF(refine)
-    if refine == 'irn':
-        unary = unary_from_labels(scores.argmax(dim=1), scores.shape[1], gt_prob)
+        indices = scores.argmax(dim=2)
     else:
-        probabilities = scores.clamp_min_(_LEAST_PROBABILITY)
-        unary = unary_from_probabilities(probabilities / probabilities.sum(dim=1, keepdim=True))
-    pixels = torch.from_numpy(np.ascontiguousarray(image)).to(maps.device)
-    return labels_of[crf(pixels, unary).argmax(dim=1)]
+        crf = DenseCRF(refine) if crf is None else crf
+        unary = _unary(scores.flatten(0, 1), refine).unflatten(0, (batch, seeds))
+        pixels = torch.from_numpy(np.stack(images)).to(maps.device)
+        # A batch of one takes the same way as a single image, with the same last bits.
+        marginals = crf(pixels[0], unary[0])[None] if batch == 1 else crf.batch(pixels, unary)
+        indices = marginals.argmax(dim=2)
+    labels = torch.tensor([[0, *tags] for tags in present], dtype=torch.uint8, device=maps.device)
+    return labels.gather(1, indices.flatten(1)).view(batch, seeds, height, width)
+
+
+def _unary(scores: Tensor, refine: str) -> Tensor:
+    """Energies (S, L, H, W) of scores (S, L, H, W)."""
+    if refine == 'irn':
+        return unary_from_labels(scores.argmax(dim=1), scores.shape[1], _GT_PROB)
+    scores = scores.clamp_min(_LEAST_SCORE)
+    return unary_from_probabilities(scores / scores.sum(dim=1, keepdim=True))

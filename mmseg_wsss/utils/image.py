@@ -26,7 +26,7 @@ def read_image(path: str, backend_args: dict | None = None) -> np.ndarray:
     content = fileio.get(path, backend_args)
     image = None
     if content:
-        image = mmcv.imfrombytes(content, flag='color', channel_order='rgb', backend='cv2')
+        image = mmcv.imfrombytes(content, flag='color', channel_order='bgr', backend='cv2')
     if image is None:
         raise ValueError(f'{path}: not a readable image ({len(content)} bytes).')
-    return image
+    return np.ascontiguousarray(image[..., ::-1])

@@ -7,7 +7,7 @@ from mmcv.transforms import BaseTransform
 from mmengine import fileio
 
 from mmseg_wsss.registry import TRANSFORMS
-from mmseg_wsss.seeds import decode_mask, encode_seed_label, noisy_mask
+from mmseg_wsss.seeds import IGNORE_INDEX, decode_mask, encode_seed_label, noisy_mask
 
 UNANIMOUS = 'unanimous'
 
@@ -104,10 +104,11 @@ class LoadSeedAnnotations(BaseTransform):
             name=path,
             shape=label.shape,
             num_classes=num_seeds + 1,
+            ignore_index=None,
         )
         noisy = noisy_mask(label, agreement, threshold)
         if self.noisy == 'ignore':
-            return np.where(noisy, np.uint8(255), label)
+            return np.where(noisy, np.uint8(IGNORE_INDEX), label)
         return encode_seed_label(label, noisy)
 
     def __repr__(self) -> str:

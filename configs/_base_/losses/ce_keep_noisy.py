@@ -1,0 +1,2 @@
+# Cross-entropy on all labels, clean and noisy alike.
+loss = dict(type='SeedCrossEntropyLoss', noisy='keep')

@@ -1,0 +1,8 @@
+# Classifier on ResNet-50 for the seeds of PASCAL VOC 2012.
+_base_ = [
+    '../_base_/models/cls_resnet50.py',
+    '../_base_/datasets/voc12_tags.py',
+    '../_base_/seed_generation.py',
+    '../_base_/cls_runtime.py',
+    '../_base_/schedules/cls_sgd_5e.py',
+]

@@ -1,0 +1,264 @@
+"""Image-level tags: which classes an image shows."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from mmseg_wsss.seeds import check_image_id
+from mmseg_wsss.utils.atomic import write_atomic
+
+from .array_pickle import load_array_dict
+from .splits import read_lines
+
+COCO_NAME = re.compile(r'(?:COCO_(?:train|val)2014_)?([0-9]{12})|([1-9][0-9]{0,11}|0)')
+VOC_NAME = re.compile(r'([0-9]{4})_([0-9]{6})')
+
+
+def read_tags(path: str | os.PathLike, classes: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """Read the tags of all images from a file.
+
+    * ``.csv`` with the header ``image_id,tags``: class names separated by blanks, or by ``;`` or
+      ``|`` where a name holds blanks (``traffic light;person``).
+    * ``.csv`` with the header ``image_id,<class>,<class>,...``, all foreground classes in any
+      order: one column per class, 0 or 1.
+    * ``.json``: an object of image id to a list of class names.
+    * ``.npy``: the field's ``cls_labels.npy``, a dict of image id to a vector of 0 and 1 over the
+      foreground classes in order. It is a pickle, read without running any code it may hold.
+
+    An image without any class has an entry with an empty list.
+
+    Args:
+        path (str | os.PathLike): The file.
+        classes (Sequence[str]): K class names, background first. Background is no tag.
+
+    Returns:
+        dict[str, tuple[int, ...]]: By image id the sorted labels of its classes, 1 to K-1.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file has another format or is damaged, or an entry has an invalid or
+            duplicate image id, a tag that is not a class or given twice, a value other than 0 and
+            1, or a vector of another length; the message names file and line or key.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix == '.csv':
+        entries = _read_csv(path, classes)
+    elif suffix == '.json':
+        entries = _read_json(path, classes)
+    elif suffix == '.npy':
+        entries = _read_npy(path, classes)
+    else:
+        raise ValueError(f'{path}: suffix {suffix!r}, expected tags in .csv, .json or .npy')
+    tags: dict[str, tuple[int, ...]] = {}
+    for source, image_id, labels in entries:
+        check_image_id(image_id, source)
+        if image_id in tags:
+            raise ValueError(f'{source}: duplicate image id {image_id!r}')
+        tags[image_id] = labels
+    if not tags:
+        raise ValueError(f'{path}: there are no tags, expected an entry per image')
+    return tags
+
+
+def write_tags(
+    path: str | os.PathLike, tags: Mapping[str, Iterable[int]], classes: Sequence[str]
+) -> None:
+    """Write tags to a ``.csv`` (``image_id,tags``) or ``.json`` file that :func:`read_tags` reads.
+
+    Args:
+        path (str | os.PathLike): The file; its folder must exist.
+        tags (Mapping[str, Iterable[int]]): By image id the labels of its classes, 1 to K-1.
+        classes (Sequence[str]): K class names, background first.
+
+    Raises:
+        ValueError: If the suffix is another, an image id is invalid, or a label is out of range.
+    """
+    names: dict[str, list[str]] = {}
+    for image_id, labels in tags.items():
+        labels = sorted({int(label) for label in labels})
+        if labels and not 1 <= labels[0] <= labels[-1] < len(classes):
+            raise ValueError(f'{path}: {image_id}: labels {labels}, expected 1-{len(classes) - 1}')
+        names[check_image_id(image_id, str(path))] = [classes[label] for label in labels]
+    suffix = Path(path).suffix.lower()
+    if suffix == '.json':
+        text = json.dumps(names, ensure_ascii=False, indent=1) + '\n'
+    elif suffix == '.csv':
+        separator = ';' if any(len(name.split()) != 1 for name in classes) else ' '
+        lines = io.StringIO()
+        writer = csv.writer(lines, lineterminator='\n')
+        writer.writerow(['image_id', 'tags'])
+        writer.writerows([image_id, separator.join(tagged)] for image_id, tagged in names.items())
+        text = lines.getvalue()
+    else:
+        raise ValueError(f'{path}: suffix {suffix!r}, expected .csv or .json')
+    write_atomic(path, text.encode('utf-8'))
+
+
+def tags_for(tags: Mapping[str, tuple[int, ...]], image_id: str) -> tuple[int, ...] | None:
+    """Find the tags of an image under any of the names that the field gives it.
+
+    The id itself comes first, then without its folders. MS COCO's
+    ``COCO_train2014_000000000009``, ``000000000009`` and ``9`` name one image (the numbers of
+    train2014 and val2014 do not overlap), and so do PASCAL VOC's ``2007_000032`` and
+    ``2007000032``.
+
+    Args:
+        tags (Mapping[str, tuple[int, ...]]): From :func:`read_tags`.
+        image_id (str): The image's id, e.g. of a split list.
+
+    Returns:
+        tuple[int, ...] | None: Its labels, empty if it shows no class; None if it has no entry.
+
+    >>> tags_for({'9': (1, 45)}, 'COCO_train2014_000000000009')
+    (1, 45)
+    >>> tags_for({'COCO_val2014_000000000042': (37,)}, '42')
+    (37,)
+    """
+    for name in _names_of(image_id):
+        if name in tags:
+            return tags[name]
+    return None
+
+
+def _names_of(image_id: str) -> Iterable[str]:
+    yield image_id
+    name = image_id.rpartition('/')[2]
+    yield name
+    if match := VOC_NAME.fullmatch(name):
+        yield ''.join(match.groups())
+    elif match := COCO_NAME.fullmatch(name):
+        number = int(match[1] or match[2])
+        yield str(number)
+        yield f'{number:012d}'
+        yield f'COCO_train2014_{number:012d}'
+        yield f'COCO_val2014_{number:012d}'
+        if len(name) == 10:
+            yield f'{name[:4]}_{name[4:]}'
+
+
+def _read_csv(
+    path: str | os.PathLike, classes: Sequence[str]
+) -> Iterable[tuple[str, str, tuple[int, ...]]]:
+    rows = csv.reader((line + '\n' for line in read_lines(path, 'tags file')), strict=True)
+    columns: list[int] | None = None
+    width = 0
+    try:
+        for row in rows:
+            source = f'{path}:{rows.line_num}'
+            cells = [cell.strip() for cell in row]
+            if not any(cells):
+                if len(cells) > 1:
+                    raise ValueError(f'{source}: an image id is empty')
+                continue
+            if not width:
+                width = len(cells)
+                columns = _read_header(cells, classes, source)
+                continue
+            if len(cells) != width:
+                raise ValueError(
+                    f'{source}: {len(cells)} cells, expected {width} as in the header (several '
+                    'tags share one cell, separated by blanks or ;)'
+                )
+            if columns is None:
+                labels = _labels(_split_names(cells[1], classes), classes, source)
+            else:
+                for cell in cells[1:]:
+                    if cell not in ('0', '1'):
+                        raise ValueError(f'{source}: value {cell!r}, expected 0 or 1')
+                labels = tuple(
+                    sorted(
+                        label for label, cell in zip(columns, cells[1:], strict=True) if cell == '1'
+                    )
+                )
+            yield source, cells[0], labels
+    except csv.Error as error:
+        raise ValueError(f'{path}:{rows.line_num}: {error}') from None
+
+
+def _read_header(cells: list[str], classes: Sequence[str], source: str) -> list[int] | None:
+    """Give the label of each column of a table of 0 and 1, None for a list of names."""
+    if cells == ['image_id', 'tags']:
+        return None
+    if cells[0] != 'image_id' or len(cells) == 1:
+        raise ValueError(
+            f'{source}: header {",".join(cells)[:80]!r}, expected image_id,tags or image_id and '
+            'one column per foreground class'
+        )
+    labels = _labels(cells[1:], classes, source)
+    missing = [name for label, name in enumerate(classes) if label and label not in labels]
+    if missing:
+        raise ValueError(f'{source}: the header has no column for {", ".join(missing[:5])}')
+    return [classes.index(name) for name in cells[1:]]
+
+
+def _split_names(cell: str, classes: Sequence[str]) -> list[str]:
+    for separator in (';', '|'):
+        if separator in cell:
+            return [name.strip() for name in cell.split(separator)]
+    return [cell] if cell in classes else cell.split()
+
+
+def _read_json(
+    path: str | os.PathLike, classes: Sequence[str]
+) -> Iterable[tuple[str, str, tuple[int, ...]]]:
+    def pairs(items: list[tuple[str, object]]) -> list[tuple[str, object]]:
+        # A dict would drop all but the last of duplicate ids.
+        return [('', None), *items]
+
+    text = '\n'.join(read_lines(path, 'tags file'))
+    try:
+        entries = json.loads(text, object_pairs_hook=pairs)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f'{path}: no valid JSON ({error})') from None
+    if not isinstance(entries, list) or entries[:1] != [('', None)]:
+        raise ValueError(f'{path}: expected a JSON object of image id to a list of class names')
+    for image_id, names in entries[1:]:
+        source = f'{path}: key {image_id!r}'
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise ValueError(f'{source}: expected a list of class names')
+        yield source, image_id, _labels(names, classes, source)
+
+
+def _read_npy(
+    path: str | os.PathLike, classes: Sequence[str]
+) -> Iterable[tuple[str, str, tuple[int, ...]]]:
+    try:
+        content = Path(path).read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(f'{path}: there is no such tags file') from None
+    for image_id, vector in load_array_dict(content, str(path)).items():
+        source = f'{path}: key {image_id!r}'
+        if len(vector) != len(classes) - 1:
+            raise ValueError(
+                f'{source}: {len(vector)} values, expected {len(classes) - 1}, one per foreground '
+                'class'
+            )
+        positive = vector == 1
+        if not (positive | (vector == 0)).all():
+            raise ValueError(f'{source}: a value is neither 0 nor 1')
+        yield source, image_id, tuple((np.flatnonzero(positive) + 1).tolist())
+
+
+def _labels(names: Sequence[str], classes: Sequence[str], source: str) -> tuple[int, ...]:
+    labels: list[int] = []
+    for name in names:
+        if name not in classes:
+            close = difflib.get_close_matches(name[:80], classes[1:], n=1)
+            hint = f'; did you mean {close[0]!r}?' if close else ''
+            raise ValueError(f'{source}: tag {name[:80]!r} is not a class{hint}')
+        label = classes.index(name)
+        if label == 0:
+            raise ValueError(f'{source}: {name!r} is the background, which is no tag')
+        if label in labels:
+            raise ValueError(f'{source}: tag {name!r} is given twice')
+        labels.append(label)
+    return tuple(sorted(labels))

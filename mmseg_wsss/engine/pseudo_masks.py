@@ -1,0 +1,261 @@
+"""Pseudo masks of a trained segmentation network, as a new source of seeds."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.dist import barrier, get_rank, get_world_size, is_main_process
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from PIL import Image
+from torch import Tensor, nn
+from torch.utils.data import Subset
+
+from mmseg_wsss.datasets.tags import tags_for
+from mmseg_wsss.seeds import read_mask, write_mask
+from mmseg_wsss.utils.atomic import remove_stale_temporaries, write_atomic
+from mmseg_wsss.utils.image import read_image
+from mmseg_wsss.utils.progress import Progress
+
+from .pseudo_mask_images import PseudoMaskImages
+
+SETTINGS_NAME = 'pseudo_masks.json'
+CRF_PRESETS = ('irn', 'psa', 'deeplab')
+
+
+class PseudoMaskMaker:
+    """Makes and writes the masks that a trained network predicts.
+
+    Only the background and the classes in an image's tags can win: the probabilities of the others
+    are set to 0 and the rest made to sum to 1, before the CRF.
+
+    Args:
+        model (nn.Module): mmseg segmentor in evaluation mode, or ``MergedTTAModel`` around one. Its
+            samples carry ``seg_logits`` (K, H, W) at the image's own size.
+        classes (Sequence[str]): K class names, background first.
+        palette (Sequence[Sequence[int]]): RGB colours of the masks.
+        out (str): Folder of the masks, ``<out>/<image id>.png``.
+        tags (Mapping[str, tuple[int, ...]], optional): Image id to label indices, 1 to K-1, see
+            :func:`mmseg_wsss.datasets.tags.read_tags`. None: every class can win everywhere.
+        crf (str, optional): Preset of :class:`mmseg_wsss.seeds.DenseCRF`: ``'irn'`` refines the
+            labels, ``'psa'`` and ``'deeplab'`` the probabilities.
+        crf_options (dict, optional): Further arguments of ``DenseCRF``.
+        settings (Mapping): What the masks are made with (config, checkpoint ...); kept beside them
+            and compared when a run is resumed.
+
+    Raises:
+        ValueError: If the preset is unknown.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        classes: Sequence[str],
+        palette: Sequence[Sequence[int]],
+        out: str | os.PathLike,
+        tags: Mapping[str, tuple[int, ...]] | None = None,
+        crf: str | None = None,
+        crf_options: dict | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        if crf is not None and crf not in CRF_PRESETS:
+            raise ValueError(f'crf={crf!r}, expected None or one of {", ".join(CRF_PRESETS)}.')
+        self.model = model
+        self.classes = list(classes)
+        self.palette = palette
+        self.out = Path(out)
+        self.tags = tags
+        self.preset = crf
+        self.crf = None
+        if crf is not None:
+            from mmseg_wsss.seeds.crf import DenseCRF
+
+            self.crf = DenseCRF(crf, **(crf_options or {}))
+        self.settings = {
+            **(settings or {}),
+            'classes': self.classes,
+            'crf': crf,
+            'crf_options': dict(crf_options or {}),
+            'tags_filtered': tags is not None,
+        }
+
+    def run(
+        self, images: PseudoMaskImages, num_workers: int = 0, overwrite: bool = False
+    ) -> dict[str, int]:
+        """Make the masks of all images that have none yet: :meth:`prepare` and :meth:`make`.
+
+        Args:
+            images (PseudoMaskImages): The images.
+            num_workers (int): Processes that read images.
+            overwrite (bool): Replace masks made with other settings, instead of refusing.
+
+        Returns:
+            dict[str, int]: ``made`` and ``kept`` masks, of this process.
+
+        Raises:
+            ValueError: As :meth:`prepare`, or if the network has another number of classes.
+        """
+        todo, kept = self.prepare(images, overwrite)
+        self.make(images, todo, num_workers)
+        return dict(made=len(todo), kept=kept)
+
+    def prepare(self, images: PseudoMaskImages, overwrite: bool = False) -> tuple[list[int], int]:
+        """Check everything that can be checked beforehand and find what is to do.
+
+        Several processes share the images by torch.distributed.
+
+        Args:
+            images (PseudoMaskImages): The images.
+            overwrite (bool): Replace masks made with other settings, instead of refusing.
+
+        Returns:
+            tuple[list[int], int]: Indices of the images of this process that have no mask yet, and
+            how many have one.
+
+        Raises:
+            ValueError: If an image has no tags entry or the folder holds masks made otherwise.
+        """
+        allowed = self._allowed_labels(images.image_ids)
+        if is_main_process():
+            self._open(overwrite)
+        barrier()
+        mine = range(get_rank(), len(images), get_world_size())
+        todo = [
+            index
+            for index in mine
+            if not self._is_finished(images, images.image_ids[index], allowed)
+        ]
+        return todo, len(mine) - len(todo)
+
+    def label_mask(self, logits: Tensor, image: np.ndarray | None, labels: Sequence[int]) -> Tensor:
+        """Turn the network's output for an image into a mask.
+
+        Args:
+            logits (Tensor): (K, H, W) at the image's own size.
+            image (np.ndarray, optional): (H, W, 3) uint8 RGB; needed by the CRF only.
+            labels (Sequence[int]): Labels that can win, background (0) included.
+
+        Returns:
+            Tensor: (H, W) uint8, values from ``labels``; ties go to the lowest.
+
+        Raises:
+            ValueError: If K is not the number of classes.
+        """
+        if len(logits) != len(self.classes):
+            raise ValueError(
+                f'The network predicts {len(logits)} classes, the data set has {len(self.classes)}.'
+            )
+        kept = torch.tensor(sorted(labels), device=logits.device)
+        # Softmax over the kept ones = the probabilities made to sum to 1 without the others.
+        probabilities = logits[kept].float().softmax(dim=0)
+        if self.crf is not None and len(kept) > 1:
+            pixels = torch.from_numpy(np.ascontiguousarray(image)).to(logits.device)
+            probabilities = self.crf(pixels, self._unary(probabilities[None]))[0]
+        return kept[probabilities.argmax(dim=0)].to(torch.uint8)
+
+    def _unary(self, probabilities: Tensor) -> Tensor:
+        from mmseg_wsss.seeds.crf import unary_from_labels, unary_from_probabilities
+
+        if self.preset == 'irn':
+            return unary_from_labels(probabilities.argmax(dim=1), probabilities.shape[1], 0.7)
+        return unary_from_probabilities(probabilities)
+
+    def _allowed_labels(self, image_ids: Sequence[str]) -> dict[str, tuple[int, ...]]:
+        if self.tags is None:
+            return dict.fromkeys(image_ids, tuple(range(len(self.classes))))
+        found = {image_id: tags_for(self.tags, image_id) for image_id in image_ids}
+        missing = [image_id for image_id, labels in found.items() if labels is None]
+        if missing:
+            raise ValueError(
+                f'{len(missing)} of {len(found)} images have no tags entry, first '
+                f'{", ".join(missing[:3])}.'
+            )
+        return {image_id: (0, *labels) for image_id, labels in found.items()}
+
+    def _open(self, overwrite: bool) -> None:
+        """Make the folder, or make sure that its masks were made with the same settings."""
+        path = self.out / SETTINGS_NAME
+        text = json.dumps(self.settings, indent=2, sort_keys=True, default=str) + '\n'
+        existing = path.read_text(encoding='utf-8') if path.is_file() else None
+        if existing is None and any(self.out.rglob('*.png')):
+            raise ValueError(
+                f'{self.out}: holds PNG files but no {SETTINGS_NAME}; choose an empty folder.'
+            )
+        if existing is not None and existing != text:
+            if not overwrite:
+                raise ValueError(
+                    f'{path}: the masks there were made otherwise '
+                    f'({_differences(existing, text)}). Choose another folder, or overwrite them.'
+                )
+            for mask in self.out.rglob('*.png'):
+                mask.unlink()
+        self.out.mkdir(parents=True, exist_ok=True)
+        remove_stale_temporaries(self.out)
+        write_atomic(path, text.encode())
+
+    def _is_finished(
+        self, images: PseudoMaskImages, image_id: str, allowed: Mapping[str, tuple[int, ...]]
+    ) -> bool:
+        path = self._path(image_id)
+        if not path.is_file():
+            return False
+        try:
+            mask = read_mask(path, num_classes=len(self.classes))
+        except ValueError:
+            return False
+        with Image.open(images.paths[image_id]) as image:  # the header only
+            same_size = sorted(image.size) == sorted(mask.shape)  # EXIF may turn it
+        return same_size and set(np.unique(mask)) <= set(allowed[image_id])
+
+    @torch.inference_mode()
+    def make(self, images: PseudoMaskImages, todo: Sequence[int], num_workers: int = 0) -> None:
+        """Make and write the masks of some images.
+
+        Args:
+            images (PseudoMaskImages): The images.
+            todo (Sequence[int]): Indices of those to do.
+            num_workers (int): Processes that read images.
+
+        Raises:
+            ValueError: If the network has another number of classes.
+        """
+        if not todo:
+            return
+        allowed = self._allowed_labels([images.image_ids[index] for index in todo])
+        loader = Runner.build_dataloader(
+            dict(
+                dataset=Subset(images, todo),
+                batch_size=1,
+                num_workers=num_workers,
+                sampler=torch.utils.data.SequentialSampler(range(len(todo))),
+                collate_fn=dict(type='pseudo_collate'),
+            )
+        )
+        model = self.model.module if is_model_wrapper(self.model) else self.model
+        progress = Progress(len(todo), 'pseudo masks')
+        for index, batch in zip(todo, loader, strict=True):
+            image_id = images.image_ids[index]
+            (sample,) = model.test_step(batch)
+            image = read_image(images.paths[image_id]) if self.crf is not None else None
+            mask = self.label_mask(sample.seg_logits.data, image, allowed[image_id])
+            write_mask(self._path(image_id), mask.cpu().numpy(), self.palette)
+            progress.step()
+
+    def _path(self, image_id: str) -> Path:
+        return self.out / f'{image_id}.png'
+
+
+def _differences(existing: str, wanted: str) -> str:
+    try:
+        old = json.loads(existing)
+    except ValueError:
+        return 'the file is damaged'
+    new = json.loads(wanted)
+    keys = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
+    return 'other ' + ', '.join(keys)

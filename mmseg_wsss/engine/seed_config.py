@@ -1,0 +1,125 @@
+"""The ``seed_generation`` section of a classifier's config."""
+
+from __future__ import annotations
+
+import copy
+import os
+import os.path as osp
+from collections.abc import Mapping
+from typing import Any
+
+from mmengine.config import Config, ConfigDict
+from torch import nn
+
+from mmseg_wsss.registry import DATASETS
+from mmseg_wsss.utils.digest import json_sha256
+
+from .seed_generation import SeedGenerator
+from .seed_image import SeedImage
+from .seed_summary import SeedSummary
+
+# Keys of the section that say where and how, but change no mask.
+_NO_CONTENT = ('out', 'device', 'num_workers', 'num_writers', 'dropout_checkpoints')
+
+
+def read_images(dataset: Mapping[str, Any]) -> tuple[list[SeedImage], list[str], list | None]:
+    """List the images of a :class:`mmseg_wsss.datasets.TagsDataset` and their tags.
+
+    Args:
+        dataset (Mapping): Config of the data set; its pipeline is not used.
+
+    Returns:
+        tuple: The images, all class names (background first), the palette or None.
+
+    Raises:
+        ValueError: If the data set is no ``TagsDataset``; what the data set itself refuses, such as
+            an image without a tags entry, is raised as it is.
+    """
+    config = {**copy.deepcopy(dict(dataset)), 'pipeline': [], 'lazy_init': False}
+    built = DATASETS.build(config)
+    if not hasattr(built, 'all_classes'):
+        raise ValueError(
+            f'seed_generation.dataset is a {type(built).__name__}; expected a TagsDataset, which '
+            'knows ids and tags of the images.'
+        )
+    images = []
+    for index in range(len(built)):
+        info = built.get_data_info(index)
+        tags = tuple(sorted(label + 1 for label in info['gt_label']))
+        images.append(SeedImage(info['image_id'], info['img_path'], tags))
+    return images, list(built.all_classes), built.metainfo.get('palette')
+
+
+def generate_seeds(
+    config: Config,
+    model: nn.Module | Mapping[float, nn.Module],
+    out: str | os.PathLike | None = None,
+    overwrite: bool = False,
+    **options: Any,
+) -> SeedSummary:
+    """Make the seeds that a classifier's config asks for.
+
+    The section ``seed_generation`` of the config may hold:
+
+    * ``dataset``: config of a ``TagsDataset``; by default that of ``train_dataloader``.
+    * ``out``: the seed root; by default ``<work_dir>/seeds``.
+    * every argument of :class:`SeedGenerator` but the model and the classes; ``seeds`` as
+      (dropout, scale) pairs.
+
+    Args:
+        config (Config): The classifier's config.
+        model (nn.Module | Mapping[float, nn.Module]): The trained classifier, or one per dropout.
+        out (str | os.PathLike, optional): Replaces the section's.
+        overwrite (bool): Whether to replace a seed root made with other settings.
+        **options: Replace the section's.
+
+    Returns:
+        SeedSummary: What was made.
+
+    Raises:
+        ValueError: If there is no data set or no place for the seeds, or a key is unknown.
+    """
+    section = dict(config.get('seed_generation', None) or {})
+    section.update(options)
+    dataset = section.pop('dataset', None) or config.get('train_dataloader', {}).get('dataset')
+    if dataset is None:
+        raise ValueError(
+            'The config has neither seed_generation.dataset nor train_dataloader.dataset: there '
+            'are no images to make seeds of.'
+        )
+    section.pop('dropout_checkpoints', None)
+    section_out = section.pop('out', None)
+    if out is None and section_out is None and config.get('work_dir') is None:
+        raise ValueError('Set seed_generation.out or work_dir: there is no place for the seeds.')
+    root = out or section_out or osp.join(config.work_dir, 'seeds')
+    images, classes, palette = read_images(dataset)
+    try:
+        generator = SeedGenerator(model, classes, palette, **_plain(section))
+    except TypeError as error:
+        raise ValueError(f'The section seed_generation of the config: {error}.') from error
+    content = dict(
+        model=config.get('model'),
+        dataset=dataset,
+        seed_generation={key: value for key, value in section.items() if key not in _NO_CONTENT},
+    )
+    return generator.run(images, root, overwrite, json_sha256(_without_none(_plain(content))))
+
+
+def _without_none(value: Any) -> Any:
+    """Leave out keys that are None: building a model adds some of them to its config."""
+    if isinstance(value, dict):
+        return {key: _without_none(item) for key, item in value.items() if item is not None}
+    if isinstance(value, (list, tuple)):
+        return [_without_none(item) for item in value]
+    return value
+
+
+def _plain(value: Any) -> Any:
+    """Content of a config as plain containers."""
+    if isinstance(value, ConfigDict):
+        value = value.to_dict()
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_plain(item) for item in value)
+    return value

@@ -1,0 +1,381 @@
+"""Makes the seeds of a data set: activation maps, dense CRF, vote, masks on disk."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import cv2
+import numpy as np
+import torch
+from mmengine import dist
+from mmengine.logging import print_log
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from mmseg_wsss.seeds import (
+    IGNORE_INDEX,
+    PAPER_SEEDS,
+    Seed,
+    SeedManifest,
+    SeedStore,
+)
+from mmseg_wsss.seeds.background import check_background
+from mmseg_wsss.seeds.crf import DenseCRF
+from mmseg_wsss.seeds.refine import REFINE_KINDS
+from mmseg_wsss.utils.digest import weights_sha256
+from mmseg_wsss.utils.palette import label_palette
+
+from .activation_extractor import ActivationExtractor
+from .seed_batches import plan_batches
+from .seed_image import SeedImage
+from .seed_image_dataset import SeedImageDataset, SeedSample
+from .seed_summary import SeedSummary
+from .seed_writer import KEEP_KINDS, SeedWriter
+
+_LOG_SECONDS = 30.0
+# Batch size, reading processes, writing threads.
+_CPU_DEFAULTS = (1, 1, 1)
+_GPU_DEFAULTS = (8, 8, 4)
+
+
+class SeedGenerator:
+    """Makes and writes the seeds of images.
+
+    The network, the reading of images and the writing of masks run side by side; memory is bounded
+    whatever the number of images. Several processes share the images by torch.distributed. Neither
+    their number nor the order of the images changes a mask: the draws of the dropout are keyed by
+    names, and batches are planned over all images. A run that was stopped is resumed by the same
+    call: images whose masks are complete are not made again.
+
+    Args:
+        model (nn.Module | Mapping[float, nn.Module]): One classifier with a
+            :class:`mmseg_wsss.models.heads.ClassActivationHead` (dropout at seed time), or one per
+            dropout rate (dropout at training time only).
+        classes (Sequence[str]): All class names, background first.
+        palette (Sequence, optional): RGB colour of each class. By default PASCAL VOC's.
+        seeds (Sequence): Seeds, or (dropout, scale) pairs. By default the paper's six.
+        scales (Sequence[float]): The multi-scale set that each seed's scale multiplies; (1.0,)
+            gives single-scale maps.
+        flip (bool): Whether to use the mirror images as well.
+        num_draws (int): Draws of Dropout2d per seed and view, averaged.
+        random_seed (int): What all draws start from.
+        background (dict, optional): Arguments of
+            :func:`mmseg_wsss.seeds.background.background_score`.
+        refine (str, optional): None, ``'irn'``, ``'psa'`` or ``'deeplab'``.
+        crf (dict, optional): Arguments of :class:`mmseg_wsss.seeds.DenseCRF` besides the preset.
+        aggregate (dict, optional): ``tie`` of
+            :func:`mmseg_wsss.seeds.aggregate_seeds` and ``seed_order``, the names of all seeds,
+            best first.
+        keep (str): ``'all'`` or ``'aggregate'`` (two small files per image, no seeds).
+        device (str | torch.device): Where the network and the CRF run.
+        batch_size (int, optional): Images of one size per batch. By default 1 on a CPU, 8 on a GPU.
+        num_workers (int, optional): Processes that read images; 0 reads in this one. By default 1
+            on a CPU, 8 on a GPU.
+        num_writers (int, optional): Threads that vote and write, on a CPU refine as well; 0 does
+            it in turn. By default 1 on a CPU, 4 on a GPU.
+        amp (str, optional): ``'bfloat16'`` or ``'float16'`` for the backbone.
+        channels_last (bool): Whether the backbone runs in channels-last memory format.
+
+    Raises:
+        ValueError: If an argument is invalid or the model does not fit the classes.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module | Mapping[float, nn.Module],
+        classes: Sequence[str],
+        palette: Sequence | None = None,
+        seeds: Sequence = PAPER_SEEDS,
+        scales: Sequence[float] = (0.5, 1.0, 1.5, 2.0),
+        flip: bool = True,
+        num_draws: int = 1,
+        random_seed: int = 0,
+        background: dict | None = None,
+        refine: str | None = 'irn',
+        crf: dict | None = None,
+        aggregate: dict | None = None,
+        keep: str = 'all',
+        device: str | torch.device = 'cpu',
+        batch_size: int | None = None,
+        num_workers: int | None = None,
+        num_writers: int | None = None,
+        amp: str | None = None,
+        channels_last: bool = True,
+    ) -> None:
+        if keep not in KEEP_KINDS:
+            raise ValueError(f'keep must be one of {", ".join(KEEP_KINDS)}, got {keep!r}.')
+        if refine is not None and refine not in REFINE_KINDS:
+            raise ValueError(
+                f'refine must be None or one of {", ".join(REFINE_KINDS)}, got {refine!r}.'
+            )
+        check_background(**(background or {}))
+        self.classes = list(classes)
+        self.palette = [list(map(int, color)) for color in palette or label_palette(len(classes))]
+        self.seeds = [seed if isinstance(seed, Seed) else Seed(*seed) for seed in seeds]
+        self.device = torch.device(device)
+        self.extractor = ActivationExtractor(
+            model, self.seeds, scales, flip, self.device, amp, channels_last
+        )
+        if self.extractor.num_classes != len(self.classes) - 1:
+            raise ValueError(
+                f'The classifier has {self.extractor.num_classes} foreground classes, the data set '
+                f'{len(self.classes) - 1}: num_classes of the head must be the number of classes '
+                'without the background.'
+            )
+        self.num_draws, self.random_seed = num_draws, random_seed
+        self.background = dict(background or {})
+        self.refine = refine
+        self.crf_options = dict(crf or {})
+        self.aggregate = {'tie': 'lowest', **(aggregate or {})}
+        self.seed_order = self.aggregate.pop('seed_order', None)
+        if self.seed_order is not None:
+            names = [seed.name for seed in self.seeds]
+            if sorted(self.seed_order) != sorted(names):
+                raise ValueError(
+                    f'aggregate.seed_order must name every seed once, best first: {names}, got '
+                    f'{list(self.seed_order)}.'
+                )
+            self.aggregate['seed_order'] = [names.index(name) for name in self.seed_order]
+        self.keep = keep
+        defaults = _GPU_DEFAULTS if self.device.type == 'cuda' else _CPU_DEFAULTS
+        self.batch_size, self.num_workers, self.num_writers = (
+            default if given is None else given
+            for given, default in zip((batch_size, num_workers, num_writers), defaults, strict=True)
+        )
+        self.model = model
+        # Everything that changes a mask, nothing that does not.
+        self.parameters = dict(
+            mode='inference' if self.extractor.shared else 'training',
+            scales=list(scales),
+            flip=flip,
+            num_draws=num_draws,
+            random_seed=random_seed,
+            background=self.background,
+            refine=refine,
+            crf=self.crf_options,
+            keep=keep,
+            amp=amp,
+        )
+
+    def run(
+        self,
+        images: Sequence[SeedImage],
+        out: str | os.PathLike,
+        overwrite: bool = False,
+        config_sha256: str | None = None,
+    ) -> SeedSummary:
+        """Make the seeds of all images that have none yet.
+
+        Args:
+            images (Sequence[SeedImage]): The images, with different ids.
+            out (str | os.PathLike): The seed root.
+            overwrite (bool): Whether to replace a seed root made otherwise, instead of refusing.
+            config_sha256 (str, optional): Hash of the config, for the manifest.
+
+        Returns:
+            SeedSummary: Of all processes together.
+
+        Raises:
+            ValueError: If there are no images, an id comes twice, or the seed root was made with
+                other settings.
+        """
+        self._check_images(images)
+        store = SeedStore(out)
+        manifest = self._manifest(images, config_sha256)
+        if dist.is_main_process():
+            store.open(manifest, overwrite=overwrite)
+        dist.barrier()
+        started = time.monotonic()
+        batches = plan_batches(images, self.batch_size)
+        mine = batches[dist.get_rank() :: dist.get_world_size()]
+        pending = self._pending(images, mine, store)
+        todo = [batch for batch in mine if not pending.isdisjoint(batch)]
+        summary = SeedSummary(
+            skipped=sum(map(len, mine)) - len(pending),
+            empty=[images[i].image_id for batch in mine for i in batch if not images[i].tags],
+            labels=np.zeros(len(self.classes), np.int64),
+            agreement=np.zeros(len(self.seeds) + 1, np.int64),
+        )
+        wanted = {images[index].image_id for index in pending}
+        self._generate(images, todo, wanted, store, summary)
+        summary.seconds = time.monotonic() - started
+        dist.barrier()
+        parts = dist.all_gather_object(summary)
+        total = SeedSummary.merge(parts)
+        print_log(total.report(self.classes), 'current')
+        return total
+
+    def _check_images(self, images: Sequence[SeedImage]) -> None:
+        if not images:
+            raise ValueError('There are no images to make seeds of: the data set is empty.')
+        seen: set[str] = set()
+        for image in images:
+            if image.image_id in seen:
+                raise ValueError(f'Image id {image.image_id} comes twice in the data set.')
+            seen.add(image.image_id)
+            outside = [tag for tag in image.tags if not 1 <= tag < len(self.classes)]
+            if outside:
+                raise ValueError(
+                    f'Image {image.image_id} has the tags {outside}; labels of foreground classes '
+                    f'are 1 to {len(self.classes) - 1}.'
+                )
+
+    def _manifest(self, images: Sequence[SeedImage], config_sha256: str | None) -> SeedManifest:
+        return SeedManifest(
+            classes=self.classes,
+            palette=self.palette,
+            seeds=[seed.as_dict() for seed in self.seeds],
+            ignore_index=IGNORE_INDEX,
+            tie=self.aggregate['tie'],
+            seed_order=self.seed_order,
+            parameters=self.parameters,
+            config_sha256=config_sha256,
+            checkpoint_sha256=weights_sha256(self.model),
+            images=[image.image_id for image in images],
+        )
+
+    def _pending(
+        self, images: Sequence[SeedImage], batches: Sequence[Sequence[int]], store: SeedStore
+    ) -> set[int]:
+        names = [seed.name for seed in self.seeds] if self.keep == 'all' else []
+        return {
+            index
+            for batch in batches
+            for index in batch
+            if not store.is_complete(
+                images[index].image_id, names, len(self.seeds), len(self.classes)
+            )
+        }
+
+    def _generate(
+        self,
+        images: Sequence[SeedImage],
+        batches: list[list[int]],
+        wanted: set[str],
+        store: SeedStore,
+        summary: SeedSummary,
+    ) -> None:
+        if not batches:
+            return
+        writer = SeedWriter(
+            store,
+            self.seeds,
+            len(self.classes),
+            self.palette,
+            self.background,
+            self.refine,
+            DenseCRF(self.refine, **self.crf_options) if self.refine else None,
+            self.aggregate,
+            self.keep,
+        )
+        progress = _Progress(sum(map(len, batches)))
+        pending: deque[Future] = deque()
+        pool = self._writers()
+        try:
+            for samples in self._samples(images, batches):
+                for group, ready in self._masks_or_maps(writer, samples, wanted):
+                    for sample, item in zip(group, ready, strict=True):
+                        if pool is None:
+                            self._count(summary, _refine_and_write(writer, sample, item))
+                            continue
+                        pending.append(pool.submit(_refine_and_write, writer, sample, item))
+                        # Bounded: the network waits rather than pile up maps.
+                        while len(pending) > 2 * self.num_writers:
+                            self._count(summary, pending.popleft().result())
+                progress.step(len(samples))
+            while pending:
+                self._count(summary, pending.popleft().result())
+        finally:
+            if pool is not None:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+    def _masks_or_maps(
+        self, writer: SeedWriter, samples: list[SeedSample], wanted: set[str]
+    ) -> Iterator[tuple[list[SeedSample], Tensor | np.ndarray]]:
+        """Maps of a batch where the writers refine, masks where the GPU does, in its own order."""
+        groups: dict[tuple, list[tuple[SeedSample, Tensor]]] = {}
+        for sample, maps in zip(samples, self.extractor(samples), strict=True):
+            if sample.info.image_id not in wanted:
+                continue
+            if maps.is_cuda:
+                groups.setdefault(maps.shape, []).append((sample, maps))
+            else:
+                yield [sample], maps[None]
+        for pairs in groups.values():
+            group, maps = zip(*pairs, strict=True)
+            yield list(group), writer.refine(group, torch.stack(maps))
+
+    def _writers(self) -> ThreadPoolExecutor | None:
+        if self.num_writers == 0:
+            return None
+        # One intra-op thread each, as more would fight with the network's; it is a setting of the
+        # thread itself, this one keeps its own.
+        return ThreadPoolExecutor(
+            self.num_writers, 'seed-writer', initializer=torch.set_num_threads, initargs=(1,)
+        )
+
+    def _samples(
+        self, images: Sequence[SeedImage], batches: list[list[int]]
+    ) -> Iterator[list[SeedSample]]:
+        dataset = SeedImageDataset(
+            images,
+            self.extractor.views,
+            self.seeds,
+            self.extractor.num_channels,
+            self.num_draws,
+            self.random_seed,
+            self.extractor.flip,
+        )
+        yield from DataLoader(
+            dataset,
+            batch_sampler=batches,
+            num_workers=self.num_workers,
+            collate_fn=list,
+            worker_init_fn=_start_reader,
+        )
+
+    @staticmethod
+    def _count(summary: SeedSummary, result: tuple[np.ndarray, np.ndarray, int]) -> None:
+        labels, agreement, num_bytes = result
+        summary.labels += labels
+        summary.agreement += agreement
+        summary.num_bytes += num_bytes
+        summary.made += 1
+
+
+class _Progress:
+    """Logs the rate and the time left, at most twice a minute."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.done = 0
+        self.started = self.logged = time.monotonic()
+
+    def step(self, count: int) -> None:
+        self.done += count
+        now = time.monotonic()
+        if now - self.logged < _LOG_SECONDS and self.done < self.total:
+            return
+        self.logged = now
+        rate = self.done / max(now - self.started, 1e-9)
+        left = (self.total - self.done) / rate
+        print_log(
+            f'Seeds: {self.done}/{self.total} images, {rate:.2f} images/s, '
+            f'{time.strftime("%H:%M:%S", time.gmtime(left))} left',
+            'current',
+        )
+
+
+def _refine_and_write(
+    writer: SeedWriter, sample: SeedSample, ready: Tensor | np.ndarray
+) -> tuple[np.ndarray, np.ndarray, int]:
+    masks = ready if isinstance(ready, np.ndarray) else writer.refine([sample], ready[None])[0]
+    return writer.write(sample, masks)
+
+
+def _start_reader(worker: int) -> None:
+    cv2.setNumThreads(0)

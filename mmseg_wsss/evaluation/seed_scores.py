@@ -1,0 +1,96 @@
+"""How good seeds are, measured on true masks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmseg_wsss.seeds import IGNORE_INDEX
+
+
+@dataclass(frozen=True)
+class SeedScore:
+    """Scores of masks against the truth, from one confusion matrix over all images.
+
+    Attributes:
+        matrix (np.ndarray): int64 (K, K + 1), pixels by true label and by given label; the last
+            column counts pixels that the mask leaves open (255), which are misses of their class.
+    """
+
+    matrix: np.ndarray
+
+    @property
+    def iou(self) -> np.ndarray:
+        """Intersection over union of each class, float64 (K,) in [0, 1]; NaN where a class is
+        neither in the truth nor in the masks."""
+        hits = self.matrix.diagonal().astype(np.float64)
+        given = self.matrix[:, : len(self.matrix)].sum(axis=0)
+        union = self.matrix.sum(axis=1) + given - hits
+        return np.divide(hits, union, out=np.full(len(hits), np.nan), where=union > 0)
+
+    @property
+    def miou(self) -> float:
+        """Mean of :attr:`iou` over the classes that occur; NaN if none does."""
+        iou = self.iou
+        return float(np.nanmean(iou)) if np.isfinite(iou).any() else float('nan')
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the pixels that have their true label; NaN without pixels."""
+        total = int(self.matrix.sum())
+        return float(self.matrix.diagonal().sum() / total) if total else float('nan')
+
+
+def confusion_matrix(truth: np.ndarray, mask: np.ndarray, num_classes: int) -> np.ndarray:
+    """Count the pixels of one image by true and by given label.
+
+    Pixels whose truth is 255 do not count. Where only the mask is 255 the pixel does count, in the
+    last column: leaving pixels open must not raise a score.
+
+    Args:
+        truth (np.ndarray): uint8 (H, W), labels below K or 255.
+        mask (np.ndarray): uint8 (H, W), the same.
+        num_classes (int): K, background included, 1 to 255.
+
+    Returns:
+        np.ndarray: int64 (K, K + 1).
+
+    Raises:
+        ValueError: If the shapes differ or a label is out of range.
+
+    >>> truth = np.array([[0, 1, 1, 255]], np.uint8)
+    >>> confusion_matrix(truth, np.array([[0, 1, 255, 1]], np.uint8), 2).tolist()
+    [[1, 0, 0], [0, 1, 1]]
+    """
+    if truth.shape != mask.shape:
+        raise ValueError(f'the mask has shape {mask.shape}, the truth {truth.shape}')
+    for name, labels in (('truth', truth), ('mask', mask)):
+        outside = labels[(labels >= num_classes) & (labels != IGNORE_INDEX)]
+        if outside.size:
+            raise ValueError(
+                f'the {name} has label {outside.max()}, expected 0 to {num_classes - 1} or '
+                f'{IGNORE_INDEX}'
+            )
+    counted = truth != IGNORE_INDEX
+    given = np.minimum(mask[counted], num_classes).astype(np.int64)
+    pairs = truth[counted].astype(np.int64) * (num_classes + 1) + given
+    counts = np.bincount(pairs, minlength=num_classes * (num_classes + 1))
+    return counts.reshape(num_classes, num_classes + 1)
+
+
+def score_masks(pairs: Iterable[tuple[np.ndarray, np.ndarray]], num_classes: int) -> SeedScore:
+    """Score masks against the truth, all images in one confusion matrix.
+
+    Args:
+        pairs (Iterable): Truth and mask of each image, see :func:`confusion_matrix`.
+        num_classes (int): K, background included.
+
+    Returns:
+        SeedScore: mIoU as mmseg's IoUMetric defines it, in exact integers.
+    """
+    matrix = np.zeros((num_classes, num_classes + 1), np.int64)
+    for truth, mask in pairs:
+        matrix += confusion_matrix(truth, mask, num_classes)
+    return SeedScore(matrix)

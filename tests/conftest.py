@@ -1,0 +1,31 @@
+"""What every test shares: this project registered, one torch thread, fixed random seeds."""
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import mmseg_wsss  # noqa: F401  # registers and mends before any test imports mmseg
+
+ROOT = Path(__file__).resolve().parent.parent
+# Several processes share the cores; commands that a test starts inherit this too.
+os.environ.setdefault('OMP_NUM_THREADS', '1')
+torch.set_num_threads(1)
+# Tests import what several of them share, and the commands under tools/, as modules.
+sys.path[:0] = [str(ROOT / 'tests'), str(ROOT / 'tools')]
+
+
+@pytest.fixture(autouse=True)
+def _fixed_random_seeds():
+    """Fix numpy's and torch's global random state for each test."""
+    np.random.seed(0)
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def root() -> Path:
+    """Return the root of the repository."""
+    return ROOT

@@ -1,0 +1,39 @@
+import pytest
+import torch
+
+from mmseg_wsss.models.losses.pixel_labels import PixelLabels
+
+
+@pytest.mark.parametrize('dtype', [torch.int64, torch.int32, torch.uint16])
+def test_codes_are_parted(dtype):
+    codes = torch.tensor([[0, 3, 256, 259, 255]]).to(dtype)
+    labels = PixelLabels.from_codes(codes, 4)
+    assert labels.label.tolist() == [[0, 3, 0, 3, 0]]
+    assert labels.clean.tolist() == [[True, True, False, False, False]]
+    assert labels.noisy.tolist() == [[False, False, True, True, False]]
+    assert labels.any_noisy
+
+
+def test_plain_labels_need_no_decoding():
+    labels = PixelLabels.from_codes(torch.tensor([[0, 3]]), 4)
+    assert labels.label.tolist() == [[0, 3]]
+    assert labels.clean.all()
+    assert not labels.noisy.any()
+    assert not labels.any_noisy
+
+
+@pytest.mark.parametrize('ignore_index', [0, 2, -100, 300])
+def test_a_second_ignored_code(ignore_index):
+    labels = PixelLabels.from_codes(torch.tensor([[1, ignore_index, 257]]), 4, ignore_index)
+    assert labels.clean.tolist() == [[True, False, False]]
+    assert labels.noisy.tolist() == [[False, False, True]]
+
+
+@pytest.mark.parametrize('code', [4, 254, 260, -1, 512, 1000])
+def test_wrong_codes_are_named(code):
+    with pytest.raises(ValueError, match=rf'\[{code}\].*labels 0\.\.3 for 4 classes'):
+        PixelLabels.from_codes(torch.tensor([[1, code]]), 4)
+
+
+def test_no_pixel():
+    assert PixelLabels.from_codes(torch.zeros(0, 3, 3, dtype=torch.long), 4).label.numel() == 0

@@ -1,0 +1,114 @@
+"""From maps to label masks: plain argmax, and each CRF preset against pydensecrf."""
+
+import numpy as np
+import pytest
+import torch
+
+from mmseg_wsss.seeds.refine import refine_seed_batch, refine_seeds
+
+HEIGHT, WIDTH = 24, 30
+PRESENT = (3, 7)
+PARAMETERS = dict(irn=(3, 3, 50, 5, 10), psa=(3, 3, 80, 13, 10), deeplab=(1, 3, 67, 3, 4))
+
+
+@pytest.fixture
+def scene():
+    """An image of two squares on noise, and maps that cover them loosely, for two seeds."""
+    random = np.random.default_rng(0)
+    image = random.integers(0, 60, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+    image[4:14, 4:14] += np.array([180, 0, 0], np.uint8)
+    image[10:20, 18:28] += np.array([0, 180, 0], np.uint8)
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
+    maps = np.zeros((2, 2, HEIGHT, WIDTH), np.float32)
+    for seed, width in enumerate((40.0, 60.0)):
+        for index, (row, column) in enumerate(((9, 9), (15, 23))):
+            maps[seed, index] = np.exp(-((rows - row) ** 2 + (columns - column) ** 2) / width)
+    return image, torch.from_numpy(maps)
+
+
+def plain_labels(maps, threshold=0.2):
+    labels = np.zeros((len(maps), HEIGHT, WIDTH), int)
+    for seed in range(len(maps)):
+        for row in range(HEIGHT):
+            for column in range(WIDTH):
+                scores = [threshold, *maps[seed, :, row, column].tolist()]
+                labels[seed, row, column] = scores.index(max(scores))
+    return labels
+
+
+def test_no_refinement(scene):
+    image, maps = scene
+    masks = refine_seeds(maps, image, PRESENT, refine=None)
+    assert masks.dtype == torch.uint8
+    expected = np.array([0, *PRESENT])[plain_labels(maps)]
+    assert np.array_equal(masks.numpy(), expected)
+    assert set(np.unique(expected)) == {0, 3, 7}
+
+
+@pytest.mark.parametrize('refine', ['irn', 'psa', 'deeplab'])
+def test_crf_against_pydensecrf(scene, refine):
+    densecrf = pytest.importorskip('pydensecrf.densecrf')
+    utils = pytest.importorskip('pydensecrf.utils')
+    image, maps = scene
+    background = dict(kind='power', alpha=4.0) if refine == 'psa' else dict(threshold=0.25)
+    found = refine_seeds(maps, image, PRESENT, background, refine).numpy()
+    sxy, compat, sxy2, srgb, compat2 = PARAMETERS[refine]
+    agree = 0
+    for seed in range(len(maps)):
+        crf = densecrf.DenseCRF2D(WIDTH, HEIGHT, 3)
+        if refine == 'irn':
+            labels = plain_labels(maps, 0.25)[seed]
+            unary = utils.unary_from_labels(labels, 3, gt_prob=0.7, zero_unsure=False)
+        else:
+            scores = maps[seed].numpy()
+            first = (1 - scores.max(0)) ** 4 if refine == 'psa' else np.full(scores[0].shape, 0.25)
+            scores = np.concatenate([first[None], scores]).clip(1e-5)
+            unary = utils.unary_from_softmax((scores / scores.sum(0)).astype(np.float32), clip=None)
+        crf.setUnaryEnergy(np.ascontiguousarray(unary.reshape(3, -1), dtype=np.float32))
+        crf.addPairwiseGaussian(sxy=sxy, compat=compat)
+        crf.addPairwiseBilateral(sxy=sxy2, srgb=srgb, compat=compat2, rgbim=image.copy())
+        marginals = np.array(crf.inference(10)).reshape(3, HEIGHT, WIDTH)
+        expected = np.array([0, *PRESENT])[marginals.argmax(0)]
+        agree += (found[seed] == expected).mean() / len(maps)
+    assert agree >= 0.999
+    assert not np.array_equal(found, refine_seeds(maps, image, PRESENT, background, None).numpy())
+
+
+def test_given_crf_is_used(scene):
+    image, maps = scene
+    calls = []
+
+    def crf(pixels, unary):
+        calls.append((pixels.shape, unary.shape))
+        return torch.nn.functional.one_hot(
+            torch.full((2, HEIGHT, WIDTH), 2), num_classes=3
+        ).movedim(-1, 1)
+
+    masks = refine_seeds(maps, image, PRESENT, refine='irn', crf=crf)
+    assert calls == [((HEIGHT, WIDTH, 3), (2, 3, HEIGHT, WIDTH))]
+    assert (masks == 7).all()
+
+
+@pytest.mark.parametrize('refine', [None, 'irn', 'psa'])
+def test_batch_equals_single_images(scene, refine):
+    image, maps = scene
+    images, present = [image, image[::-1].copy()], [PRESENT, (1, 2)]
+    both = torch.stack([maps, maps.flip(-2) ** 2])
+    found = refine_seed_batch(both, images, present, refine=refine)
+    for index in range(2):
+        single = refine_seeds(both[index], images[index], present[index], refine=refine)
+        assert torch.equal(found[index], single)
+
+
+@pytest.mark.parametrize('refine', [None, 'irn', 'psa'])
+def test_no_classes_means_background(scene, refine):
+    image, maps = scene
+    masks = refine_seeds(maps[:, :0], image, (), refine=refine)
+    assert masks.shape == (2, HEIGHT, WIDTH) and masks.dtype == torch.uint8
+    assert not masks.any()
+
+
+def test_unknown_refinement(scene):
+    image, maps = scene
+    with pytest.raises(ValueError, match=r"'grabcut'.*irn, psa, deeplab"):
+        refine_seeds(maps, image, PRESENT, refine='grabcut')

@@ -1,0 +1,174 @@
+"""tools/train.py and tools/test.py on a tiny network: training, resuming, TTA, CRF, outputs."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from seed_roots import write_images, write_seed_root, write_split
+from sklearn.metrics import confusion_matrix
+
+from mmseg_wsss.seeds import read_mask, write_mask
+
+IDS = ['one', 'two', 'three', 'four']
+CONFIG = """
+custom_imports = dict(imports=['mmseg_wsss'], allow_failed_imports=False)
+default_scope = 'mmseg'
+env_cfg = dict(mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0))
+visualizer = dict(
+    type='SegLocalVisualizer', vis_backends=[dict(type='LocalVisBackend')], name='visualizer')
+randomness = dict(seed=0)
+metainfo = dict(classes=('background', 'cat', 'dog'), palette=[[0, 0, 0], [9, 0, 0], [0, 9, 0]])
+model = dict(
+    type='EncoderDecoder',
+    data_preprocessor=dict(
+        type='SegDataPreProcessor', mean=[127.5] * 3, std=[64.0] * 3, bgr_to_rgb=True,
+        size=(24, 32), seg_pad_val=255),
+    backbone=dict(
+        type='ResNetV1c', depth=18, base_channels=4, stem_channels=4, num_stages=1,
+        strides=(1,), dilations=(1,), out_indices=(0,), norm_cfg=dict(type='BN')),
+    decode_head=dict(
+        type='FCNHead', in_channels=4, channels=4, in_index=0, num_convs=1, num_classes=3,
+        norm_cfg=dict(type='BN'), loss_decode=dict(type='PNHybridLoss')),
+    test_cfg=dict(mode='whole'))
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadSeedAnnotations', agreement_threshold=3),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PackSegInputs')]
+test_pipeline = [
+    dict(type='LoadImageFromFile'), dict(type='LoadAnnotations'), dict(type='PackSegInputs')]
+train_dataloader = dict(
+    batch_size=2, num_workers=0, sampler=dict(type='InfiniteSampler', shuffle=True),
+    dataset=dict(
+        type='FolderSeedDataset', data_root='DATA', seed_root='DATA/seeds', metainfo=metainfo,
+        ann_file='train.txt', data_prefix=dict(img_path='images'), pipeline=train_pipeline))
+test_dataloader = val_dataloader = dict(
+    batch_size=1, num_workers=0, sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='BaseSegDataset', data_root='DATA', metainfo=metainfo, ann_file='train.txt',
+        data_prefix=dict(img_path='images', seg_map_path='truth'), pipeline=test_pipeline))
+test_evaluator = val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
+tta_model = dict(type='MergedTTAModel')
+tta_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='TestTimeAug', transforms=[
+        [dict(type='Resize', scale_factor=f, keep_ratio=True) for f in (1.0, 1.5)],
+        [dict(type='RandomFlip', prob=p, direction='horizontal') for p in (0.0, 1.0)],
+        [dict(type='LoadAnnotations')], [dict(type='PackSegInputs')]])]
+optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.01, momentum=0.9))
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=4, val_interval=4)
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')
+default_hooks = dict(
+    timer=dict(type='IterTimerHook'), logger=dict(type='LoggerHook', interval=1),
+    checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=2),
+    visualization=dict(type='SegVisualizationHook'))
+log_processor = dict(by_epoch=False)
+"""
+
+
+def command(root: Path, name: str, *options: object) -> str:
+    run = subprocess.run(
+        [sys.executable, str(root / 'tools' / name), *map(str, options)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+    """Data, config and work dir of a network trained for 4 iterations in two runs."""
+    root = Path(__file__).resolve().parents[2]
+    path = tmp_path_factory.mktemp('chain')
+    write_images(path / 'images', IDS)
+    write_split(path / 'train.txt', IDS)
+    seeds = write_seed_root(path / 'seeds', IDS)
+    for image_id in IDS:
+        write_mask(path / 'truth' / f'{image_id}.png', seeds[image_id][0])
+    config = path / 'config.py'
+    config.write_text(CONFIG.replace('DATA', str(path)), encoding='utf-8')
+    command(root, 'train.py', config, '--work-dir', path / 'work', '--cfg-options',
+            'train_cfg.max_iters=2')  # fmt: skip
+    command(root, 'train.py', config, '--work-dir', path / 'work', '--resume')
+    return path, config
+
+
+def scores(path: Path) -> dict:
+    """The scores that a test run leaves in its work dir."""
+    (file,) = path.glob('*/*.json')
+    return json.loads(file.read_text().splitlines()[-1])
+
+
+def test_training_is_resumed_and_not_begun_anew(trained):
+    path, _ = trained
+    logs = [file.read_text() for file in sorted((path / 'work').glob('*/*.log'))]
+    assert len(logs) == 2
+    assert 'Iter(train) [2/2]' in logs[0]
+    assert 'Iter(train) [1/4]' not in logs[1]
+    assert 'Iter(train) [4/4]' in logs[1]
+    assert 'loss_pn_hybrid' in logs[1]
+    assert (path / 'work' / 'iter_4.pth').is_file()
+
+
+def test_written_masks_score_what_the_evaluation_says(trained, tmp_path, root):
+    path, config = trained
+    command(root, 'test.py', config, path / 'work' / 'iter_4.pth', '--work-dir', tmp_path / 'work',
+            '--out', tmp_path / 'masks')  # fmt: skip
+    matrix = np.zeros((3, 3), np.int64)
+    for image_id in IDS:
+        truth = read_mask(path / 'truth' / f'{image_id}.png')
+        prediction = read_mask(tmp_path / 'masks' / f'{image_id}.png')
+        counted = truth != 255
+        matrix += confusion_matrix(truth[counted], prediction[counted], labels=[0, 1, 2])
+    hits = matrix.diagonal()
+    union = matrix.sum(0) + matrix.sum(1) - hits
+    assert scores(tmp_path / 'work')['mIoU'] == pytest.approx(100 * (hits / union).mean(), abs=0.01)
+
+
+def test_augmentation_and_crf_change_the_prediction_and_are_scored(trained, tmp_path, root):
+    path, config = trained
+    checkpoint = path / 'work' / 'iter_4.pth'
+    masks = {}
+    for name, options in {
+        'plain': [],
+        'tta': ['--tta'],
+        'crf': ['--crf', 'deeplab'],
+        'both': ['--tta', '--crf', 'psa', '--show-dir', 'shown'],
+    }.items():
+        out = tmp_path / name
+        command(root, 'test.py', config, checkpoint, '--work-dir', out, '--out', out / 'masks',
+                *options)  # fmt: skip
+        assert 0 <= scores(out)['mIoU'] <= 100
+        masks[name] = np.stack([read_mask(out / 'masks' / f'{i}.png') for i in IDS])
+    for name in ('tta', 'crf', 'both'):
+        assert (masks[name] != masks['plain']).any()
+    assert list(tmp_path.glob('both/*/shown/**/*.png'))
+
+
+def test_options_that_do_not_fit_the_config_say_so(trained, root):
+    path, config = trained
+    text = config.read_text()
+    poor = path / 'poor.py'
+    poor.write_text(
+        text.replace('tta_pipeline', 'other_pipeline').replace(
+            "visualization=dict(type='SegVisualizationHook')", ''
+        )
+    )
+    for options, message in (
+        (['--tta'], '--tta needs tta_pipeline and tta_model'),
+        (['--show-dir', 'x'], 'need default_hooks.visualization'),
+    ):
+        run = subprocess.run(
+            [sys.executable, str(root / 'tools' / 'test.py'), str(poor), 'none.pth', *options],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert run.returncode != 0
+        assert message in run.stderr

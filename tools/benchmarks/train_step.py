@@ -1,0 +1,154 @@
+"""Time of a whole training step (forward, backward, optimizer) with the hybrid loss and with
+cross-entropy, each with and without the fused upsampling, in turns in one run.
+
+Networks from this project's configs, with random weights: SegFormer-B2 and DeepLab-V2 by default.
+
+    python tools/benchmarks/train_step.py --configs segformer_b2_voc deeplabv2_r101_voc
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import platform
+import statistics
+import time
+from contextlib import nullcontext
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.model import revert_sync_batchnorm
+from mmengine.registry import init_default_scope
+from mmengine.structures import PixelData
+from torch import nn
+
+import mmseg_wsss  # noqa: F401  # mends torchvision before mmseg comes
+
+from mmseg.registry import MODELS  # isort: skip
+from mmseg.structures import SegDataSample  # isort: skip
+
+CONFIGS = Path(__file__).parents[2] / 'configs' / 'pnl'
+# Name -> loss and segmentor. The first one is the reference.
+VARIANTS = {
+    'CrossEntropyLoss': (dict(type='CrossEntropyLoss', avg_non_ignore=True), 'EncoderDecoder'),
+    'PNHybridLoss': (dict(type='PNHybridLoss'), 'EncoderDecoder'),
+    'fused SeedCrossEntropyLoss': (dict(type='SeedCrossEntropyLoss'), 'FusedLossEncoderDecoder'),
+    'fused PNHybridLoss': (dict(type='PNHybridLoss'), 'FusedLossEncoderDecoder'),
+}
+
+
+def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        '--configs', nargs='+', default=['segformer_b2_voc', 'deeplabv2_r101_voc'],
+        help='names in configs/pnl',
+    )  # fmt: skip
+    parser.add_argument('--size', type=int, nargs=2, default=[512, 512], metavar=('H', 'W'))
+    parser.add_argument('--batch-size', type=int, default=2)
+    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    parser.add_argument('--threads', type=int, default=torch.get_num_threads())
+    parser.add_argument('--repeats', type=int, default=5)
+    parser.add_argument('--bf16', action='store_true', help='autocast to bfloat16')
+    parser.add_argument('--channels-last', action='store_true')
+    return parser.parse_args(arguments)
+
+
+def build(config: Config, loss: dict, segmentor: str, device: str) -> nn.Module:
+    """The config's network with another loss in every head, from random weights."""
+    model = copy.deepcopy(config.model)
+    model.type = segmentor
+    model.backbone.init_cfg = None
+    heads = model.get('auxiliary_head') or []
+    heads = list(heads) if isinstance(heads, (list, tuple)) else [heads]
+    for head in [model.decode_head, *heads]:
+        weight = head.loss_decode.get('loss_weight', 1.0)
+        head.loss_decode = dict(loss, loss_weight=weight)
+    torch.manual_seed(0)
+    return revert_sync_batchnorm(MODELS.build(model)).train().to(device)
+
+
+def make_batch(size: tuple[int, int], batch: int, noisy: bool, device: str) -> tuple:
+    """Images and labels, the same for all losses; cross-entropy gets them without the flag."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(batch, 3, *size, generator=generator)
+    label = torch.randint(21, (batch, 1, *size), generator=generator)
+    flag = torch.rand(label.shape, generator=generator) < 0.04
+    label = (label + 256 * flag) if noisy else label
+    label[torch.rand(label.shape, generator=generator) < 0.05] = 255
+    samples = [SegDataSample(gt_sem_seg=PixelData(data=x.to(device))) for x in label]
+    return images.to(device), samples
+
+
+class Step:
+    """A network, its optimizer and a batch."""
+
+    def __init__(self, name: str, config: Config, args: argparse.Namespace) -> None:
+        loss, segmentor = VARIANTS[name]
+        self.model = build(config, loss, segmentor, args.device)
+        self.images, self.samples = make_batch(
+            args.size, args.batch_size, loss['type'] != 'CrossEntropyLoss', args.device
+        )
+        if args.channels_last:
+            self.model.to(memory_format=torch.channels_last)
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-6)
+        self.args = args
+
+    def seconds(self) -> float:
+        """Wall time of one step."""
+        self._wait()
+        start = time.perf_counter()
+        context = nullcontext()
+        if self.args.bf16:
+            context = torch.autocast(torch.device(self.args.device).type, dtype=torch.bfloat16)
+        with context:
+            losses = self.model.loss(self.images, self.samples)
+        total = sum(value for name, value in losses.items() if '.loss' in name)
+        total.backward()
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self._wait()
+        return time.perf_counter() - start
+
+    def _wait(self) -> None:
+        if torch.device(self.args.device).type == 'cuda':
+            torch.cuda.synchronize()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the benchmark."""
+    args = parse_args(arguments)
+    torch.set_num_threads(args.threads)
+    device = torch.device(args.device)
+    machine = torch.cuda.get_device_name() if device.type == 'cuda' else platform.processor()
+    print(
+        f'torch {torch.__version__}, {device.type} {machine}, {args.threads} threads; batch '
+        f'{args.batch_size}, {args.size[0]}x{args.size[1]}, '
+        f'{"bfloat16" if args.bf16 else "float32"}'
+        f'{", channels-last" if args.channels_last else ""}; fastest of {args.repeats}, and the '
+        'median of the ratios within a round'
+    )
+    for config_name in args.configs:
+        config = Config.fromfile(CONFIGS / f'{config_name}.py')
+        init_default_scope(config.default_scope)
+        steps = {name: Step(name, config, args) for name in VARIANTS}
+        times: dict[str, list[float]] = {name: [] for name in steps}
+        for round_ in range(args.repeats + 1):
+            for name, step in steps.items():
+                seconds = step.seconds()
+                if round_:  # the first round warms up
+                    times[name].append(seconds)
+        reference = times[next(iter(times))]
+        print(f'\n{config_name}')
+        print(f'{"":28s} {"ms":>9s} {"ratio":>6s} {"median ratio":>13s}')
+        for name, own in times.items():
+            ratio = min(own) / min(reference)
+            median = statistics.median(a / b for a, b in zip(own, reference, strict=True))
+            print(f'{name:28s} {min(own) * 1e3:9.1f} {ratio:6.3f} {median:13.3f}')
+
+
+if __name__ == '__main__':
+    main()

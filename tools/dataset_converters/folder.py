@@ -1,0 +1,78 @@
+"""Check an own folder of photographs with tags and write configs for it.
+
+folder.py prepare PHOTOS TAGS.csv data/mine [--masks MASKS]
+folder.py make_config data/mine configs/mine --name mine
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from mmseg_wsss.datasets.converters.folder import convert_folder
+from mmseg_wsss.datasets.converters.folder_configs import CLS_BASE, PNL_BASE, make_config
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest='command', required=True)
+    prepare = commands.add_parser('prepare', help='check images, tags and masks and lay them out')
+    prepare.add_argument('images', help='folder of the images, folders in it included')
+    prepare.add_argument('tags', help='tags file: CSV, JSON or cls_labels.npy')
+    prepare.add_argument('out', help='folder of the data set')
+    prepare.add_argument(
+        '--classes', nargs='+', help='foreground classes in order; default: those of the tags file'
+    )
+    prepare.add_argument('--masks', help='folder of true masks (PNG) for validation')
+    prepare.add_argument(
+        '--val-list', help='ids of the validation images; default: those that have a mask'
+    )
+    prepare.add_argument(
+        '--copy-images', action='store_true', help='copy all images to OUT/images as PNG'
+    )
+    prepare.add_argument('--workers', type=int, help='processes; default: number of cores')
+    prepare.add_argument('--max-problems', type=int, default=20, help='printed; 0 for all')
+    config = commands.add_parser('make_config', help='write the ready-to-train config pair')
+    config.add_argument('root', help='data set made by prepare')
+    config.add_argument('config_folder', help='where to write NAME_cls.py and NAME_pnl.py')
+    config.add_argument('--name', required=True)
+    config.add_argument('--cls-base', default=CLS_BASE, help=f'default: {CLS_BASE}')
+    config.add_argument('--pnl-base', default=PNL_BASE, help=f'default: {PNL_BASE}')
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command and give the exit status."""
+    args = parse_args(argv)
+    try:
+        if args.command == 'make_config':
+            cls_path, pnl_path = make_config(
+                args.root, args.config_folder, args.name, args.cls_base, args.pnl_base
+            )
+            print(
+                f'wrote {cls_path} and {pnl_path}; train the first with tools/train.py, make its '
+                'seeds with tools/make_seeds.py, train the second.'
+            )
+            return 0
+        report = convert_folder(
+            args.images,
+            args.tags,
+            args.out,
+            classes=args.classes,
+            masks=args.masks,
+            val_list=args.val_list,
+            copy_images=args.copy_images,
+            workers=args.workers,
+        )
+    except (FileExistsError, FileNotFoundError, ValueError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    print(report.text(args.max_problems))
+    return report.exit_status
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,171 @@
+"""Make the seeds of a classifier: ``python tools/make_seeds.py CONFIG CHECKPOINT``.
+
+The config's section ``seed_generation`` says which images and how; the options here replace its
+keys. Stopped, the same command goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import os.path as osp
+
+import torch
+from mmengine.config import Config, DictAction
+from mmengine.dist import get_dist_info, init_dist
+from mmengine.logging import MMLogger
+from mmengine.registry import init_default_scope
+from torch import nn
+
+import mmseg_wsss  # mends the dependency stack before a config is read
+from mmseg_wsss.engine import generate_seeds
+from mmseg_wsss.utils.checkpoint import load_weights
+
+
+def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description='Make the seeds of a trained classifier.')
+    parser.add_argument('config', help="path of the classifier's config file")
+    parser.add_argument(
+        'checkpoint',
+        nargs='?',
+        help='path of the checkpoint; none with --dropout-checkpoint or with '
+        'seed_generation.dropout_checkpoints in the config',
+    )
+    parser.add_argument('--out', help='seed root; default: of the config, else WORK_DIR/seeds')
+    parser.add_argument('--work-dir', help='work dir of the classifier')
+    parser.add_argument(
+        '--seeds',
+        nargs='+',
+        type=seed_pair,
+        metavar='DROPOUT-SCALE',
+        help="seeds, e.g. 0.05-1.0 0.10-1.2; default: of the config, else the paper's six",
+    )
+    parser.add_argument(
+        '--refine', choices=['none', 'irn', 'psa', 'deeplab'], help='preset of the dense CRF'
+    )
+    parser.add_argument(
+        '--keep',
+        choices=['all', 'aggregate'],
+        help='aggregate: write no seeds, only the aggregate and the agreement',
+    )
+    parser.add_argument(
+        '--dropout-checkpoint',
+        nargs='+',
+        type=dropout_checkpoint,
+        default=[],
+        metavar='DROPOUT=CHECKPOINT',
+        help='one classifier per dropout rate, e.g. 0.05=a.pth 0.1=b.pth: dropout at training '
+        'time only',
+    )
+    parser.add_argument('--device', help='e.g. cpu or cuda:0; default: a GPU if there is one')
+    parser.add_argument(
+        '--overwrite', action='store_true', help='replace seeds made with other settings'
+    )
+    parser.add_argument(
+        '--trust-checkpoint',
+        action='store_true',
+        help='read a checkpoint that carries code; never do this with a file of unknown origin',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        help='overrides of the config as key=value, e.g. seed_generation.num_draws=4',
+    )
+    parser.add_argument(
+        '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='launcher'
+    )
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+    args = parser.parse_args(arguments)
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args
+
+
+def seed_pair(text: str) -> tuple[float, float]:
+    """Read ``0.05-1.2``."""
+    dropout, _, scale = text.partition('-')
+    return float(dropout), float(scale)
+
+
+def dropout_checkpoint(text: str) -> tuple[str, str]:
+    """Read ``0.05=path``."""
+    dropout, equals, path = text.partition('=')
+    if not equals or not path:
+        raise argparse.ArgumentTypeError(f'{text!r}: expected DROPOUT=CHECKPOINT')
+    float(dropout)  # a number, or argparse says so
+    return dropout, path
+
+
+def build_config(args: argparse.Namespace) -> Config:
+    """Read the config and apply the command line to it."""
+    cfg = Config.fromfile(args.config)
+    if args.cfg_options is not None:
+        cfg.merge_from_dict(args.cfg_options)
+    if args.work_dir is not None:
+        cfg.work_dir = args.work_dir
+    elif cfg.get('work_dir') is None:
+        cfg.work_dir = osp.join('work_dirs', osp.splitext(osp.basename(args.config))[0])
+    section = dict(cfg.get('seed_generation', None) or {})
+    if args.seeds:
+        section['seeds'] = args.seeds
+    if args.refine:
+        section['refine'] = None if args.refine == 'none' else args.refine
+    if args.keep:
+        section['keep'] = args.keep
+    if args.dropout_checkpoint:
+        section['dropout_checkpoints'] = dict(args.dropout_checkpoint)
+    cfg.seed_generation = section
+    return cfg
+
+
+def load_models(cfg: Config, args: argparse.Namespace) -> nn.Module | dict[float, nn.Module]:
+    """Build the classifier with its weights, or one per dropout rate."""
+    checkpoints = cfg.seed_generation.get('dropout_checkpoints')
+    if bool(checkpoints) == bool(args.checkpoint):
+        raise SystemExit('Give either one CHECKPOINT or the checkpoints of the dropout rates.')
+    if args.checkpoint:
+        return load_model(cfg, args.checkpoint, args.trust_checkpoint)
+    return {
+        float(dropout): load_model(cfg, path, args.trust_checkpoint)
+        for dropout, path in dict(checkpoints).items()
+    }
+
+
+def load_model(cfg: Config, checkpoint: str, trust: bool) -> nn.Module:
+    """Build the config's model and load a checkpoint."""
+    model_config = cfg.model.copy()
+    model_config.pop('init_cfg', None)
+    model = mmseg_wsss.registry.MODELS.build(model_config)
+    load_weights(model, checkpoint, trust)
+    return model
+
+
+def start_processes(launcher: str) -> None:
+    """Join the process group of the launcher, if there is one."""
+    # Readers are forked: they touch no GPU, and spawned ones would import everything anew.
+    torch.multiprocessing.set_start_method('fork', force=True)
+    if launcher == 'pytorch' and not torch.cuda.is_available():
+        torch.distributed.init_process_group('gloo')  # mmengine's own insists on a GPU
+    elif launcher != 'none':
+        init_dist(launcher, backend='nccl' if torch.cuda.is_available() else 'gloo')
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Make the seeds."""
+    args = parse_args(arguments)
+    cfg = build_config(args)
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    start_processes(args.launcher)
+    rank, _ = get_dist_info()
+    logger = MMLogger.get_instance('make_seeds', log_level='INFO' if rank == 0 else 'WARNING')
+    device = args.device or cfg.seed_generation.get('device')
+    if device is None:
+        local_rank = int(os.environ['LOCAL_RANK']) if args.launcher != 'none' else 0
+        device = f'cuda:{local_rank}' if torch.cuda.is_available() else 'cpu'
+    logger.info(f'Seeds are made on {device}.')
+    generate_seeds(cfg, load_models(cfg, args), args.out, args.overwrite, device=device)
+
+
+if __name__ == '__main__':
+    main()
