@@ -63,7 +63,7 @@ def build_config(args: argparse.Namespace) -> Config:
             )
         hook.update(draw=True, show=args.show, wait_time=args.wait_time)
         if args.show_dir:
-            cfg.visualizer['save_dir'] = args.show_dir
+            cfg.visualizer['save_dir'] = osp.join(cfg.work_dir, args.show_dir)
     if args.tta:
         if 'tta_pipeline' not in cfg or 'tta_model' not in cfg:
             raise SystemExit('--tta needs tta_pipeline and tta_model in the config.')

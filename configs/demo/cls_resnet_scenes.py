@@ -88,4 +88,6 @@ default_hooks = dict(
     sampler_seed=dict(type='DistSamplerSeedHook'),
 )
 custom_hooks = [dict(type='MultiSeedCAMHook')]
-seed_generation = dict(out=_base_.seed_root, scales=(1.0, 1.5), num_draws=1, refine='irn', num_workers=0)
+seed_generation = dict(
+    out=_base_.seed_root, scales=(1.0, 1.5), num_draws=1, refine='irn', num_workers=0
+)

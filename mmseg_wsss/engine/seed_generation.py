@@ -274,6 +274,8 @@ class SeedGenerator:
         )
         progress = _Progress(sum(map(len, batches)))
         pending: deque[Future] = deque()
+        # The writers' number of threads is their own, yet torch gives it to later threads as well.
+        num_threads = torch.get_num_threads()
         pool = self._writers()
         try:
             for samples in self._samples(images, batches):
@@ -292,6 +294,7 @@ class SeedGenerator:
         finally:
             if pool is not None:
                 pool.shutdown(wait=True, cancel_futures=True)
+                torch.set_num_threads(num_threads)
 
     def _masks_or_maps(
         self, writer: SeedWriter, samples: list[SeedSample], wanted: set[str]
@@ -312,8 +315,7 @@ class SeedGenerator:
     def _writers(self) -> ThreadPoolExecutor | None:
         if self.num_writers == 0:
             return None
-        # One intra-op thread each, as more would fight with the network's; it is a setting of the
-        # thread itself, this one keeps its own.
+        # One intra-op thread each: more would fight with the network's.
         return ThreadPoolExecutor(
             self.num_writers, 'seed-writer', initializer=torch.set_num_threads, initargs=(1,)
         )

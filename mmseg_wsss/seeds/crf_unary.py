@@ -34,7 +34,7 @@ def unary_from_labels(labels: Array, num_labels: int, gt_prob: float) -> Array:
         ValueError: If an argument is out of its range or ``labels`` has another shape or type.
 
     Examples:
-        >>> unary_from_labels(np.array([[[0, 1]]]), 2, 0.75).round(3).tolist()
+        >>> unary_from_labels(np.array([[[0, 1]]]), 2, 0.75).astype(float).round(3).tolist()
         [[[[0.288, 1.386]], [[1.386, 0.288]]]]
     """
     if not 0 < gt_prob < 1:
@@ -77,7 +77,7 @@ def unary_from_probabilities(probabilities: Array) -> Array:
         ValueError: If ``probabilities`` has another shape or is not of a floating-point type.
 
     Examples:
-        >>> unary_from_probabilities(np.array([[[[0.0]], [[0.5]]]])).round(3).tolist()
+        >>> unary_from_probabilities(np.array([[[[0.0]], [[0.5]]]])).astype(float).round(3).tolist()
         [[[[11.513]], [[0.693]]]]
     """
     values = torch.as_tensor(probabilities)

@@ -1,4 +1,5 @@
-# Classifier on ResNet-50 at stride 16, as IRN trains it. Initial weights: torchvision's ImageNet ones.
+# Classifier on ResNet-50 with its last stage at stride 16, as IRN trains it.
+# Initial weights: torchvision's ImageNet classifier.
 model = dict(
     type='mmpretrain.ImageClassifier',
     data_preprocessor=dict(
