@@ -9,7 +9,7 @@ from torch import Tensor
 from .crf_mean_field import mean_field
 from .crf_presets import CRF_PRESETS, CRFPreset, crf_preset
 from .crf_pydensecrf import pydensecrf_mean_field
-from .crf_unary import Array, unary_from_labels, unary_from_probabilities
+from .crf_unary import Array, as_tensor, unary_from_labels, unary_from_probabilities
 
 __all__ = [
     'CRF_PRESETS',
@@ -128,7 +128,7 @@ class DenseCRF:
 
 def _checked(image: np.ndarray | Tensor, unary: Array, num_batch: int) -> tuple[Tensor, Tensor]:
     """Both as contiguous tensors on the device of the energies."""
-    pixels, energies = torch.as_tensor(image), torch.as_tensor(unary)
+    pixels, energies = as_tensor(image), as_tensor(unary)
     batch = 'B, ' * num_batch
     if pixels.dtype != torch.uint8 or pixels.ndim != 3 + num_batch or pixels.shape[-1] != 3:
         raise ValueError(

@@ -86,7 +86,8 @@ def _normaliser(
     labels = prior.shape[1] // seeds  # without label 0
     if labels == 1:
         return _margins_of_two_labels
-    largest = float(prior.abs().max()) + sum(kernel.largest_sum for kernel in kernels)
+    least, most = (float(limit) for limit in torch.aminmax(prior))
+    largest = max(-least, most) + sum(kernel.largest_sum for kernel in kernels)
     shift = largest > _MOST_LOGARITHM
     return functools.partial(_margins, shape=(labels, seeds), shift=shift)
 

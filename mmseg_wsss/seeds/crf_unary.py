@@ -15,6 +15,11 @@ Array = TypeVar('Array', np.ndarray, Tensor)
 _LEAST_PROBABILITY = 1e-5
 
 
+def as_tensor(array: np.ndarray | Tensor) -> Tensor:
+    """The array's memory as a tensor; a copy where its strides are negative (a mirrored view)."""
+    return torch.as_tensor(np.ascontiguousarray(array) if isinstance(array, np.ndarray) else array)
+
+
 def unary_from_labels(labels: Array, num_labels: int, gt_prob: float) -> Array:
     """Energies of label maps that are right with a given probability.
 
@@ -41,7 +46,7 @@ def unary_from_labels(labels: Array, num_labels: int, gt_prob: float) -> Array:
         raise ValueError(f'gt_prob={gt_prob!r}; expected a probability between 0 and 1.')
     if num_labels < 1:
         raise ValueError(f'num_labels={num_labels!r}; expected at least one label.')
-    maps = torch.as_tensor(labels)
+    maps = as_tensor(labels)
     if maps.ndim != 3 or maps.dtype.is_floating_point or maps.dtype == torch.bool:
         raise ValueError(
             f'labels: {tuple(maps.shape)} {maps.dtype}; expected (S, H, W) label indices.'
@@ -80,7 +85,7 @@ def unary_from_probabilities(probabilities: Array) -> Array:
         >>> unary_from_probabilities(np.array([[[[0.0]], [[0.5]]]])).astype(float).round(3).tolist()
         [[[[11.513]], [[0.693]]]]
     """
-    values = torch.as_tensor(probabilities)
+    values = as_tensor(probabilities)
     if values.ndim != 4 or not values.dtype.is_floating_point:
         raise ValueError(
             f'probabilities: {tuple(values.shape)} {values.dtype}; '
