@@ -7,12 +7,15 @@ folder to start anew.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+from demo_report import NETWORKS, score_rows, share_of_ceiling, write_report
 from mmengine.config import Config
 from mmengine.runner import Runner
 
@@ -25,17 +28,35 @@ from mmseg_wsss.utils.atomic import write_atomic
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = Path('demo_output')  # where the demo's configs read and write
-NETWORKS = ('plain', 'hybrid', 'full')
 CONFIG_OF = dict(
+    classifier='cls_resnet_scenes.py',
     plain='plain_deeplabv3plus_resnet_scenes.py',
     hybrid='pnl_deeplabv3plus_resnet_scenes.py',
     full='full_deeplabv3plus_resnet_scenes.py',
 )
-TITLES = dict(
-    plain='network, plain cross-entropy on the aggregate',
-    hybrid='network, hybrid learning on the aggregate',
-    full='network, true masks (the ceiling)',
-)
+
+
+def read_config(name: str, quick: bool) -> Config:
+    """Read the config of a step.
+
+    Args:
+        name (str): Key of ``CONFIG_OF``.
+        quick (bool): Whether to train only a few steps.
+
+    Returns:
+        Config: For a Runner.
+    """
+    cfg = Config.fromfile(str(ROOT / 'configs' / 'demo' / CONFIG_OF[name]))
+    cfg.launcher = 'none'
+    cfg.experiment_name = f'demo_{name}'
+    # The test after the training says the same.
+    cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+    if quick and name == 'classifier':
+        cfg.train_cfg.max_epochs = cfg.default_hooks.checkpoint.interval = 1
+    elif quick:
+        cfg.train_cfg.max_iters = cfg.default_hooks.checkpoint.interval = 2
+        cfg.model.backbone.init_cfg.checkpoint = str(OUT / 'classifier' / 'epoch_1.pth')
+    return cfg
 
 
 def seed_scores() -> dict[str, float]:
@@ -51,57 +72,80 @@ def seed_scores() -> dict[str, float]:
     return scores
 
 
-def network_score(name: str) -> float:
-    """Train a network on its labels; return its mIoU on the validation scenes, in percent."""
-    cfg = Config.fromfile(str(ROOT / 'configs' / 'demo' / CONFIG_OF[name]))
-    cfg.launcher = 'none'
-    cfg.experiment_name = f'demo_{name}'
+def make_scenes(quick: bool) -> str:
+    """Generate the scenes; return their digest."""
+    return write_scenes(OUT / 'data', SceneSet(16, 6) if quick else SceneSet())
+
+
+def make_seeds(quick: bool) -> dict[str, float]:
+    """Train the classifier, whose hook makes the seeds; return the seeds' scores."""
+    Runner.from_cfg(read_config('classifier', quick)).train()
+    return seed_scores()
+
+
+def network_score(name: str, quick: bool) -> float:
+    """Train a network on its labels; return its mIoU on unseen scenes, in percent."""
+    cfg = read_config(name, quick)
+    cfg.test_evaluator.output_dir = str(OUT / name / 'masks')
     runner = Runner.from_cfg(cfg)
     runner.train()
     return float(runner.test()['mIoU'])
 
 
-def once(scores: dict, name: str, make: Callable[[], object]) -> object:
+def once(scores: dict, name: str, make: Callable[[], object]) -> None:
     """Make an entry of the scores unless an earlier run left it, and keep it."""
-    if name not in scores:
-        print(f'\n== {name} ==', flush=True)
-        scores[name] = make()
-        write_atomic(OUT / 'scores.json', (json.dumps(scores, indent=1) + '\n').encode())
-    return scores[name]
+    if name in scores:
+        return
+    print(f'\n== {name} ==', flush=True)
+    started = time.monotonic()
+    scores[name] = make()
+    scores['seconds'][name] = round(time.monotonic() - started, 1)
+    write_atomic(OUT / 'scores.json', (json.dumps(scores, indent=1) + '\n').encode())
 
 
-def make_data() -> str:
-    """Generate the scenes; return their digest."""
-    return write_scenes(OUT / 'data', SceneSet(), lambda: None)
+def read_scores(quick: bool) -> dict:
+    """Read what an earlier run has finished.
 
-
-def make_seeds() -> dict[str, float]:
-    """Train the classifier, whose hook makes the seeds; return the seeds' scores."""
-    cfg = Config.fromfile(str(ROOT / 'configs' / 'demo' / 'cls_resnet_scenes.py'))
-    cfg.launcher = 'none'
-    cfg.experiment_name = 'demo_classifier'
-    Runner.from_cfg(cfg).train()
-    return seed_scores()
-
-
-def main() -> int:
-    """Run the demo; return its exit status."""
+    Raises:
+        ValueError: If the folder is not of such a run.
+    """
     path = OUT / 'scores.json'
-    if OUT.is_dir() and any(OUT.iterdir()) and not path.is_file():
-        print(f'error: {OUT}/ is not of this demo; move or remove it', file=sys.stderr)
+    if not path.is_file():
+        if OUT.is_dir() and any(OUT.iterdir()) and not (OUT / 'data').is_dir():
+            raise ValueError(f'{OUT}/ is not of this demo; move or remove it')
+        return dict(quick=quick, seconds={})
+    scores = json.loads(path.read_text())
+    if scores.get('quick') != quick:
+        kind = 'whole' if quick else 'quick'
+        raise ValueError(f'{OUT}/ is of a {kind} run; move or remove it')
+    return scores
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the demo; return its exit status."""
+    parser = argparse.ArgumentParser(description='The whole chain on generated scenes.')
+    parser.add_argument(
+        '--quick',
+        action='store_true',
+        help='a few scenes and training steps: shows the steps, its scores mean nothing',
+    )
+    quick = parser.parse_args(arguments).quick
+    try:
+        scores = read_scores(quick)
+    except ValueError as error:
+        print(f'error: {error}', file=sys.stderr)
         return 1
     os.makedirs(OUT, exist_ok=True)
-    scores = json.loads(path.read_text()) if path.is_file() else {}
-    once(scores, 'scenes', make_data)
-    seeds = once(scores, 'seeds', make_seeds)
+    once(scores, 'scenes', lambda: make_scenes(quick))
+    once(scores, 'seeds', lambda: make_seeds(quick))
     for name in NETWORKS:
-        once(scores, name, lambda name=name: network_score(name))
+        once(scores, name, lambda name=name: network_score(name, quick))
+    page = write_report(OUT, read_config('classifier', quick), scores)
     print('\nmIoU in percent: seeds on the training scenes, networks on unseen scenes')
-    for name, value in seeds.items():
-        print(f'  {value:6.2f}  {name}' + ('' if name == AGGREGATED_FOLDER else ' (seed)'))
-    for name in NETWORKS:
-        print(f'  {scores[name]:6.2f}  {TITLES[name]}')
-    print(f'  hybrid reaches {100 * scores["hybrid"] / scores["full"]:.1f} % of the ceiling')
+    for title, scenes, value in score_rows(scores):
+        print(f'  {value:6.2f}  {title} ({scenes})')
+    print(f'Hybrid learning reaches {share_of_ceiling(scores):.1f} % of the ceiling.')
+    print(f'Computed in {sum(scores["seconds"].values()):.0f} s. Open {page}')
     return 0
 
 

@@ -9,17 +9,19 @@ from __future__ import annotations
 import argparse
 import os
 import os.path as osp
+import sys
+from concurrent.futures.process import BrokenProcessPool
 
 import torch
 from mmengine.config import Config, DictAction
-from mmengine.dist import get_dist_info, init_dist
+from mmengine.dist import get_dist_info
 from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 from torch import nn
 
-import mmseg_wsss  # mends the dependency stack before a config is read
-from mmseg_wsss.engine import generate_seeds
-from mmseg_wsss.utils.checkpoint import load_weights
+import mmseg_wsss  # noqa: F401  # mends the dependency stack before a config is read
+from mmseg_wsss.engine import generate_seeds, load_classifier
+from mmseg_wsss.utils.process_group import join_process_group
 
 
 def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -125,30 +127,11 @@ def load_models(cfg: Config, args: argparse.Namespace) -> nn.Module | dict[float
     if bool(checkpoints) == bool(args.checkpoint):
         raise SystemExit('Give either one CHECKPOINT or the checkpoints of the dropout rates.')
     if args.checkpoint:
-        return load_model(cfg, args.checkpoint, args.trust_checkpoint)
+        return load_classifier(cfg, args.checkpoint, args.trust_checkpoint)
     return {
-        float(dropout): load_model(cfg, path, args.trust_checkpoint)
+        float(dropout): load_classifier(cfg, path, args.trust_checkpoint)
         for dropout, path in dict(checkpoints).items()
     }
-
-
-def load_model(cfg: Config, checkpoint: str, trust: bool) -> nn.Module:
-    """Build the config's model and load a checkpoint."""
-    model_config = cfg.model.copy()
-    model_config.pop('init_cfg', None)
-    model = mmseg_wsss.registry.MODELS.build(model_config)
-    load_weights(model, checkpoint, trust)
-    return model
-
-
-def start_processes(launcher: str) -> None:
-    """Join the process group of the launcher, if there is one."""
-    # Readers are forked: they touch no GPU, and spawned ones would import everything anew.
-    torch.multiprocessing.set_start_method('fork', force=True)
-    if launcher == 'pytorch' and not torch.cuda.is_available():
-        torch.distributed.init_process_group('gloo')  # mmengine's own insists on a GPU
-    elif launcher != 'none':
-        init_dist(launcher, backend='nccl' if torch.cuda.is_available() else 'gloo')
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -156,7 +139,9 @@ def main(arguments: list[str] | None = None) -> None:
     args = parse_args(arguments)
     cfg = build_config(args)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
-    start_processes(args.launcher)
+    # Readers are forked: they touch no GPU, and spawned ones would import everything anew.
+    torch.multiprocessing.set_start_method('fork', force=True)
+    join_process_group(args.launcher)
     rank, _ = get_dist_info()
     logger = MMLogger.get_instance('make_seeds', log_level='INFO' if rank == 0 else 'WARNING')
     device = args.device or cfg.seed_generation.get('device')
@@ -167,5 +152,18 @@ def main(arguments: list[str] | None = None) -> None:
     generate_seeds(cfg, load_models(cfg, args), args.out, args.overwrite, device=device)
 
 
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    try:
+        main(arguments)
+    except (ValueError, OSError, BrokenProcessPool) as error:
+        print(f'\nerror: {error}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print('\ninterrupted; the same command resumes', file=sys.stderr)
+        return 130
+    return 0
+
+
 if __name__ == '__main__':
-    main()
+    sys.exit(run())

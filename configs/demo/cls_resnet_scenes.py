@@ -88,6 +88,13 @@ default_hooks = dict(
     sampler_seed=dict(type='DistSamplerSeedHook'),
 )
 custom_hooks = [dict(type='MultiSeedCAMHook')]
+# The background's score is the one choice that looked at masks: those of the training scenes, for
+# the best aggregate among 0.10, 0.15 and 0.20 (the default).
 seed_generation = dict(
-    out=_base_.seed_root, scales=(1.0, 1.5), num_draws=1, refine='irn', num_workers=0
+    out=_base_.seed_root,
+    scales=(1.0, 1.5),
+    num_draws=1,
+    background=dict(threshold=0.1),
+    refine='irn',
+    num_workers=0,
 )

@@ -2,6 +2,8 @@
 
 from . import hooks, loops
 from .activation_extractor import ActivationExtractor
+from .class_activation import class_activation
+from .classifier import load_classifier
 from .seed_config import generate_seeds, read_images
 from .seed_generation import SeedGenerator
 from .seed_image import SeedImage
@@ -12,8 +14,10 @@ __all__ = [
     'SeedGenerator',
     'SeedImage',
     'SeedSummary',
+    'class_activation',
     'generate_seeds',
     'hooks',
+    'load_classifier',
     'loops',
     'read_images',
 ]

@@ -119,57 +119,75 @@ def draw_complementary_labels(
     return draws + (draws >= label[:, None])
 
 
-def negative_weights(
-    probability: Tensor,
+def negative_entries(
     label: Tensor,
     image: Tensor,
+    num_classes: int,
+    settings: HybridSettings,
     clean_present: Tensor | None,
     present: Tensor | None,
-    settings: HybridSettings,
     draws: Tensor | None,
-) -> Tensor:
-    """Weight of -log(1 - p[k]) for every class at noisy pixels, direct and indirect together.
+    dtype: torch.dtype,
+) -> tuple[Tensor, Tensor]:
+    """Classes whose -log(1 - p) is added up at noisy pixels, and their factors.
+
+    The first one is the assigned label (direct term), the others are complementary classes
+    (indirect term). Factors contain everything but what depends on the prediction.
 
     Args:
-        probability: Softmax of the un-normalised logits at the noisy pixels (K, M), detached.
-        label: Assigned label (M,) int64.
-        image: Index of the image that each pixel belongs to (M,) int64.
+        label: Assigned label of the noisy pixels (M,) int64.
+        image: Index of the image that each of them belongs to (M,) int64.
+        num_classes: K.
+        settings: Settings of the loss.
         clean_present: Labels of clean pixels per image (B, K) bool; only read by the gate
             ``untagged``.
         present: Labels of supervised pixels per image (B, K) bool; only read for ``unvoted``.
-        settings: Settings of the loss.
         draws: Complementary classes (M, num_draws) int64; only read where ``settings.draws``.
+        dtype: Floating point type of the factors.
 
     Returns:
-        Tensor: (K, M), >= 0, of the probability's dtype, contiguous and not shared.
+        tuple: Classes (n, M) int64 and factors (n, M), >= 0.
     """
-    num_classes = len(probability)
-    row = label[None]
+    direct = torch.full_like(label, settings.direct_weight, dtype=dtype)
+    if settings.direct_gate == 'untagged':
+        direct.masked_fill_(clean_present[image, label], 0)
     if settings.indirect_weight == 0:
-        weights = torch.zeros_like(probability)
-    elif settings.indirect == 'draws':
-        weights = torch.zeros_like(probability)
-        share = weights.new_full((1, 1), 1 / settings.num_draws).expand(draws.t().shape)
-        weights.scatter_add_(0, draws.t(), share)
-    elif settings.indirect == 'mean':
-        weights = torch.full_like(probability, 1 / (num_classes - 1)).scatter_(0, row, 0)
+        return label[None], direct[None]
+    if settings.indirect == 'draws':
+        classes = draws.t()
+        factors = torch.full_like(classes, 1 / settings.num_draws, dtype=dtype)
     else:
-        absent = (~present).to(probability.dtype)
-        # The assigned label is present by definition, so it is never among the absent ones.
-        absent /= absent.sum(1, keepdim=True).clamp(min=1)
-        weights = absent.t()[:, image].contiguous()
-    weights *= settings.indirect_weight
-    if settings.jnpl_weighting:
-        weights *= 1 - probability
-    if settings.direct_weight > 0:
-        if settings.direct_gate == 'all':
-            gate = torch.ones_like(row, dtype=weights.dtype)
-        elif settings.direct_gate == 'low_confidence':
-            gate = probability.gather(0, row) < 1 / num_classes
+        classes = torch.arange(num_classes, device=label.device)[:, None].expand(-1, len(label))
+        if settings.indirect == 'mean':
+            factors = (classes != label).to(dtype) / (num_classes - 1)
         else:
-            gate = ~clean_present[image, label][None]
-        weights.scatter_add_(0, row, gate.to(weights.dtype) * settings.direct_weight)
-    return weights
+            # The assigned label is present by definition, so it is never among the absent ones.
+            absent = (~present).to(dtype)
+            factors = (absent / absent.sum(1, keepdim=True).clamp(min=1)).t()[:, image]
+    factors = factors * settings.indirect_weight
+    return torch.cat((label[None], classes)), torch.cat((direct[None], factors))
+
+
+def entry_weights(
+    factors: Tensor, probability: Tensor, num_classes: int, settings: HybridSettings
+) -> Tensor:
+    """Factors of :func:`negative_entries` times what depends on the prediction.
+
+    Args:
+        factors: (n, M).
+        probability: Softmax of the un-normalised logits at the same classes (n, M), detached.
+        num_classes: K.
+        settings: Settings of the loss.
+
+    Returns:
+        Tensor: (n, M), >= 0.
+    """
+    direct, indirect = factors[:1], factors[1:]
+    if settings.direct_gate == 'low_confidence':
+        direct = direct * (probability[:1] < 1 / num_classes)
+    if settings.jnpl_weighting:
+        indirect = indirect * (1 - probability[1:])
+    return torch.cat((direct, indirect))
 
 
 def pn_hybrid_pixel_loss(
@@ -213,17 +231,19 @@ def pn_hybrid_pixel_loss(
         positive = positive + settings.pc_weight * constraint
     # Boolean indexing lists pixels image by image in raster order: (M, K).
     rows = logits.movedim(1, -1)[noisy]
-    image = noisy.nonzero()[:, 0]
-    weights = negative_weights(
-        rows.detach().softmax(1).t(),
+    classes, factors = negative_entries(
         label[noisy],
-        image,
+        noisy.nonzero()[:, 0],
+        num_classes,
+        settings,
         labels_present(label, clean, num_classes),
         labels_present(label, clean | noisy, num_classes),
-        settings,
         draws,
+        logits.dtype,
     )
-    negative = (weights.t() * negative_log_complement(rows)).sum(1)
+    probability = rows.detach().softmax(1).t().gather(0, classes)
+    weights = entry_weights(factors, probability, num_classes, settings)
+    negative = (weights * negative_log_complement(rows).t().gather(0, classes)).sum(0)
     loss = torch.where(clean, positive, 0)
     # Adding 0 * logits would turn inf into nan; masked_scatter keeps the graph without it.
     return loss.masked_scatter(noisy, negative)

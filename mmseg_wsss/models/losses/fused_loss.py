@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .pixel_access import flat, offsets
 from .row_interpolation import interpolation_matrix, interpolation_nodes
 from .strip_engine import StripEngine, refuse_second_derivative
 
@@ -59,6 +60,7 @@ class FusedLoss(torch.autograd.Function):
                         columns[samples],
                         None if slope is None else slope[samples],
                     )
+                _run_sparse(engine, image, columns, slope, lower, weight)
                 if grad is not None:
                     grad[image] = torch.ops.aten.upsample_linear1d_backward(
                         slope, [width], rows_first.shape, align_corners
@@ -94,6 +96,29 @@ def _run_strip(
     target = torch.empty_like(z)
     engine.run(image, rows, z, target)
     slope.flatten(1).addmm_(matrix.t(), target.transpose(0, 1).flatten(1))
+
+
+def _run_sparse(
+    engine: StripEngine,
+    image: int,
+    columns: Tensor,
+    slope: Tensor | None,
+    lower: Tensor,
+    weight: Tensor,
+) -> None:
+    """Interpolate the pixels of the negative term between rows (h, K, W), with the way back."""
+    maps = columns.transpose(0, 1)
+    for here, row, column in engine.sparse_pixels(image):
+        above, share = lower[row], weight[row]
+        first = offsets(maps, above, column)
+        second = offsets(maps, (above + 1).clamp_(max=len(columns) - 1), column)
+        z = flat(maps).gather(0, first).view(maps.shape[0], -1) * (1 - share)
+        z.addcmul_(flat(maps).gather(0, second).view_as(z), share)
+        grad = engine.run_sparse(image, here, z)
+        if slope is not None:
+            target = flat(slope.transpose(0, 1))
+            target.scatter_add_(0, first, (grad * (1 - share)).flatten())
+            target.scatter_add_(0, second, grad.mul_(share).flatten())
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .pixel_access import flat, offsets
 from .strip_engine import StripEngine, refuse_second_derivative
 
 
@@ -35,26 +36,13 @@ class LeanLoss(torch.autograd.Function):
         Returns:
             Tensor: 0-dimensional or (B, H, W), float32 or float64.
         """
-        dtype = engine.loss.dtype
         layout = torch.contiguous_format
         if logits.is_contiguous(memory_format=torch.channels_last):
             layout = torch.channels_last
         grad = torch.empty_like(logits, memory_format=layout) if engine.with_grad else None
         with torch.autocast(logits.device.type, enabled=False):
             for image in range(len(logits)):
-                for rows in engine.strips():
-                    z = logits[image, :, rows]
-                    target = None if grad is None else grad[image, :, rows]
-                    if z.dtype == dtype:
-                        engine.run(image, rows, z, target)
-                    else:
-                        work = None if target is None else torch.empty_like(z, dtype=dtype)
-                        engine.run(image, rows, z.to(dtype), work)
-                        if target is not None:
-                            # float16 ends at 65504; the constraint is steeper where the logits
-                            # vanish.
-                            limit = torch.finfo(z.dtype).max
-                            target.copy_(work.clamp_(-limit, limit))
+                _run_image(engine, image, logits[image], None if grad is None else grad[image])
             loss = engine.loss.sum() * scale if reduce else engine.loss * scale
         ctx.folded = folded
         if grad is not None:
@@ -72,8 +60,36 @@ class LeanLoss(torch.autograd.Function):
             # would make the host wait.
             exact = factor.device.type == 'cpu' and factor.item() == 1
             return grad if exact else grad * factor, None, None, None, None
+        # In half precision the factor itself may underflow, the product need not.
         scaled = torch.empty_like(grad)
         for image, unscaled in enumerate(grad):
-            # In half precision the factor itself may underflow, the product need not.
-            scaled[image] = unscaled.to(factor.dtype) * (factor[image] if factor.dim() else factor)
+            for rows in range(0, unscaled.shape[1], 64):
+                here = slice(rows, rows + 64)
+                own = factor[image, here] if factor.dim() else factor
+                scaled[image, :, here] = unscaled[:, here].to(factor.dtype) * own
         return scaled, None, None, None, None
+
+
+def _run_image(engine: StripEngine, image: int, logits: Tensor, grad: Tensor | None) -> None:
+    """Compute an image's loss from its logits (K, H, W) and write their gradient."""
+    dtype = engine.loss.dtype
+    for rows in engine.strips():
+        z = logits[:, rows]
+        target = None if grad is None else grad[:, rows]
+        if z.dtype == dtype:
+            engine.run(image, rows, z, target)
+            continue
+        work = None if target is None else torch.empty_like(z, dtype=dtype)
+        engine.run(image, rows, z.to(dtype), work)
+        if target is not None:
+            # float16 ends at 65504; the constraint is steeper where the logits vanish.
+            limit = torch.finfo(z.dtype).max
+            target.copy_(work.clamp_(-limit, limit))
+    for here, row, column in engine.sparse_pixels(image):
+        index = offsets(logits, row, column)
+        z = flat(logits).gather(0, index).view(len(logits), -1).to(dtype)
+        slope = engine.run_sparse(image, here, z)
+        if grad is not None:
+            if grad.stride() != logits.stride():
+                index = offsets(grad, row, column)
+            flat(grad).scatter_(0, index, slope.flatten().to(grad.dtype))

@@ -10,42 +10,43 @@ from torch import Tensor
 
 
 def negative_term(
-    rows: Tensor, weights_of: Callable[[Tensor], Tensor], with_grad: bool
+    rows: Tensor, classes: Tensor, weights_of: Callable[[Tensor], Tensor], with_grad: bool
 ) -> tuple[Tensor, Tensor | None]:
-    """``sum_k w[k] (-log(1 - p[k]))`` per pixel, p the softmax over the classes.
+    """``sum_i w[i] (-log(1 - p[c[i]]))`` per pixel, p the softmax over the classes.
 
-    With odds ``o = p / (1 - p)`` the gradient is ``w o - p (w . o)``. The odds of the top class
-    have no bound, so its share is taken from the softmax r of the other classes alone:
-    ``w_t p_t (onehot_t - r)``.
+    With odds ``o = p / (1 - p)`` the gradient is ``w o - p (w . o)`` where w is summed up per
+    class. The odds of the top class t have no bound, so its share is taken from the softmax r of
+    the other classes alone: ``w_t p_t (onehot_t - r)``.
 
     Args:
-        rows: Logits (K, M), float32 or float64, K >= 2.
-        weights_of: From p (K, M) to the weights w (K, M), which count as constants; the array it
-            returns is overwritten.
+        rows: Logits (K, M), float32 or float64, K >= 2; overwritten.
+        classes: Classes c (n, M) int64 in [0, K); one may come several times.
+        weights_of: From p at these classes (n, M) to the weights w (n, M), which count as
+            constants.
         with_grad: Compute the gradient too.
 
     Returns:
-        tuple: Loss (M,) and its gradient with respect to ``rows`` (K, M) or None.
+        tuple: Loss (M,) and its gradient with respect to the logits (K, M) or None.
     """
     z_top, top = rows.max(0, keepdim=True)
-    rest = rows.scatter(0, top, -torch.inf)
-    z_second = rest.amax(0, keepdim=True)
-    # Softmax r of the other classes, 0 at the top class; p[k] = r[k] (1 - p[top]).
-    ratio = rest.sub_(z_second).exp_()
+    ratio = rows.scatter_(0, top, -torch.inf)
+    z_second = ratio.amax(0, keepdim=True)
+    # r times its sum; 0 at the top class. p[k] = r[k] (1 - p[top]).
+    ratio.sub_(z_second).exp_()
     total = ratio.sum(0, keepdim=True)
-    ratio /= total
-    lead = z_top - z_second - total.log_()
-    p_top, p_rest = lead.sigmoid(), (-lead).sigmoid()
-    p = ratio * p_rest
-    weights = weights_of(p.scatter(0, top, p_top))
-    w_top = weights.gather(0, top)
-    weights = weights.scatter_(0, top, 0)
-    loss = torch.log1p(-p).mul_(weights).sum(0).neg_() - w_top[0] * F.logsigmoid(-lead)[0]
+    lead = z_top - z_second - total.log()
+    p_top = lead.sigmoid()
+    per_ratio = (-lead).sigmoid() / total
+
+    is_top = classes == top
+    p = ratio.gather(0, classes) * per_ratio
+    weights = weights_of(torch.where(is_top, p_top, p))
+    loss = weights * torch.where(is_top, -F.logsigmoid(-lead), -torch.log1p(-p))
     if not with_grad:
-        return loss, None
-    odds = weights.mul_(p).div_(1 - p)
+        return loss.sum(0), None
+    outer = (weights * is_top).sum(0, keepdim=True) * p_top
+    odds = weights * (p / (1 - p))  # 0 at the top class, as p is
     share = odds.sum(0, keepdim=True)
-    outer = w_top * p_top
-    # The odds and p of the top class are 0 here; its own entry comes last.
-    grad = odds.sub_(p.mul_(share)).sub_(ratio.mul_(outer))
-    return loss, grad.scatter_(0, top, outer - p_top * share)
+    grad = ratio.mul_(-(per_ratio * share + outer / total))
+    grad.scatter_(0, top, outer - p_top * share)
+    return loss.sum(0), grad.scatter_add_(0, classes, odds)

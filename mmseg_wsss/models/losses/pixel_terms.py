@@ -10,6 +10,8 @@ from torch import Tensor
 from .constraint_term import ConstraintTerm
 from .softmax_term import SoftmaxTerm
 
+Entries = tuple[Tensor, Callable[[Tensor], Tensor]]
+
 
 @dataclass(frozen=True)
 class PixelTerms:
@@ -21,13 +23,13 @@ class PixelTerms:
         dense_mask: (B, H, W) bool.
         sparse_mask: Pixels of the negative term (B, H, W) bool, disjoint from ``dense_mask``;
             None without one.
-        sparse_weights: From the softmax (K, m) of m consecutive sparse pixels, their labels (m,),
-            image indices (m,) and their range among all sparse pixels in raster order to the
-            weights (K, m) of the negative term.
+        sparse_entries: From the labels (m,) of consecutive sparse pixels of one image, the index
+            of that image and their range among all sparse pixels in raster order to the classes
+            and the weights of :func:`negative_term`.
     """
 
     label: Tensor
     dense: tuple[ConstraintTerm | SoftmaxTerm, ...]
     dense_mask: Tensor
     sparse_mask: Tensor | None = None
-    sparse_weights: Callable[[Tensor, Tensor, int, slice], Tensor] | None = None
+    sparse_entries: Callable[[Tensor, int, slice], Entries] | None = None

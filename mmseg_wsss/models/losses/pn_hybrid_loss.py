@@ -11,13 +11,14 @@ from mmseg_wsss.registry import MODELS
 from .constraint_term import ConstraintTerm
 from .functional import (
     draw_complementary_labels,
+    entry_weights,
     labels_present,
-    negative_weights,
+    negative_entries,
     pn_hybrid_pixel_loss,
 )
 from .hybrid_settings import HybridSettings
 from .pixel_labels import PixelLabels
-from .pixel_terms import PixelTerms
+from .pixel_terms import Entries, PixelTerms
 from .seed_pixel_loss import SeedPixelLoss
 from .softmax_term import SoftmaxTerm
 
@@ -115,7 +116,7 @@ class PNHybridLoss(SeedPixelLoss):
             present = labels_present(labels.label, labels.clean | labels.noisy, num_classes)
         return clean_present, present
 
-    def _terms(self, labels: PixelLabels, num_classes: int) -> PixelTerms:
+    def _terms(self, labels: PixelLabels, num_classes: int, dtype: torch.dtype) -> PixelTerms:
         settings = self.settings
         dense: tuple[ConstraintTerm | SoftmaxTerm, ...] = ()
         if settings.ce_weight:
@@ -127,18 +128,20 @@ class PNHybridLoss(SeedPixelLoss):
         draws = self._draw(labels, num_classes)
         clean_present, present = self._present(labels, num_classes)
 
-        def sparse_weights(probability: Tensor, label: Tensor, image: int, here: slice) -> Tensor:
-            return negative_weights(
-                probability,
+        def sparse_entries(label: Tensor, image: int, here: slice) -> Entries:
+            classes, factors = negative_entries(
                 label,
                 torch.full_like(label, image),
+                num_classes,
+                settings,
                 clean_present,
                 present,
-                settings,
                 None if draws is None else draws[here],
+                dtype,
             )
+            return classes, lambda p: entry_weights(factors, p, num_classes, settings)
 
-        return PixelTerms(labels.label, dense, labels.clean, labels.noisy, sparse_weights)
+        return PixelTerms(labels.label, dense, labels.clean, labels.noisy, sparse_entries)
 
     def _from_labels(
         self,

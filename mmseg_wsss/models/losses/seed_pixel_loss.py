@@ -47,8 +47,8 @@ class SeedPixelLoss(nn.Module, metaclass=ABCMeta):
         self.statistics: dict[str, Tensor] = {}
 
     @abstractmethod
-    def _terms(self, labels: PixelLabels, num_classes: int) -> PixelTerms:
-        """Say what to compute at which pixel of (B, H, W) labels."""
+    def _terms(self, labels: PixelLabels, num_classes: int, dtype: torch.dtype) -> PixelTerms:
+        """Say what to compute, in which dtype, at which pixel of (B, H, W) labels."""
 
     def _num_averaged(self, labels: PixelLabels) -> Tensor:
         """Number of pixels that the mean divides by, 0-dimensional."""
@@ -180,7 +180,7 @@ class SeedPixelLoss(nn.Module, metaclass=ABCMeta):
     ) -> StripEngine:
         num_classes = logits.shape[1]
         return StripEngine(
-            self._terms(labels, num_classes),
+            self._terms(labels, num_classes, fold.dtype),
             None if weight is None else weight.detach().to(fold),
             fold,
             num_classes,

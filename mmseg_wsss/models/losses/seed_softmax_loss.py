@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
+import torch
 from torch import Tensor
 
 from .pixel_labels import PixelLabels
@@ -41,5 +42,5 @@ class SeedSoftmaxLoss(SeedPixelLoss):
     def _num_averaged(self, labels: PixelLabels) -> Tensor:
         return self._used(labels).sum()
 
-    def _terms(self, labels: PixelLabels, num_classes: int) -> PixelTerms:
+    def _terms(self, labels: PixelLabels, num_classes: int, dtype: torch.dtype) -> PixelTerms:
         return PixelTerms(labels.label, (SoftmaxTerm(link=self._link),), self._used(labels))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -49,16 +51,17 @@ class StripEngine:
         self.fold = fold.to(dtype)
         self.loss = torch.empty(label.shape, dtype=dtype, device=label.device)
         self.hit = torch.empty(label.shape, dtype=torch.bool, device=label.device)
-        _, height, width = label.shape
+        batch, height, width = label.shape
         target = STRIP_BYTES['cpu' if label.device.type == 'cpu' else 'cuda']
-        row_bytes = num_classes * width * self.loss.element_size()
-        self.rows = min(max(target // max(row_bytes, 1), 1), max(height, 1))
+        pixels = target // (num_classes * self.loss.element_size())
+        self.rows = min(max(pixels // max(width, 1), 1), max(height, 1))
+        self._chunk = max(pixels, 1)
         self._buffer: Tensor | None = None
         self._positions = self._edges = None
         if terms.sparse_mask is not None:
             self._positions = terms.sparse_mask.flatten().nonzero()[:, 0]
-            row_edges = torch.arange(label.shape[0] * height + 1, device=label.device) * width
-            self._edges = torch.searchsorted(self._positions, row_edges).tolist()
+            edges = torch.arange(batch + 1, device=label.device) * (height * width)
+            self._edges = torch.searchsorted(self._positions, edges).tolist()
 
     def strips(self) -> list[slice]:
         """Row ranges that cover an image."""
@@ -66,7 +69,7 @@ class StripEngine:
         return [slice(r, min(r + self.rows, height)) for r in range(0, height, self.rows)]
 
     def run(self, image: int, rows: slice, z: Tensor, grad: Tensor | None) -> None:
-        """Compute a strip.
+        """Compute the dense terms of a strip.
 
         Args:
             image: Index of the image.
@@ -95,49 +98,46 @@ class StripEngine:
             )
             loss = value if loss is None else loss.add_(value)
         torch.mul(loss, factor, out=self.loss[image, rows])
-        if self._positions is not None:
-            self._run_sparse(image, rows, z, grad)
 
-    def _run_sparse(self, image: int, rows: slice, z: Tensor, grad: Tensor | None) -> None:
-        height, width = self.loss.shape[1:]
-        first = image * height + rows.start
-        here = slice(self._edges[first], self._edges[image * height + rows.stop])
-        if here.start == here.stop:
+    def sparse_pixels(self, image: int) -> Iterator[tuple[slice, Tensor, Tensor]]:
+        """List an image's pixels of the negative term in chunks.
+
+        They are few and spread over all strips; together they cost fewer operations.
+
+        Yields:
+            tuple: Range among all sparse pixels, row and column of each (m,) int64.
+        """
+        if self._positions is None:
             return
-        position = self._positions[here] - first * width
-        row = torch.div(position, width, rounding_mode='floor')
-        column = position - row * width
-        label = self.terms.label[image, rows].flatten()[position]
-        value, slope = negative_term(
-            _flat(z).gather(0, _offsets(z, row, column)).view(len(z), -1),
-            lambda p: self.terms.sparse_weights(p, label, image, here),
-            self.with_grad,
+        height, width = self.loss.shape[1:]
+        for start in range(self._edges[image], self._edges[image + 1], self._chunk):
+            here = slice(start, min(start + self._chunk, self._edges[image + 1]))
+            position = self._positions[here] - image * height * width
+            row = torch.div(position, width, rounding_mode='floor')
+            yield here, row, position - row * width
+
+    def run_sparse(self, image: int, here: slice, z: Tensor) -> Tensor | None:
+        """Compute the negative term of a chunk of pixels, after the strips they lie in.
+
+        Args:
+            image: Index of the image.
+            here: Range of the pixels, from :meth:`sparse_pixels`.
+            z: Their logits (K, m) in the dtype of the computation; overwritten.
+
+        Returns:
+            Tensor: Gradient (K, m), or None without gradient.
+        """
+        position = self._positions[here]
+        classes, weights_of = self.terms.sparse_entries(
+            self.terms.label.flatten()[position], image, here
         )
+        value, grad = negative_term(z, classes, weights_of, self.with_grad)
+        factor = self.fold
         if self.weight is not None:
-            pixel_weight = self.weight[image, rows].flatten()[position]
-            value = value * pixel_weight
-            slope = None if slope is None else slope * pixel_weight
-        # Rows of a contiguous map: flatten is a view.
-        self.loss[image, rows].flatten()[position] = value
-        if grad is not None:
-            _flat(grad).scatter_(0, _offsets(grad, row, column), (slope * self.fold).flatten())
-
-
-def _flat(strip: Tensor) -> Tensor:
-    """A (K, R, W) strip's memory from its first to its last element."""
-    span = sum((n - 1) * s for n, s in zip(strip.shape, strip.stride(), strict=True)) + 1
-    return strip.as_strided((span,), (1,))
-
-
-def _offsets(strip: Tensor, row: Tensor, column: Tensor) -> Tensor:
-    """Where the K entries of pixels lie in :func:`_flat`, class by class.
-
-    Gathering by one index is several times faster than ``strip[:, row, column]`` and needs no
-    layout in particular.
-    """
-    per_class, per_row, per_column = strip.stride()
-    classes = torch.arange(len(strip), device=strip.device)[:, None] * per_class
-    return (classes + row * per_row + column * per_column).flatten()
+            pixel_weight = self.weight.flatten()[position]
+            value, factor = value * pixel_weight, factor * pixel_weight
+        self.loss.view(-1)[position] = value
+        return None if grad is None else grad.mul_(factor)
 
 
 def refuse_second_derivative() -> None:

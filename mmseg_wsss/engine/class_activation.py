@@ -1,0 +1,65 @@
+"""Activation maps of a few images, to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from mmengine.config import Config
+from torch import nn
+
+from mmseg_wsss.seeds import PAPER_SEEDS, Seed
+
+from .activation_extractor import ActivationExtractor
+from .seed_config import read_images
+from .seed_image_dataset import SeedImageDataset
+
+
+def class_activation(
+    config: Config,
+    model: nn.Module,
+    image_ids: Sequence[str],
+    seed: Seed = PAPER_SEEDS[0],
+) -> dict[str, dict[str, np.ndarray]]:
+    """Make the activation maps that a seed of a classifier's config starts from.
+
+    Args:
+        config (Config): The classifier's config; the images are those of its
+            ``seed_generation.dataset``, by default ``train_dataloader.dataset``.
+        model (nn.Module): The trained classifier.
+        image_ids (Sequence[str]): Ids of images of that data set.
+        seed (Seed): Whose maps, with its own dropout and scale.
+
+    Returns:
+        dict: For each image id, float32 (H, W) maps in [0, 1] by class name, one per tag.
+
+    Raises:
+        ValueError: If an id is not in the data set, or as in :class:`ActivationExtractor`.
+    """
+    section = config.get('seed_generation', None) or {}
+    dataset = section.get('dataset') or config.train_dataloader.dataset
+    images, classes, _ = read_images(dataset)
+    by_id = {image.image_id: image for image in images}
+    unknown = [image_id for image_id in image_ids if image_id not in by_id]
+    if unknown:
+        raise ValueError(f'Not in the data set: {", ".join(unknown)}.')
+    options = {key: section[key] for key in ('scales', 'flip') if key in section}
+    extractor = ActivationExtractor(model, [seed], **options)
+    samples = SeedImageDataset(
+        [by_id[image_id] for image_id in image_ids],
+        extractor.views,
+        extractor.seeds,
+        extractor.num_channels,
+        section.get('num_draws', 1),
+        section.get('random_seed', 0),
+        extractor.flip,
+    )
+    maps = {}
+    for index in range(len(samples)):
+        sample = samples[index]
+        (activation,) = extractor([sample])
+        maps[sample.info.image_id] = {
+            classes[tag]: values.numpy()
+            for tag, values in zip(sample.info.tags, activation[0], strict=True)
+        }
+    return maps
