@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import argparse
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import torch
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
 from mmengine.model import revert_sync_batchnorm
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from mmengine.structures import PixelData
-from mmseg.registry import MODELS
+from mmseg.datasets import PascalVOCDataset
+from mmseg.registry import DATASETS, MODELS, TRANSFORMS
 from mmseg.structures import SegDataSample
+from seed_roots import write_images, write_seed_root, write_split
 
-from mmseg_wsss.seeds import encode_seed_label
+from mmseg_wsss.seeds import decode_seed_label, encode_seed_label
 from mmseg_wsss.utils.initial_weights import find_initial_weights
 
 ROOT = Path(__file__).parents[1] / 'configs'
@@ -161,6 +164,55 @@ def test_every_network_of_the_paper_is_there_for_both_data_sets() -> None:
     assert names <= {path.name for path in (ROOT / 'cls').glob('*.py')}
 
 
+def overridden(name: str, data: Path, *options: str) -> Config:
+    """A config as ``--cfg-options`` of the tools change it, on the data of a folder."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction)
+    fixed = [f'train_dataloader.dataset.{key}={data}' for key in ('data_root', 'seed_root')]
+    config = load(name)
+    config.merge_from_dict(parser.parse_args(['--cfg-options', *fixed, *options]).cfg_options)
+    return config
+
+
+def training_codes(config: Config) -> torch.Tensor:
+    """Label codes of the first image of a config's training data, as loaded."""
+    data = DATASETS.build({**config.train_dataloader.dataset, 'pipeline': []})
+    results = dict(data[0])
+    for step in config.train_dataloader.dataset.pipeline[:2]:
+        results = TRANSFORMS.build(step)(results)
+    return torch.from_numpy(results['gt_seg_map'].astype(int))
+
+
+def test_overrides_that_the_readme_names(tmp_path: Path) -> None:
+    (tmp_path / 'ImageSets/Segmentation').mkdir(parents=True)
+    write_split(tmp_path / 'ImageSets/Segmentation/trainaug.txt', ['one'])
+    write_images(tmp_path / 'JPEGImages', ['one'])
+    classes = tuple(PascalVOCDataset.METAINFO['classes'])
+    (seeds,) = write_seed_root(tmp_path, ['one'], classes=classes).values()
+    seeds = torch.from_numpy(seeds.astype(int))
+    votes = (seeds[:, None] == torch.arange(21)[:, None, None]).sum(0)
+
+    threshold = 'train_dataloader.dataset.pipeline.1.agreement_threshold'
+    for value in (1, 2, 3):
+        config = overridden('pnl/deeplabv2_r101_voc.py', tmp_path, f'{threshold}={value}')
+        label, noisy = decode_seed_label(training_codes(config))
+        assert torch.equal(noisy, (votes.amax(0) < value) & (label != 255))
+
+    one_seed = 'train_dataloader.dataset.seed=b'
+    config = overridden('plain/deeplabv2_r101_voc.py', tmp_path, one_seed)
+    assert torch.equal(training_codes(config), seeds[1])
+    config = overridden('pnl/deeplabv2_r101_voc.py', tmp_path, one_seed)
+    with pytest.raises(ValueError, match='a single seed has no agreement'):
+        training_codes(config)
+    config = overridden('pnl/deeplabv2_r101_voc.py', tmp_path, one_seed, f'{threshold}=None')
+    assert torch.equal(training_codes(config), seeds[1])
+
+    dissent = 3 - votes.amax(0)
+    config = overridden('plain/deeplabv2_r101_voc_urn.py', tmp_path)
+    codes = training_codes(config)
+    assert torch.equal(codes // 256, dissent.masked_fill(codes == 255, 0))
+
+
 def test_leaves_are_short() -> None:
     for name in CONFIGS:
         lines = (ROOT / name).read_text().splitlines()
@@ -168,20 +220,22 @@ def test_leaves_are_short() -> None:
 
 
 # Published millions of parameters with 150 classes (ADE20K), to the digits printed.
-# SegFormer, DeepLabV3+ and PSPNet: SegFormer paper (NeurIPS 2021), Tables 1 and 2.
-# Mask2Former: its paper (CVPR 2022), Table III (44, 47 and 216 M; 215 M in its model zoo).
+# SegFormer: its paper (NeurIPS 2021, arXiv:2105.15203), Table 1(a), encoder and decoder added up.
+# DeepLabV3+ and PSPNet: Table 2 of the same paper. Mask2Former: its paper (CVPR 2022,
+# arXiv:2112.01527), Table V of the appendix; 100 queries. For DeepLabV3+ on ResNet-50 no figure
+# was found, see the test below, nor for ResNet-38d, which tests/test_models counts layer by layer.
 PUBLISHED = {
-    'segformer_b0': (3.8, 0.05),
-    'segformer_b1': (13.7, 0.05),
-    'segformer_b2': (27.5, 0.05),
-    'segformer_b3': (47.3, 0.05),
-    'segformer_b4': (64.1, 0.05),
-    'segformer_b5': (84.7, 0.05),
+    'segformer_b0': (3.4 + 0.4, 0.05),
+    'segformer_b1': (13.1 + 0.6, 0.05),
+    'segformer_b2': (24.2 + 3.3, 0.05),
+    'segformer_b3': (44.0 + 3.3, 0.05),
+    'segformer_b4': (60.8 + 3.3, 0.05),
+    'segformer_b5': (81.4 + 3.3, 0.05),
     'deeplabv3plus_r101': (62.7, 0.05),
     'pspnet_r101': (68.1, 0.05),
     'mask2former_r50': (44, 0.5),
     'mask2former_swin-t': (47, 0.5),
-    'mask2former_swin-l': (215.5, 0.5),
+    'mask2former_swin-l': (215, 0.5),
 }
 
 
@@ -196,6 +250,16 @@ def test_published_number_of_parameters(network: str) -> None:
         config.model.auxiliary_head.num_classes = 150
     published, rounding = PUBLISHED[network]
     assert million(build(config)) == pytest.approx(published, abs=rounding)
+
+
+def test_deeplabv3plus_on_resnet50_is_smaller_by_the_difference_of_the_backbones() -> None:
+    # torchvision documents 44,549,160 parameters for ResNet-101 and 25,557,032 for ResNet-50; the
+    # heads are the same, and so are the three convolutions of the V1c stem.
+    small, large = (
+        sum(p.numel() for p in build(load(f'pnl/deeplabv3plus_{name}_voc.py')).parameters())
+        for name in ('r50', 'r101')
+    )
+    assert large - small == 44_549_160 - 25_557_032
 
 
 @pytest.mark.parametrize('network, branches', [('deeplabv1_r101', 1), ('deeplabv2_r101', 4)])

@@ -1,7 +1,14 @@
 """Domain core: activation maps, CRF, votes, codec, seed store; no registries, no configs."""
 
 from .aggregate import TIES, aggregate_seeds, noisy_mask
-from .codec import IGNORE_INDEX, NOISY_OFFSET, decode_seed_label, encode_seed_label
+from .codec import (
+    IGNORE_INDEX,
+    NOISY_OFFSET,
+    decode_seed_dissent,
+    decode_seed_label,
+    encode_seed_dissent,
+    encode_seed_label,
+)
 from .crf import (
     CRF_PRESETS,
     CRFPreset,
@@ -33,8 +40,10 @@ __all__ = [
     'aggregate_seeds',
     'check_image_id',
     'decode_mask',
+    'decode_seed_dissent',
     'decode_seed_label',
     'encode_mask',
+    'encode_seed_dissent',
     'encode_seed_label',
     'noisy_mask',
     'read_mask',

@@ -1,4 +1,4 @@
-"""The one definition of how a label map carries the clean/noisy flag of its pixels."""
+"""The one definition of how a label map carries the clean/noisy flag, or the dissent, of pixels."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def encode_seed_label(
     flag = noisy & (label != IGNORE_INDEX)
     if isinstance(label, torch.Tensor):
         return label.long() + NOISY_OFFSET * flag
-    return label.astype(np.uint16) + NOISY_OFFSET * flag.astype(np.uint16)
+    return _above(label, flag)
 
 
 def decode_seed_label(
@@ -51,8 +51,10 @@ def decode_seed_label(
 ) -> tuple[np.ndarray, np.ndarray] | tuple[torch.Tensor, torch.Tensor]:
     """Part a map of codes into labels and noisy flags, the inverse of :func:`encode_seed_label`.
 
+    Codes of :func:`encode_seed_dissent` are read too: any dissent counts as noisy.
+
     Args:
-        code (np.ndarray | torch.Tensor): Integer codes 0 to 511, any shape.
+        code (np.ndarray | torch.Tensor): Integer codes 0 to 511 (to 65535 with dissent), any shape.
 
     Returns:
         tuple: ``(label, noisy)`` of the same shape: uint8 and bool (NumPy) or int64 and bool
@@ -68,6 +70,71 @@ def decode_seed_label(
     noisy = code >= NOISY_OFFSET
     label = code & (NOISY_OFFSET - 1)
     return (label.long() if isinstance(code, torch.Tensor) else label.astype(np.uint8)), noisy
+
+
+def encode_seed_dissent(
+    label: np.ndarray | torch.Tensor, dissent: np.ndarray | torch.Tensor
+) -> np.ndarray | torch.Tensor:
+    """Join labels and the number of seeds that did not vote for them: ``label + 256 * dissent``.
+
+    A unanimous pixel's code is its plain label, and 255 stays 255 (ignored) whatever its dissent,
+    so a pixel with any dissent is what :func:`encode_seed_label` calls noisy, with a finer grade.
+
+    Args:
+        label (np.ndarray | torch.Tensor): Integer labels 0 to 255, any shape.
+        dissent (np.ndarray | torch.Tensor): Integers 0 to 255, the same kind and shape: the number
+            of seeds minus the votes for the label.
+
+    Returns:
+        np.ndarray | torch.Tensor: Codes of the same shape, uint16 (NumPy) or int64 (torch). A
+        NumPy ``label`` is left untouched.
+
+    Raises:
+        TypeError: If one is not integer or the two differ in kind.
+        ValueError: If the shapes differ.
+
+    >>> encode_seed_dissent(np.array([0, 7, 7, 255], np.uint8), np.array([1, 0, 3, 6], np.uint8))
+    array([256,   7, 775, 255], dtype=uint16)
+    """
+    _check_integer('label', label)
+    if type(dissent) is not type(label):
+        raise TypeError(f'dissent is {type(dissent).__name__}, expected {type(label).__name__}')
+    _check_integer('dissent', dissent)
+    if dissent.shape != label.shape:
+        raise ValueError(f'dissent has shape {tuple(dissent.shape)}, label {tuple(label.shape)}')
+    counted = dissent * (label != IGNORE_INDEX)
+    if isinstance(label, torch.Tensor):
+        return label.long() + NOISY_OFFSET * counted.long()
+    return _above(label, counted)
+
+
+def decode_seed_dissent(
+    code: np.ndarray | torch.Tensor,
+) -> tuple[np.ndarray, np.ndarray] | tuple[torch.Tensor, torch.Tensor]:
+    """Part a map of codes into labels and dissent, the inverse of :func:`encode_seed_dissent`.
+
+    Args:
+        code (np.ndarray | torch.Tensor): Integer codes 0 to 65535, any shape.
+
+    Returns:
+        tuple: ``(label, dissent)`` of the same shape, both uint8 (NumPy) or int64 (torch).
+
+    Raises:
+        TypeError: If ``code`` is not an integer array or tensor.
+
+    >>> decode_seed_dissent(np.array([256, 7, 775, 255]))
+    (array([  0,   7,   7, 255], dtype=uint8), array([1, 0, 3, 0], dtype=uint8))
+    """
+    label = decode_seed_label(code)[0]
+    dissent = code // NOISY_OFFSET
+    return label, (dissent.long() if isinstance(code, torch.Tensor) else dissent.astype(np.uint8))
+
+
+def _above(label: np.ndarray, number: np.ndarray) -> np.ndarray:
+    """Put a number above the labels; one array, since this runs for every training image."""
+    code = np.empty(label.shape, np.uint16)
+    np.multiply(number, np.uint16(NOISY_OFFSET), out=code, casting='unsafe')
+    return np.add(code, label, out=code, casting='unsafe')
 
 
 def _check_integer(name: str, value: np.ndarray | torch.Tensor) -> None:

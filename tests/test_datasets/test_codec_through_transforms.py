@@ -1,4 +1,4 @@
-"""The clean/noisy flag survives every transform of mmseg that touches masks.
+"""Flag and dissent of the pixels survive every transform of mmseg that touches masks.
 
 The oracle: labels and flags, transformed one by one as plain uint8 maps with the same randomness.
 """
@@ -12,11 +12,17 @@ import numpy as np
 import pytest
 import torch
 from mmcv.transforms import CenterCrop, Pad, RandomChoiceResize, RandomResize
+from mmseg.datasets.transforms import RandomCrop
 from mmseg.models import SegDataPreProcessor
 from mmseg.registry import TRANSFORMS
 
-from mmseg_wsss.datasets.transforms import SeedGenerateEdge, SeedRandomRotFlip
-from mmseg_wsss.seeds import decode_seed_label, encode_seed_label
+from mmseg_wsss.datasets.transforms import SeedGenerateEdge, SeedRandomCrop, SeedRandomRotFlip
+from mmseg_wsss.seeds import (
+    decode_seed_dissent,
+    decode_seed_label,
+    encode_seed_dissent,
+    encode_seed_label,
+)
 
 HEIGHT, WIDTH = 60, 80
 
@@ -27,6 +33,7 @@ CHANGES_MASKS = {
     'ResizeShortestEdge': [dict(scale=40, max_size=100)],
     'SegRescale': [dict(scale_factor=0.5), dict(scale_factor=2)],
     'RandomCrop': [dict(crop_size=(32, 48)), dict(crop_size=(100, 40))],
+    'SeedRandomCrop': [dict(crop_size=(32, 48)), dict(crop_size=(100, 40))],
     'RandomFlip': [dict(prob=1.0), dict(prob=1.0, direction='vertical')],
     'RandomRotate': [dict(prob=1.0, degree=30), dict(prob=1.0, degree=30, auto_bound=True)],
     'RandomCutOut': [dict(prob=1.0, n_holes=5, cutout_shape=(9, 9), seg_fill_in=255)],
@@ -92,6 +99,12 @@ def example(seed=0):
     return label, noisy
 
 
+def graded_example(seed=0):
+    """Make the label map of :func:`example` with a dissent of 0 to 5 seeds."""
+    label, noisy = example(seed)
+    return label, np.random.default_rng(50 + seed).integers(1, 6, label.shape, np.uint8) * noisy
+
+
 def results_of(seg_map, seed=0):
     rng = np.random.default_rng(100 + seed)
     image = rng.integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
@@ -103,12 +116,19 @@ def results_of(seg_map, seed=0):
 
 
 def transformed(name, options, kind, seed):
-    """Run one transform on the code, the label or the flag of the same images."""
+    """Run one transform on one of the maps of the same images."""
     maps = []
     for number in range(4):
         label, noisy = example(number)
-        code = encode_seed_label(label, noisy)
-        maps.append(dict(code=code, label=label, noisy=noisy.astype(np.uint8))[kind])
+        _, dissent = graded_example(number)
+        of_kind = dict(
+            code=encode_seed_label(label, noisy),
+            label=label,
+            noisy=noisy.astype(np.uint8),
+            graded=encode_seed_dissent(label, dissent),
+            dissent=dissent,
+        )
+        maps.append(of_kind[kind])
     results = results_of(maps[0])
     if name == 'RandomMosaic':
         results['mix_results'] = [results_of(maps[i], i) for i in (1, 2, 3)]
@@ -139,11 +159,25 @@ def test_labels_and_flags_survive(name, options):
     assert changed, 'the transform did nothing, so nothing was tested'
 
 
+@pytest.mark.parametrize('name, options', CASES, ids=[f'{n}-{i}' for i, (n, _) in enumerate(CASES)])
+def test_labels_and_dissent_survive(name, options):
+    for seed in range(3):
+        code = transformed(name, options, 'graded', seed)['gt_seg_map']
+        label = transformed(name, options, 'label', seed)['gt_seg_map']
+        dissent = transformed(name, options, 'dissent', seed)['gt_seg_map']
+        assert code.dtype.kind in 'iu' and code.dtype.itemsize >= 2
+        expected = encode_seed_dissent(label.astype(np.uint8), dissent.astype(np.uint8))
+        np.testing.assert_array_equal(code, expected)
+        assert len(np.unique(decode_seed_dissent(code)[1])) == 6
+
+
 @pytest.mark.parametrize('name', KEEPS_MASKS)
 def test_other_transforms_leave_the_map_as_it_is(name):
     for options in KEEPS_MASKS[name]:
         results = transformed(name, options, 'code', 0)
         np.testing.assert_array_equal(results['gt_seg_map'], encode_seed_label(*example()))
+        results = transformed(name, options, 'graded', 0)
+        np.testing.assert_array_equal(results['gt_seg_map'], encode_seed_dissent(*graded_example()))
 
 
 def test_every_transform_of_mmseg_is_accounted_for():
@@ -171,6 +205,50 @@ def test_crop_by_class_share_keeps_codes():
         assert code.shape == (32, 48) and set(np.unique(code)) <= codes
 
 
+def blocks(seed):
+    """Make a label map with much background and its flags."""
+    rng = np.random.default_rng(seed)
+    label = np.kron(rng.choice([0, 3, 9, 255], (6, 8), p=[0.7, 0.1, 0.1, 0.1]), np.ones((10, 10)))
+    return label.astype(np.uint8), rng.random(label.shape) < rng.choice([0, 0.2, 0.6])
+
+
+def box_of(crop, seg_map, seed):
+    np.random.seed(seed)
+    return crop.crop_bbox(results_of(seg_map))
+
+
+@pytest.mark.parametrize('ratio', [0.5, 0.75, 0.9, 1.0])
+@pytest.mark.parametrize('size', [(20, 30), 25, (90, 40)])
+def test_seed_random_crop_is_that_of_mmseg_on_plain_labels(ratio, size):
+    """Where a crop lies must not depend on the flags."""
+    ours = SeedRandomCrop(size, cat_max_ratio=ratio)
+    theirs, without_ratio = RandomCrop(size, cat_max_ratio=ratio), RandomCrop(size)
+    redrawn = False
+    for seed in range(30):
+        label, noisy = blocks(seed)
+        dissent = noisy * np.uint8(3)
+        expected = box_of(theirs, label, seed)
+        redrawn |= expected != box_of(without_ratio, label, seed)
+        for codes in (label, encode_seed_label(label, noisy), encode_seed_dissent(label, dissent)):
+            assert box_of(ours, codes, seed) == expected
+    assert redrawn == (ratio < 1)
+
+
+def test_random_crop_of_mmseg_counts_clean_and_noisy_pixels_apart():
+    """Why SeedRandomCrop exists. If this fails, it can go."""
+    label = np.zeros((HEIGHT, WIDTH), np.uint8)
+    codes = encode_seed_label(label, np.indices(label.shape)[1] % 2 == 0)
+    crop = RandomCrop((20, 20), cat_max_ratio=0.75)
+    assert box_of(crop, label, 0) != box_of(crop, codes, 0)
+
+
+def test_a_crop_of_ignored_pixels_alone_is_drawn_again():
+    label = np.full((HEIGHT, WIDTH), 255, np.uint8)
+    expected = box_of(RandomCrop((20, 20), cat_max_ratio=0.75), label, 0)
+    crop = SeedRandomCrop((20, 20), cat_max_ratio=0.75)
+    assert box_of(crop, label, 0) == expected
+
+
 def test_random_rot_flip_of_mmseg_mixes_labels():
     """Why SeedRandomRotFlip exists; plain labels suffer as well. If this fails, it can go."""
     options = dict(rotate_prob=1.0, flip_prob=0.0, degree=(30, 30.001))
@@ -190,13 +268,18 @@ def test_edges_are_those_of_the_labels():
     plain = build('GenerateEdge', {}).transform(results_of(label))['gt_edge_map']
     found = SeedGenerateEdge().transform(results_of(encode_seed_label(label, noisy)))
     np.testing.assert_array_equal(found['gt_edge_map'], plain)
+    found = SeedGenerateEdge().transform(results_of(encode_seed_dissent(*graded_example())))
+    np.testing.assert_array_equal(found['gt_edge_map'], plain)
     codes = build('GenerateEdge', {}).transform(results_of(encode_seed_label(label, noisy)))
     assert (codes['gt_edge_map'] != plain).any()
 
 
-def test_packing_and_padding_of_batches():
+@pytest.mark.parametrize(
+    'encode, make', [(encode_seed_label, example), (encode_seed_dissent, graded_example)]
+)
+def test_packing_and_padding_of_batches(encode, make):
     """What a decode head's loss_decode receives: int64 codes, 255 where the batch is padded."""
-    codes = [encode_seed_label(*example()), encode_seed_label(*example(1))[:40, :50]]
+    codes = [encode(*make()), encode(*make(1))[:40, :50]]
     packed = []
     for code in codes:
         results = results_of(code)

@@ -6,14 +6,14 @@ import pytest
 from seed_roots import CLASSES, PALETTE, write_images, write_seed_root, write_split
 
 from mmseg_wsss.registry import DATASETS, TRANSFORMS
-from mmseg_wsss.seeds import decode_seed_label
+from mmseg_wsss.seeds import decode_seed_dissent, decode_seed_label
 
 
 @pytest.fixture
 def results(tmp_path):
     write_images(tmp_path / 'images', ['one'])
     write_split(tmp_path / 'train.txt', ['one'])
-    write_seed_root(tmp_path / 'seeds', ['one'])
+    seeds = write_seed_root(tmp_path / 'seeds', ['one'])['one']
     dataset = DATASETS.build(
         dict(
             type='FolderSeedDataset',
@@ -25,7 +25,7 @@ def results(tmp_path):
             pipeline=[dict(type='LoadImageFromFile')],
         )
     )
-    return dataset[0]
+    return dict(dataset[0], seeds=seeds)
 
 
 def load(results, **options):
@@ -47,6 +47,29 @@ def test_noisy_pixels_can_be_ignored(results):
     assert np.array_equal(ignored, np.where(noisy, 255, label))
 
 
+def test_dissent_counts_the_seeds_that_voted_otherwise(results):
+    found = load(results, noisy='dissent')['gt_seg_map']
+    label, dissent = decode_seed_dissent(found)
+    assert np.array_equal(label, load(results, agreement_threshold=None)['gt_seg_map'])
+    expected = (results['seeds'] != label).sum(0) * (label != 255)
+    assert np.array_equal(dissent, expected)
+    assert set(np.unique(expected)) == {0, 1, 2}
+
+
+@pytest.mark.parametrize('threshold', [3, None])
+def test_dissent_needs_no_threshold(threshold):
+    with pytest.raises(ValueError, match="noisy='dissent' grades pixels without a threshold"):
+        TRANSFORMS.build(
+            dict(type='LoadSeedAnnotations', agreement_threshold=threshold, noisy='dissent')
+        )
+
+
+def test_a_label_without_a_vote_is_refused(results):
+    assert cv2.imwrite(results['agreement_path'], np.zeros((24, 32), np.uint8))
+    with pytest.raises(ValueError, match=r'agreement.one\.png: no vote where'):
+        load(results, noisy='dissent')
+
+
 def test_the_label_map_is_listed_for_the_transforms_that_follow(results):
     assert load(results)['seg_fields'] == ['gt_seg_map']
 
@@ -58,7 +81,7 @@ def test_a_threshold_that_is_none_is_refused(threshold):
 
 
 def test_another_treatment_of_noisy_pixels_is_refused():
-    with pytest.raises(ValueError, match="expected 'keep' or 'ignore'"):
+    with pytest.raises(ValueError, match="expected 'keep', 'ignore' or 'dissent'"):
         TRANSFORMS.build(dict(type='LoadSeedAnnotations', noisy='drop'))
 
 

@@ -2,6 +2,7 @@
 
 from .load_seed_annotations import LoadSeedAnnotations
 from .seed_generate_edge import SeedGenerateEdge
+from .seed_random_crop import SeedRandomCrop
 from .seed_random_rot_flip import SeedRandomRotFlip
 
-__all__ = ['LoadSeedAnnotations', 'SeedGenerateEdge', 'SeedRandomRotFlip']
+__all__ = ['LoadSeedAnnotations', 'SeedGenerateEdge', 'SeedRandomCrop', 'SeedRandomRotFlip']

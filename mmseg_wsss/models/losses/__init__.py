@@ -12,6 +12,7 @@ from .seed_cross_entropy_loss import SeedCrossEntropyLoss
 from .seed_generalized_cross_entropy_loss import SeedGeneralizedCrossEntropyLoss
 from .seed_pixel_loss import SeedPixelLoss
 from .seed_symmetric_cross_entropy_loss import SeedSymmetricCrossEntropyLoss
+from .seed_weighted_cross_entropy_loss import SeedWeightedCrossEntropyLoss
 
 __all__ = [
     'HybridSettings',
@@ -20,6 +21,7 @@ __all__ = [
     'SeedGeneralizedCrossEntropyLoss',
     'SeedPixelLoss',
     'SeedSymmetricCrossEntropyLoss',
+    'SeedWeightedCrossEntropyLoss',
     'draw_complementary_labels',
     'negative_log_complement',
     'pn_hybrid_pixel_loss',

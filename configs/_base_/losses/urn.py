@@ -1,0 +1,4 @@
+# Cross-entropy weighted by the seeds' agreement in the manner of URN (AAAI 2022). It needs labels
+# that carry dissent, dict(type='LoadSeedAnnotations', agreement_threshold='unanimous',
+# noisy='dissent') in the training pipeline, and num_seeds must be the number of seeds that voted.
+loss = dict(type='SeedWeightedCrossEntropyLoss', num_seeds=6)

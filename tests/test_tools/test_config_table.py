@@ -1,0 +1,88 @@
+"""tools/config_table.py: rows against what the configs are known to say."""
+
+import config_table as tool
+import pytest
+
+# torchvision documents 44,549,160 parameters for ResNet-101 and 25,557,032 for ResNet-50, 2,049,000
+# of each its classifier. The batch norms have two parameters a channel: 64 in the stem, then per
+# block twice its width and four times it, four times it once more in each stage's shortcut.
+NORMS_OF_RESNET101 = 2 * (
+    64
+    + sum(
+        blocks * 6 * width + 4 * width for blocks, width in ((3, 64), (4, 128), (23, 256), (3, 512))
+    )
+)
+# The batch norms of DeepLab-V2 are not trained; its head is four 3 x 3 classifiers of 21 classes.
+DEEPLAB = 44_549_160 - 2_049_000 - NORMS_OF_RESNET101 + 4 * (2048 * 9 * 21 + 21)
+RESNET50 = 25_557_032 - 2_049_000 + 2048 * 20
+
+
+def rows(text):
+    return [[cell.strip() for cell in line.split('|')[1:-1]] for line in text.splitlines()]
+
+
+def test_two_configs(root, capsys):
+    names = ['pnl/deeplabv2_r101_voc.py', 'cls/resnet50_coco.py']
+    tool.main([str(root / 'configs' / name) for name in names])
+    header, line, first, second = rows(capsys.readouterr().out)
+    assert header == list(tool.COLUMNS) and set(line) == {'---'}
+    assert first == [
+        '`pnl/deeplabv2_r101_voc.py`', 'DeepLab-V2', 'ResNet-101', 'VOC 2012',
+        'aggregate, 6 votes', '448 x 448', '20k iterations, SGD 0.001', '10', 'PNHybridLoss',
+        f'{DEEPLAB / 1e6:.1f} M',
+    ]  # fmt: skip
+    more = RESNET50 + 2048 * 60  # 80 classes
+    assert second == [
+        '`cls/resnet50_coco.py`', 'classifier', 'ResNet-50', 'COCO 2014', 'tags', '448 x 448',
+        '5 epochs, SGD 0.01', '16', 'CrossEntropyLoss (use_sigmoid=True)', f'{more / 1e6:.1f} M',
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ('name', 'labels', 'loss'),
+    [
+        (
+            'segformer_b2_voc_single-seed',
+            'seed 0.05-1.20',
+            'CrossEntropyLoss (avg_non_ignore=True)',
+        ),
+        (
+            'deeplabv2_r101_voc_urn',
+            'aggregate, votes',
+            'SeedWeightedCrossEntropyLoss (num_seeds=6)',
+        ),
+        ('deeplabv2_r101_voc', 'aggregate', 'CrossEntropyLoss (avg_non_ignore=True)'),
+        (
+            'deeplabv3plus_mobilenetv2_voc_animals_full',
+            'true masks',
+            'CrossEntropyLoss (avg_non_ignore=True)',
+        ),
+    ],
+)
+def test_labels_and_losses(name, labels, loss, root, tmp_path):
+    out = tmp_path / 'table.md'
+    tool.main([str(root / 'configs' / 'plain' / f'{name}.py'), '--out', str(out)])
+    cells = rows(out.read_text())[-1]
+    assert (cells[4], cells[8]) == (labels, loss)
+
+
+def test_a_config_from_elsewhere(root, tmp_path):
+    base = root / 'configs' / 'pnl' / 'segformer_b0_voc.py'
+    path = tmp_path / 'mine.py'
+    path.write_text(
+        f'_base_ = {str(base)!r}\nmodel = dict(backbone=dict(num_layers=[1, 1, 1, 1]))\n'
+        "train_dataloader = dict(dataset=dict(data_root='data/mine'))\n"
+    )
+    cells = rows(tool.table([path]))[-1]
+    assert cells[:4] == [f'`{path}`', 'SegFormer', 'MiT-?', 'mine']
+
+
+def test_no_name_is_left_raw(root):
+    """Every network, backbone and data set of the configs has its name in the tool."""
+    for room in tool.ROOMS:
+        for path in (root / 'configs' / room).glob('*.py'):
+            config = tool.Config.fromfile(path)
+            assert tool.network(config) in tool.NETWORKS.values(), path
+            assert '?' not in tool.backbone(config) and '-' in tool.backbone(config), path
+            assert tool.data_set(config) in tool.DATA_SETS.values(), path
+            assert ' x ' in tool.crop(config), path
