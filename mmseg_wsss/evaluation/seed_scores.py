@@ -25,25 +25,86 @@ class SeedScore:
     def iou(self) -> np.ndarray:
         """Intersection over union of each class, float64 (K,) in [0, 1]; NaN where a class is
         neither in the truth nor in the masks."""
-        hits = self.matrix.diagonal().astype(np.float64)
-        given = self.matrix[:, : len(self.matrix)].sum(axis=0)
-        union = self.matrix.sum(axis=1) + given - hits
-        return np.divide(hits, union, out=np.full(len(hits), np.nan), where=union > 0)
+        return _ratio(self._hits, self._union)
 
     @property
     def miou(self) -> float:
         """Mean of :attr:`iou` over the classes that occur; NaN if none does."""
-        iou = self.iou
-        return float(np.nanmean(iou)) if np.isfinite(iou).any() else float('nan')
+        return mean_of_classes(self.iou)
+
+    @property
+    def precision(self) -> np.ndarray:
+        """Share of the pixels given a class that are of it, float64 (K,) in [0, 1]; NaN where the
+        masks do not give it."""
+        return _ratio(self._hits, self._given)
+
+    @property
+    def recall(self) -> np.ndarray:
+        """Share of the pixels of a class that are given it, float64 (K,) in [0, 1]; NaN where the
+        truth has none."""
+        return _ratio(self._hits, self._true)
+
+    @property
+    def false_positive_rate(self) -> np.ndarray:
+        """Pixels wrongly given a class over its union, float64 (K,) in [0, 1]; NaN as :attr:`iou`.
+
+        This is the field's measure of how far seeds spill over: with the rate of false negatives
+        and the IoU it adds up to 1.
+        """
+        return _ratio(self._given - self._hits, self._union)
+
+    @property
+    def false_negative_rate(self) -> np.ndarray:
+        """Missed pixels of a class over its union, float64 (K,) in [0, 1]; NaN as :attr:`iou`."""
+        return _ratio(self._true - self._hits, self._union)
 
     @property
     def accuracy(self) -> float:
         """Share of the pixels that have their true label; NaN without pixels."""
         total = int(self.matrix.sum())
-        return float(self.matrix.diagonal().sum() / total) if total else float('nan')
+        return float(self._hits.sum() / total) if total else float('nan')
+
+    @property
+    def coverage(self) -> float:
+        """Share of the pixels that the masks do not leave open (255); NaN without pixels."""
+        total = int(self.matrix.sum())
+        return float(self._given.sum() / total) if total else float('nan')
+
+    @property
+    def _hits(self) -> np.ndarray:
+        return self.matrix.diagonal()
+
+    @property
+    def _given(self) -> np.ndarray:
+        return self.matrix[:, : len(self.matrix)].sum(axis=0)
+
+    @property
+    def _true(self) -> np.ndarray:
+        return self.matrix.sum(axis=1)
+
+    @property
+    def _union(self) -> np.ndarray:
+        return self._true + self._given - self._hits
 
 
-def confusion_matrix(truth: np.ndarray, mask: np.ndarray, num_classes: int) -> np.ndarray:
+def mean_of_classes(values: np.ndarray) -> float:
+    """Mean over the classes that have a value.
+
+    Args:
+        values (np.ndarray): float (K,), NaN for classes without a value.
+
+    Returns:
+        float: NaN if no class has one.
+
+    >>> mean_of_classes(np.array([0.5, np.nan, 1.0]))
+    0.75
+    """
+    return float(np.nanmean(values)) if np.isfinite(values).any() else float('nan')
+
+
+def confusion_matrix(
+    truth: np.ndarray, mask: np.ndarray, num_classes: int, weights: np.ndarray | None = None
+) -> np.ndarray:
     """Count the pixels of one image by true and by given label.
 
     Pixels whose truth is 255 do not count. Where only the mask is 255 the pixel does count, in the
@@ -53,6 +114,7 @@ def confusion_matrix(truth: np.ndarray, mask: np.ndarray, num_classes: int) -> n
         truth (np.ndarray): uint8 (H, W), labels below K or 255.
         mask (np.ndarray): uint8 (H, W), the same.
         num_classes (int): K, background included, 1 to 255.
+        weights (np.ndarray, optional): Integers (H, W), how often each pixel counts.
 
     Returns:
         np.ndarray: int64 (K, K + 1).
@@ -76,8 +138,13 @@ def confusion_matrix(truth: np.ndarray, mask: np.ndarray, num_classes: int) -> n
     counted = truth != IGNORE_INDEX
     given = np.minimum(mask[counted], num_classes).astype(np.int64)
     pairs = truth[counted].astype(np.int64) * (num_classes + 1) + given
-    counts = np.bincount(pairs, minlength=num_classes * (num_classes + 1))
-    return counts.reshape(num_classes, num_classes + 1)
+    # Weighted counts are floats, exact up to 2^53 pixels.
+    counts = np.bincount(
+        pairs,
+        None if weights is None else weights[counted],
+        minlength=num_classes * (num_classes + 1),
+    )
+    return counts.astype(np.int64).reshape(num_classes, num_classes + 1)
 
 
 def score_masks(pairs: Iterable[tuple[np.ndarray, np.ndarray]], num_classes: int) -> SeedScore:
@@ -94,3 +161,8 @@ def score_masks(pairs: Iterable[tuple[np.ndarray, np.ndarray]], num_classes: int
     for truth, mask in pairs:
         matrix += confusion_matrix(truth, mask, num_classes)
     return SeedScore(matrix)
+
+
+def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    nothing = np.full(len(part), np.nan)
+    return np.divide(part, whole, out=nothing, where=whole > 0)

@@ -1,3 +1,4 @@
+import itertools
 from types import SimpleNamespace
 
 import pytest
@@ -7,6 +8,8 @@ from torch import nn
 
 from mmseg_wsss.engine.hooks import SeedStatisticsHook
 from mmseg_wsss.models.losses import PNHybridLoss
+
+NUMBERS = itertools.count()
 
 
 def model():
@@ -20,7 +23,7 @@ def model():
 
 @pytest.fixture
 def runner():
-    hub = MessageHub.get_instance(f'statistics-{id(object())}')
+    hub = MessageHub.get_instance(f'statistics-{next(NUMBERS)}')
     return SimpleNamespace(model=model(), message_hub=hub, iter=9)
 
 

@@ -1,0 +1,233 @@
+"""The evaluation of a whole seed root, image by image, by several processes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from mmseg_wsss.datasets.tags import tags_for
+from mmseg_wsss.seeds import (
+    AGGREGATED_FOLDER,
+    IGNORE_INDEX,
+    SeedManifest,
+    SeedStore,
+    read_mask,
+)
+from mmseg_wsss.utils.parallel import run_parallel
+from mmseg_wsss.utils.progress import Progress
+
+from .image_statistics import ImageStatistics
+from .seed_evaluation import Counts, EvaluationSetting, SeedEvaluation, count_image
+from .truth_folder import TruthFolder
+
+# With more wrong files than this something is wrong with all of them, e.g. the class list.
+MAX_FAILURES = 20
+
+
+@dataclass
+class SeedRootEvaluation:
+    """What was evaluated, and the result.
+
+    Attributes:
+        evaluation (SeedEvaluation): The counts.
+        manifest (SeedManifest): Of the seed root.
+        head (list[str]): What was scored and how, one line each.
+        missing (list[str]): Paths that were missing, sorted, where that was allowed.
+    """
+
+    evaluation: SeedEvaluation
+    manifest: SeedManifest
+    head: list[str]
+    missing: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Result:
+    image_id: str
+    counts: Counts | None = None
+    statistics: ImageStatistics | None = None
+    missing: str | None = None
+    failure: str | None = None
+
+
+def evaluate_seed_root(
+    root: Path,
+    image_ids: Sequence[str] | None = None,
+    truth: TruthFolder | None = None,
+    tags: Mapping[str, tuple[int, ...]] | None = None,
+    subsets: bool = False,
+    trimap_width: int = 5,
+    allow_missing: bool = False,
+    jobs: int = 1,
+    split_name: str | None = None,
+) -> SeedRootEvaluation:
+    """Evaluate a seed root. The result does not depend on the number of processes.
+
+    Args:
+        root (Path): As ``tools/make_seeds.py`` or ``tools/aggregate_seeds.py`` wrote it.
+        image_ids (Sequence[str], optional): Images to evaluate; all of the manifest where None.
+        truth (TruthFolder, optional): The true masks.
+        tags (Mapping, optional): Labels of the tags by image id; every image needs an entry.
+        subsets (bool): Whether to score the aggregate of every subset of at most eight seeds;
+            needs the truth and the seeds.
+        trimap_width (int): Width of the trimap's band in pixels, at least 1.
+        allow_missing (bool): Leave an image out if one of its masks is missing.
+        jobs (int): Number of processes.
+        split_name (str, optional): What ``image_ids`` are, for the head.
+
+    Returns:
+        SeedRootEvaluation: The result.
+
+    Raises:
+        FileNotFoundError: If there is no manifest, no folder of true masks or, unless allowed, a
+            mask is missing; the message names the files.
+        ValueError: If a mask is damaged, of another size or has a label out of range, an image is
+            not in the manifest or has no tags, or no image is left.
+    """
+    store = SeedStore(root)
+    manifest = SeedManifest.load(store.manifest_path)
+    ids = list(manifest.images) if image_ids is None else list(image_ids)
+    setting = _setting(root, manifest, truth, subsets, trimap_width)
+    _check(store, manifest, ids, truth, tags)
+    work = partial(
+        _evaluate_image, store=store, setting=setting, truth=truth, tags=tags, skip=allow_missing
+    )
+    evaluation, missing, failures = SeedEvaluation(setting), [], []
+    progress = Progress(len(ids), 'images to evaluate')
+    for result in run_parallel(work, ids, jobs):
+        progress.step()
+        if result.failure is not None:
+            failures.append(result)
+            if len(failures) > MAX_FAILURES:
+                break
+        elif result.missing is not None:
+            missing.append(result.missing)
+        else:
+            evaluation.add(result.counts, result.statistics)
+    if failures:
+        lines = [one.failure for one in sorted(failures, key=lambda one: one.image_id)]
+        more = ' or more, stopped there' if len(failures) > MAX_FAILURES else ''
+        raise ValueError(f'{len(lines)} images{more}:\n' + '\n'.join(lines))
+    if not evaluation.images:
+        raise ValueError(f'{root}: of {len(ids)} images none has all of its masks')
+    head = _head(evaluation, manifest, truth, split_name, len(missing))
+    return SeedRootEvaluation(evaluation, manifest, head, sorted(missing))
+
+
+def _setting(
+    root: Path, manifest: SeedManifest, truth: TruthFolder | None, subsets: bool, width: int
+) -> EvaluationSetting:
+    names = manifest.seed_names
+    # Either all seeds are kept in the root or, to save space or made elsewhere, none.
+    kept = any((root / name).is_dir() for name in names)
+    if subsets and (truth is None or not kept):
+        lacking = 'there is no ground truth' if truth is None else 'the root keeps no seeds'
+        raise ValueError(f'{root}: subsets of the seeds cannot be scored, {lacking}')
+    if width < 1:
+        raise ValueError(f'trimap width {width}, expected at least 1')
+    order = manifest.seed_order
+    return EvaluationSetting(
+        classes=tuple(manifest.classes),
+        num_seeds=len(names),
+        seed_names=tuple(names) if kept else (),
+        tie=manifest.tie,
+        seed_order=tuple(names.index(name) for name in order) if order else None,
+        subsets=subsets,
+        trimap_width=width,
+    )
+
+
+def _check(
+    store: SeedStore,
+    manifest: SeedManifest,
+    ids: Sequence[str],
+    truth: TruthFolder | None,
+    tags: Mapping[str, tuple[int, ...]] | None,
+) -> None:
+    """Check what can be checked before the first image."""
+    if manifest.ignore_index != IGNORE_INDEX:
+        raise ValueError(
+            f'{store.manifest_path}: ignore_index is {manifest.ignore_index}, only '
+            f'{IGNORE_INDEX} can be evaluated'
+        )
+    known = set(manifest.images)
+    strangers = [image_id for image_id in ids if image_id not in known]
+    if strangers:
+        raise ValueError(
+            f'{store.manifest_path}: {len(strangers)} of the {len(ids)} images of the split are '
+            f'not in this root, first {", ".join(strangers[:3])}'
+        )
+    if truth is not None:
+        if not truth.folder.is_dir():
+            raise FileNotFoundError(f'{truth.folder}: there is no such folder of true masks')
+        if truth.classes and not set(truth.classes) & set(manifest.classes[1:]):
+            raise ValueError(
+                f'{truth.folder}: its classes {", ".join(truth.classes[:3])}, ... share none with '
+                f'the seeds, {", ".join(manifest.classes[:3])}, ...'
+            )
+    if tags is not None:
+        bare = [image_id for image_id in ids if tags_for(tags, image_id) is None]
+        if bare:
+            raise ValueError(f'{len(bare)} images have no tags, first {", ".join(bare[:3])}')
+
+
+def _evaluate_image(
+    image_id: str,
+    store: SeedStore,
+    setting: EvaluationSetting,
+    truth: TruthFolder | None,
+    tags: Mapping[str, tuple[int, ...]] | None,
+    skip: bool,
+) -> _Result:
+    num_classes = len(setting.classes)
+    try:
+        label = read_mask(store.mask_path(AGGREGATED_FOLDER, image_id), None, num_classes)
+        agreement = store.read_agreement(image_id, setting.num_seeds, label.shape)
+        masks = label[None]
+        if setting.seed_names:
+            seeds = store.read_seeds(image_id, setting.seed_names, label.shape, num_classes)
+            masks = np.concatenate([seeds, masks])
+        true = truth and truth.read(image_id, label.shape, setting.classes)
+    except FileNotFoundError as error:
+        if skip:
+            return _Result(image_id, missing=str(error))
+        return _Result(image_id, failure=f'{error} (allow missing masks to leave the image out)')
+    except ValueError as error:
+        return _Result(image_id, failure=str(error))
+    tagged = None if tags is None else tags_for(tags, image_id)
+    return _Result(image_id, *count_image(image_id, masks, agreement, true, tagged, setting))
+
+
+def _head(
+    evaluation: SeedEvaluation,
+    manifest: SeedManifest,
+    truth: TruthFolder | None,
+    split_name: str | None,
+    missing: int,
+) -> list[str]:
+    """Say what was scored, on what, and how 255 was treated."""
+    setting = evaluation.setting
+    what = f'split {split_name}' if split_name else 'all images of the seed root'
+    seeds = ', '.join(manifest.seed_names)
+    kept = '' if setting.seed_names else ' (not kept in the root: only their aggregate is scored)'
+    lines = [
+        f'Images: {len(evaluation.images):,} ({what}); left out for a missing mask: {missing}.',
+        f'Seeds: {seeds}{kept}. Ties of the vote: {setting.tie}.',
+        f'Classes: {len(setting.classes)}, background included.',
+    ]
+    if truth is None:
+        lines.append('Ground truth: none. What follows is known from votes and tags alone.')
+    else:
+        pixels = int(evaluation.counts['calibration'].sum())
+        matched = ', classes matched by name, others 255' if truth.classes else ''
+        lines += [
+            f'Ground truth: {truth.folder}{matched}; {pixels:,} pixels at the size of the masks, '
+            'in one confusion matrix of 64-bit integers.',
+            '255: in the ground truth a pixel does not count; in a seed or the aggregate it is a '
+            'miss of its true class, so leaving pixels open never raises a score.',
+        ]
+    return lines

@@ -1,0 +1,99 @@
+"""Curves for a report, drawn as SVG inside the page: no script, no other file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+WIDTH, HEIGHT = 560, 320
+LEFT, RIGHT, TOP, BOTTOM = 46, 12, 12, 40
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A curve of shares over whole numbers.
+
+    Attributes:
+        name (str): Shown when the mouse rests on it.
+        values (Sequence[float]): Percentages at 0, 1, 2, ...; NaN leaves a gap.
+        color (Sequence[int] | None): RGB; the colour of text where None.
+        width (float): Of the line, in pixels.
+        dashed (bool): Whether it is a reference rather than a measurement; it has no points.
+    """
+
+    name: str
+    values: Sequence[float]
+    color: Sequence[int] | None = None
+    width: float = 1.5
+    dashed: bool = False
+
+
+def html_plot(curves: Sequence[Curve], x_title: str, y_title: str) -> str:
+    """Draw curves with axes.
+
+    Args:
+        curves (Sequence[Curve]): At least one, all of the same length of at least 2.
+        x_title (str): What the whole numbers are.
+        y_title (str): What the percentages are.
+
+    Returns:
+        str: HTML.
+
+    Raises:
+        ValueError: If there is no curve or the lengths differ.
+    """
+    lengths = {len(curve.values) for curve in curves}
+    if len(lengths) != 1 or min(lengths) < 2:
+        raise ValueError(f'curves of {sorted(lengths)} values, expected one length of at least 2')
+    last = lengths.pop() - 1
+    parts = [
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" role="img" fill="none" '
+        f'stroke="currentColor" font-size="12"><title>{escape(y_title)}</title>'
+    ]
+    for percent in range(0, 101, 25):
+        y = _y(percent)
+        parts.append(f'<path d="M{LEFT} {y}H{WIDTH - RIGHT}" stroke-opacity=".2"/>')
+        parts.append(_text(LEFT - 6, y + 4, str(percent), 'end'))
+    step = max(1, math.ceil(last / 10))
+    for number in range(0, last + 1, step):
+        parts.append(_text(_x(number, last), HEIGHT - BOTTOM + 17, str(number), 'middle'))
+    parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6, x_title, 'middle'))
+    parts += [_draw(curve, last) for curve in curves]
+    parts.append('</svg>')
+    return f'<figure>{"".join(parts)}<figcaption>{escape(y_title)}</figcaption></figure>'
+
+
+def _draw(curve: Curve, last: int) -> str:
+    color = 'currentColor' if curve.color is None else 'rgb({},{},{})'.format(*curve.color)
+    path, pen_down, points = [], False, []
+    for number, value in enumerate(curve.values):
+        if math.isnan(value):
+            pen_down = False
+            continue
+        x, y = _x(number, last), _y(value)
+        path.append(f'{"L" if pen_down else "M"}{x} {y}')
+        points.append(f'<circle cx="{x}" cy="{y}" r="{1.5 + curve.width / 2}" fill="{color}"/>')
+        pen_down = True
+    dashes = ' stroke-dasharray="4 4"' if curve.dashed else ''
+    return (
+        f'<g stroke="{color}" stroke-width="{curve.width}"{dashes}>'
+        f'<title>{escape(curve.name)}</title><path d="{"".join(path)}"/>'
+        f'{"" if curve.dashed else "".join(points)}</g>'
+    )
+
+
+def _text(x: float, y: float, text: str, anchor: str) -> str:
+    return (
+        f'<text x="{x}" y="{y}" text-anchor="{anchor}" stroke="none" fill="currentColor">'
+        f'{escape(text)}</text>'
+    )
+
+
+def _x(number: int, last: int) -> float:
+    return round(LEFT + number / last * (WIDTH - LEFT - RIGHT), 1)
+
+
+def _y(percent: float) -> float:
+    return round(TOP + (100 - percent) / 100 * (HEIGHT - TOP - BOTTOM), 1)
