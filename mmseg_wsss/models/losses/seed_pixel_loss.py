@@ -127,6 +127,7 @@ class SeedPixelLoss(nn.Module, metaclass=ABCMeta):
         label: Tensor,
         align_corners: bool = False,
         ignore_index: int | None = IGNORE_INDEX,
+        weight: Tensor | None = None,
     ) -> Tensor:
         """Compute the mean loss of logits that are upsampled to the label's size on the way.
 
@@ -138,6 +139,7 @@ class SeedPixelLoss(nn.Module, metaclass=ABCMeta):
             label: Codes (B, H, W), any integer dtype.
             align_corners: As in ``F.interpolate``.
             ignore_index: One more code that is ignored.
+            weight: Factor of each pixel (B, H, W).
 
         Returns:
             Tensor: 0-dimensional, float32 or float64.
@@ -147,12 +149,12 @@ class SeedPixelLoss(nn.Module, metaclass=ABCMeta):
         """
         if self.reduction == 'none':
             raise ValueError("the fused loss needs reduction 'mean' or 'sum', got 'none'")
-        self._check(logits, label, None, same_size=False)
+        self._check(logits, label, weight, same_size=False)
         labels = PixelLabels.from_codes(label, logits.shape[1], ignore_index)
         if logits.shape[2:] == label.shape[1:]:
-            return self._from_labels(logits, labels, None, None, self.reduction)
+            return self._from_labels(logits, labels, weight, None, self.reduction)
         scale = self._scale(logits, labels, None, self.reduction)
-        engine = self._engine(logits, labels, None, torch.ones_like(scale))
+        engine = self._engine(logits, labels, weight, torch.ones_like(scale))
         loss = FusedLoss.apply(logits, engine, scale, align_corners)
         self._keep_statistics(labels, engine.hit)
         return loss

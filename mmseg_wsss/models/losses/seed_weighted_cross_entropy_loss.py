@@ -8,8 +8,6 @@ from torch import Tensor
 from mmseg_wsss.registry import MODELS
 from mmseg_wsss.seeds.codec import IGNORE_INDEX, NOISY_OFFSET, decode_seed_dissent
 
-from .fused_loss import FusedLoss
-from .pixel_labels import PixelLabels
 from .seed_cross_entropy_loss import SeedCrossEntropyLoss
 
 
@@ -100,20 +98,13 @@ class SeedWeightedCrossEntropyLoss(SeedCrossEntropyLoss):
         label: Tensor,
         align_corners: bool = False,
         ignore_index: int | None = IGNORE_INDEX,
+        weight: Tensor | None = None,
     ) -> Tensor:
         """Compute the mean loss of logits upsampled on the way, see :meth:`SeedPixelLoss.fused`."""
-        if self.reduction == 'none':
-            raise ValueError("the fused loss needs reduction 'mean' or 'sum', got 'none'")
-        self._check(logits, label, None, same_size=False)
-        if logits.shape[2:] == label.shape[1:]:
-            return self.forward(logits, label, ignore_index=ignore_index)
-        label, weight = self._part(label)
-        labels = PixelLabels.from_codes(label, logits.shape[1], ignore_index)
-        scale = self._scale(logits, labels, None, self.reduction)
-        engine = self._engine(logits, labels, weight, torch.ones_like(scale))
-        loss = FusedLoss.apply(logits, engine, scale, align_corners)
-        self._keep_statistics(labels, engine.hit)
-        return loss
+        self._check(logits, label, weight, same_size=False)
+        label, own = self._part(label)
+        weight = own if weight is None else own * weight
+        return super().fused(logits, label, align_corners, ignore_index, weight)
 
     def _part(self, codes: Tensor) -> tuple[Tensor, Tensor]:
         """Turn codes with dissent into codes with the clean/noisy flag, and the pixels' weights."""

@@ -47,13 +47,15 @@ def value_and_grad(function, logits):
     return value.detach(), logits.grad
 
 
-def compare(make_loss, low, codes, align_corners, **tolerance):
+def compare(make_loss, low, codes, align_corners, weight=None, **tolerance):
     """Fused against F.interpolate followed by the loss, and their statistics."""
     fused, separate = make_loss(), make_loss()
-    value, grad = value_and_grad(lambda z: fused.fused(z, codes, align_corners), low)
+    value, grad = value_and_grad(lambda z: fused.fused(z, codes, align_corners, weight=weight), low)
     expected, expected_grad = value_and_grad(
         lambda z: separate(
-            F.interpolate(z, codes.shape[1:], mode='bilinear', align_corners=align_corners), codes
+            F.interpolate(z, codes.shape[1:], mode='bilinear', align_corners=align_corners),
+            codes,
+            weight,
         ),
         low,
     )
@@ -69,6 +71,15 @@ def test_every_option_in_float64(make_loss):
     _, codes = seed_batch(size=(11, 14))
     low = torch.randn(2, 5, 3, 4, dtype=torch.float64)
     compare(make_loss, low, codes, align_corners=False, rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize('make_loss', [PNHybridLoss, SeedCrossEntropyLoss])
+@pytest.mark.parametrize('low_size', [(3, 4), (11, 14)])
+def test_weights_of_pixels(make_loss, low_size):
+    _, codes = seed_batch(size=(11, 14))
+    low = torch.randn(2, 5, *low_size, dtype=torch.float64)
+    weight = torch.rand(codes.shape, dtype=torch.float64)
+    compare(make_loss, low, codes, False, weight, rtol=1e-11, atol=1e-12)
 
 
 @pytest.mark.parametrize('align_corners', [False, True])
@@ -92,7 +103,8 @@ def test_a_crop_in_float32(make_loss, align_corners):
     torch.manual_seed(5)
     expected, expected_grad = value_and_grad(
         lambda z: separate(
-            F.interpolate(z, codes.shape[1:], mode='bilinear', align_corners=align_corners), codes
+            F.interpolate(z, codes.shape[1:], mode='bilinear', align_corners=align_corners),
+            codes,
         ),
         low,
     )
