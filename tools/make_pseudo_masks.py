@@ -12,7 +12,7 @@ import sys
 
 import torch
 from mmengine.config import Config, DictAction
-from mmengine.dist import get_dist_info, init_dist
+from mmengine.dist import get_dist_info
 from mmengine.registry import init_default_scope
 from torch import nn
 
@@ -26,6 +26,7 @@ from mmseg_wsss.engine.pseudo_mask_images import (
 from mmseg_wsss.engine.pseudo_masks import CRF_PRESETS, PseudoMaskMaker
 from mmseg_wsss.utils.checkpoint import load_weights
 from mmseg_wsss.utils.digest import json_sha256, weights_sha256
+from mmseg_wsss.utils.process_group import join_process_group
 
 
 def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -98,8 +99,7 @@ def find_pipeline(config: Config, tta: bool) -> list:
 def main(arguments: list[str] | None = None) -> int:
     """Make the masks and give the exit status."""
     args = parse_args(arguments)
-    if args.launcher != 'none':
-        init_dist(args.launcher, backend='nccl' if torch.cuda.is_available() else 'gloo')
+    join_process_group(args.launcher)
     rank, _ = get_dist_info()
     device = args.device
     if device is None:
@@ -130,10 +130,13 @@ def main(arguments: list[str] | None = None) -> int:
             ),
         )
         todo, kept = maker.prepare(images, args.overwrite)
-    except (FileNotFoundError, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
+        maker.make(images, todo, args.num_workers)
+    except (OSError, ValueError) as error:
+        print(f'\nerror: {error}', file=sys.stderr)
         return 1
-    maker.make(images, todo, args.num_workers)
+    except KeyboardInterrupt:
+        print('\ninterrupted; the same command resumes', file=sys.stderr)
+        return 130
     print(f'rank {rank}: {len(todo)} masks made, {kept} kept in {args.out}')
     return 0
 

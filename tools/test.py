@@ -10,6 +10,8 @@ from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
 import mmseg_wsss  # noqa: F401  # mends the dependency stack before a config is read
+from mmseg_wsss.utils.checkpoint import read_checkpoint
+from mmseg_wsss.utils.process_group import prepare_runner_on_cpu
 
 
 def parse_args() -> argparse.Namespace:
@@ -17,6 +19,11 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Test and score a classifier or a segmentor.')
     parser.add_argument('config', help='path of the config file')
     parser.add_argument('checkpoint', help='path of the checkpoint')
+    parser.add_argument(
+        '--trust-checkpoint',
+        action='store_true',
+        help='read a checkpoint that carries code; never do this with a file of unknown origin',
+    )
     parser.add_argument('--work-dir', help='where logs and the scores (JSON) go')
     parser.add_argument('--out', help='folder to write the predicted masks to (PNG)')
     parser.add_argument('--show', action='store_true', help='show the predictions in a window')
@@ -80,8 +87,15 @@ def build_config(args: argparse.Namespace) -> Config:
 
 def main() -> None:
     """Test and score."""
-    runner = Runner.from_cfg(build_config(parse_args()))
-    runner.test()
+    args = parse_args()
+    cfg = build_config(args)
+    # mmengine would run the code of a checkpoint that is more than weights, with a warning only.
+    try:
+        read_checkpoint(args.checkpoint, args.trust_checkpoint)
+    except (FileNotFoundError, ValueError) as error:
+        raise SystemExit(f'error: {error}') from None
+    prepare_runner_on_cpu(cfg)
+    Runner.from_cfg(cfg).test()
 
 
 if __name__ == '__main__':

@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import os.path as osp
+import sys
 
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
 import mmseg_wsss  # noqa: F401  # mends the dependency stack before a config is read
+from mmseg_wsss.utils.checkpoint import find_resumable
+from mmseg_wsss.utils.process_group import prepare_runner_on_cpu
 
 
 def parse_args() -> argparse.Namespace:
@@ -19,6 +22,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--work-dir', help='where logs and checkpoints go')
     parser.add_argument(
         '--resume', action='store_true', help='go on from the latest checkpoint in the work dir'
+    )
+    parser.add_argument(
+        '--trust-checkpoint',
+        action='store_true',
+        help='resume from a checkpoint that carries code; never do this with a file of unknown '
+        'origin',
     )
     parser.add_argument('--amp', action='store_true', help='train in automatic mixed precision')
     parser.add_argument(
@@ -58,14 +67,47 @@ def build_config(args: argparse.Namespace) -> Config:
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.loss_scale = 'dynamic'
     cfg.resume = args.resume
+    if args.resume and not cfg.get('load_from'):
+        resume_from_latest(cfg, args.trust_checkpoint)
+    make_resumable(cfg)
     return cfg
 
 
-def main() -> None:
-    """Train."""
-    runner = Runner.from_cfg(build_config(parse_args()))
-    runner.train()
+def resume_from_latest(cfg: Config, trust: bool) -> None:
+    """Go on from the newest whole checkpoint, with its random seed."""
+    found = find_resumable(cfg.work_dir, trust)
+    if found is None:
+        return
+    cfg.load_from, content = found
+    seed = content['meta'].get('seed')
+    # The order of the images is drawn before mmengine reads the seed from the checkpoint.
+    if seed is not None and (cfg.get('randomness') or {}).get('seed') is None:
+        cfg.randomness = dict(cfg.get('randomness') or {}, seed=seed)
+
+
+def make_resumable(cfg: Config) -> None:
+    """Write checkpoints atomically, and let a resumed training draw the same random numbers."""
+    hooks = cfg.setdefault('default_hooks', {})
+    checkpoint = hooks.setdefault('checkpoint', dict(type='CheckpointHook', interval=1))
+    if checkpoint is not None and checkpoint.get('type') == 'CheckpointHook':
+        checkpoint['type'] = 'mmseg_wsss.AtomicCheckpointHook'
+    custom = list(cfg.get('custom_hooks') or [])
+    if not any('ResumableRandomnessHook' in str(hook.get('type')) for hook in custom):
+        custom.append(dict(type='mmseg_wsss.ResumableRandomnessHook'))
+    cfg.custom_hooks = custom
+
+
+def main() -> int:
+    """Train; return the exit status."""
+    try:
+        cfg = build_config(parse_args())
+        prepare_runner_on_cpu(cfg)
+        Runner.from_cfg(cfg).train()
+    except KeyboardInterrupt:
+        print('\ninterrupted; the same command with --resume goes on', file=sys.stderr)
+        return 130
+    return 0
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -94,7 +94,10 @@ def verify_image(
             return [f'{path}: has a label where no seed votes, or none where one does']
         if not seed_names:
             return []
-        seeds = store.read_seeds(image_id, seed_names, label.shape)
+        paths = [store.mask_path(name, image_id) for name in seed_names]
+        seeds = np.stack(
+            [read_mask(one, label.shape, num_classes, manifest.ignore_index) for one in paths]
+        )
         order = manifest.seed_order
         expected_label, expected_agreement = aggregate_seeds(
             seeds,

@@ -18,6 +18,7 @@ from mmseg_wsss.seeds.activation import (
     sum_views,
     view_activation,
 )
+from mmseg_wsss.utils.memory import LEAST_SIDE, is_out_of_memory
 
 from .image_normalizer import ImageNormalizer
 from .inference_copy import inference_copy
@@ -107,14 +108,15 @@ class ActivationExtractor:
         """Make the maps of some images.
 
         Images of one size go through the network as one batch. Where the GPU's memory does not
-        suffice, the batch is halved, and a single image is done by the CPU; both are logged.
+        suffice, the batch is halved, and a single image is done by the CPU. Where the machine's
+        does not, the sides of the image are halved, and its maps are smaller. All is logged.
 
         Args:
             samples (Sequence[SeedSample]): The images, with tags or without.
 
         Returns:
             list[Tensor]: For each image (S, P, H, W) float32 in [0, 1] with P its number of tags,
-            on the device it was made on.
+            on the device it was made on; smaller than the image where memory does not suffice.
 
         Raises:
             ValueError: If a map holds NaN; the image is named.
@@ -135,29 +137,40 @@ class ActivationExtractor:
     def _batch_or_less(self, samples: list[SeedSample]) -> list[Tensor]:
         try:
             return self._batch(samples)
-        except torch.cuda.OutOfMemoryError:
-            if self.device.type == 'cpu':
+        except (MemoryError, RuntimeError) as error:
+            tiny = len(samples) == 1 and min(samples[0].image.shape[:2]) <= LEAST_SIDE
+            if not is_out_of_memory(error) or (self.device.type == 'cpu' and tiny):
                 raise
         # Outside of the handler: the exception held the frames that hold the memory.
-        torch.cuda.empty_cache()
+        if self.device.type != 'cpu':
+            torch.cuda.empty_cache()
         if len(samples) > 1:
             half = len(samples) // 2
             print_log(
-                f'GPU memory does not suffice for {len(samples)} images of '
+                f'{self._where} does not suffice for {len(samples)} images of '
                 f'{samples[0].image.shape[:2]}: trying {len(samples) - half} at a time.',
                 'current',
                 level=logging.WARNING,
             )
             return self._batch_or_less(samples[:half]) + self._batch_or_less(samples[half:])
+        (sample,) = samples
+        smaller = sample.halved() if self.device.type == 'cpu' else sample
+        how = 'on the CPU' if smaller is sample else f'at {smaller.image.shape[:2]} and enlarged'
         print_log(
-            f'GPU memory does not suffice for image {samples[0].info.image_id} '
-            f'{samples[0].image.shape[:2]}: it is done on the CPU.',
+            f'{self._where} does not suffice for image {sample.info.image_id} '
+            f'{sample.image.shape[:2]}: it is done {how}.',
             'current',
             level=logging.WARNING,
         )
-        return self._on_cpu()._batch(samples)
+        return self._on_cpu()._batch_or_less([smaller])
+
+    @property
+    def _where(self) -> str:
+        return 'Memory' if self.device.type == 'cpu' else 'GPU memory'
 
     def _on_cpu(self) -> ActivationExtractor:
+        if self.device.type == 'cpu':
+            return self
         if self._fallback is None:
             self._fallback = copy.copy(self)
             self._fallback.device = torch.device('cpu')

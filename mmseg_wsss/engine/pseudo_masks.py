@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,19 +11,30 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.dist import barrier, get_rank, get_world_size, is_main_process
+from mmengine.dist import (
+    all_gather_object,
+    barrier,
+    get_rank,
+    get_world_size,
+    is_main_process,
+)
+from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import Subset
 
+from mmseg_wsss.datasets.preflight import DataItem, check_items
 from mmseg_wsss.datasets.tags import tags_for
 from mmseg_wsss.seeds import read_mask, write_mask
 from mmseg_wsss.utils.atomic import remove_stale_temporaries, write_atomic
-from mmseg_wsss.utils.image import read_image
+from mmseg_wsss.utils.image import read_image, resize_image
+from mmseg_wsss.utils.memory import LEAST_SIDE, is_out_of_memory
+from mmseg_wsss.utils.parallel import available_cpus
 from mmseg_wsss.utils.progress import Progress
 
+from .halved_batch import halve_batch, shape_of
 from .pseudo_mask_images import PseudoMaskImages
 
 SETTINGS_NAME = 'pseudo_masks.json'
@@ -119,19 +131,36 @@ class PseudoMaskMaker:
             how many have one.
 
         Raises:
-            ValueError: If an image has no tags entry or the folder holds masks made otherwise.
+            ValueError: If an image has no tags entry or cannot be read, or the folder holds masks
+                made otherwise.
         """
         allowed = self._allowed_labels(images.image_ids)
         if is_main_process():
             self._open(overwrite)
         barrier()
-        mine = range(get_rank(), len(images), get_world_size())
-        todo = [
+        rank, world_size = get_rank(), get_world_size()
+        mine = range(rank, len(images), world_size)
+        found = [
             index
             for index in mine
             if not self._is_finished(images, images.image_ids[index], allowed)
         ]
-        return todo, len(mine) - len(todo)
+        # What is left is shared anew: an earlier run may have left it all to one process.
+        left = sorted(set().union(*all_gather_object(set(found))))
+        todo = left[rank::world_size]
+        self._check_files(images, todo)
+        return todo, len(mine) - len(found)
+
+    def _check_files(self, images: PseudoMaskImages, todo: Sequence[int]) -> None:
+        """Read every image before hours are spent on the others; all processes stop together."""
+        names = [images.image_ids[index] for index in todo]
+        items = [DataItem(image_id, images.paths[image_id]) for image_id in names]
+        jobs = max(1, available_cpus() // get_world_size())
+        found = check_items('images', items, workers=jobs).problems if items else []
+        problems = sum(all_gather_object(found), [])
+        if problems:
+            shown = '\n  '.join(problems[:20])
+            raise ValueError(f'{len(problems)} images cannot be used:\n  {shown}')
 
     def label_mask(self, logits: Tensor, image: np.ndarray | None, labels: Sequence[int]) -> Tensor:
         """Turn the network's output for an image into a mask.
@@ -191,7 +220,7 @@ class PseudoMaskMaker:
             if not overwrite:
                 raise ValueError(
                     f'{path}: the masks there were made otherwise '
-                    f'({_differences(existing, text)}). Choose another folder, or overwrite them.'
+                    f'({_differences(existing, text)}). Choose another folder, or --overwrite them.'
                 )
             for mask in self.out.rglob('*.png'):
                 mask.unlink()
@@ -241,11 +270,41 @@ class PseudoMaskMaker:
         progress = Progress(len(todo), 'pseudo masks')
         for index, batch in zip(todo, loader, strict=True):
             image_id = images.image_ids[index]
-            (sample,) = model.test_step(batch)
-            image = read_image(images.paths[image_id]) if self.crf is not None else None
-            mask = self.label_mask(sample.seg_logits.data, image, allowed[image_id])
-            write_mask(self._path(image_id), mask.cpu().numpy(), self.palette)
+            mask = self._mask(model, batch, images.paths[image_id], allowed[image_id])
+            write_mask(self._path(image_id), mask, self.palette)
             progress.step()
+
+    def _mask(self, model: nn.Module, batch: dict, path: str, labels: Sequence[int]) -> np.ndarray:
+        """Mask of one image; where memory does not suffice, with half the sides and enlarged."""
+        size = None
+        while True:
+            try:
+                (sample,) = model.test_step(batch)
+                logits = sample.seg_logits.data
+                height, width = logits.shape[-2:]
+                image = None
+                if self.crf is not None:
+                    image = resize_image(read_image(path), (height, width), 'area')
+                mask = self.label_mask(logits, image, labels).cpu().numpy()
+                return mask if size is None else resize_image(mask, size, 'nearest')
+            except (MemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                height, width = shape_of(batch)
+                if min(height, width) <= LEAST_SIDE:
+                    raise
+            # Outside of the handler: the exception held the frames that hold the memory.
+            sample = logits = image = None
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            size = size or (height, width)
+            batch = halve_batch(batch)
+            print_log(
+                f'{path}: memory does not suffice for {height} x {width} (height x width): its '
+                f'mask is made at {height // 2} x {width // 2} and enlarged.',
+                'current',
+                level=logging.WARNING,
+            )
 
     def _path(self, image_id: str) -> Path:
         return self.out / f'{image_id}.png'

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 import cv2
 import numpy as np
@@ -16,6 +17,7 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from mmseg_wsss.datasets.preflight import DataItem, check_items
 from mmseg_wsss.seeds import (
     IGNORE_INDEX,
     PAPER_SEEDS,
@@ -28,6 +30,8 @@ from mmseg_wsss.seeds.crf import DenseCRF
 from mmseg_wsss.seeds.refine import REFINE_KINDS
 from mmseg_wsss.utils.digest import weights_sha256
 from mmseg_wsss.utils.palette import label_palette
+from mmseg_wsss.utils.parallel import available_cpus, prepare_process
+from mmseg_wsss.utils.progress import Progress
 
 from .activation_extractor import ActivationExtractor
 from .seed_batches import plan_batches
@@ -36,7 +40,8 @@ from .seed_image_dataset import SeedImageDataset, SeedSample
 from .seed_summary import SeedSummary
 from .seed_writer import KEEP_KINDS, SeedWriter
 
-_LOG_SECONDS = 30.0
+# Problems named in one message.
+_SHOWN = 20
 # Batch size, reading processes, writing threads.
 _CPU_DEFAULTS = (1, 1, 1)
 _GPU_DEFAULTS = (8, 8, 4)
@@ -180,8 +185,8 @@ class SeedGenerator:
             SeedSummary: Of all processes together.
 
         Raises:
-            ValueError: If there are no images, an id comes twice, or the seed root was made with
-                other settings.
+            ValueError: If there are no images, an id comes twice, an image cannot be read, or the
+                seed root was made with other settings.
         """
         self._check_images(images)
         store = SeedStore(out)
@@ -191,11 +196,15 @@ class SeedGenerator:
         dist.barrier()
         started = time.monotonic()
         batches = plan_batches(images, self.batch_size)
-        mine = batches[dist.get_rank() :: dist.get_world_size()]
-        pending = self._pending(images, mine, store)
-        todo = [batch for batch in mine if not pending.isdisjoint(batch)]
+        rank, world_size = dist.get_rank(), dist.get_world_size()
+        mine = batches[rank::world_size]
+        found = self._pending(images, mine, store)
+        # What is left is shared anew: an earlier run may have left it all to one process.
+        pending = set().union(*dist.all_gather_object(found))
+        todo = [batch for batch in batches if not pending.isdisjoint(batch)][rank::world_size]
+        self._check_files([images[index] for batch in todo for index in batch])
         summary = SeedSummary(
-            skipped=sum(map(len, mine)) - len(pending),
+            skipped=sum(map(len, mine)) - len(found),
             empty=[images[i].image_id for batch in mine for i in batch if not images[i].tags],
             labels=np.zeros(len(self.classes), np.int64),
             agreement=np.zeros(len(self.seeds) + 1, np.int64),
@@ -223,6 +232,25 @@ class SeedGenerator:
                     f'Image {image.image_id} has the tags {outside}; labels of foreground classes '
                     f'are 1 to {len(self.classes) - 1}.'
                 )
+
+    def _check_files(self, images: Sequence[SeedImage]) -> None:
+        """Read every image before hours are spent on the others; all processes stop together."""
+        items = [DataItem(image.image_id, image.path, tags=image.tags) for image in images]
+        jobs = max(1, available_cpus() // dist.get_world_size()) if self.num_workers else 1
+        found = []
+        if items:
+            report = check_items('images of this process', items, self.classes, jobs)
+            found = report.problems
+            if not found:
+                print_log(report.text(), 'current')
+        problems = sum(dist.all_gather_object(found), [])
+        if problems:
+            shown = problems[:_SHOWN] + ['...'] * (len(problems) > _SHOWN)
+            raise ValueError(
+                f'{len(problems)} images cannot be used; no seed was made in this run:\n  '
+                + '\n  '.join(shown)
+                + '\nMend them or take them out of the split.'
+            )
 
     def _manifest(self, images: Sequence[SeedImage], config_sha256: str | None) -> SeedManifest:
         return SeedManifest(
@@ -272,7 +300,7 @@ class SeedGenerator:
             self.aggregate,
             self.keep,
         )
-        progress = _Progress(sum(map(len, batches)))
+        progress = Progress(sum(map(len, batches)), 'seeds', partial(print_log, logger='current'))
         pending: deque[Future] = deque()
         # The writers' number of threads is their own, yet torch gives it to later threads as well.
         num_threads = torch.get_num_threads()
@@ -337,7 +365,7 @@ class SeedGenerator:
             batch_sampler=batches,
             num_workers=self.num_workers,
             collate_fn=list,
-            worker_init_fn=_start_reader,
+            worker_init_fn=partial(_start_reader, os.getpid()),
         )
 
     @staticmethod
@@ -349,29 +377,6 @@ class SeedGenerator:
         summary.made += 1
 
 
-class _Progress:
-    """Logs the rate and the time left, at most twice a minute."""
-
-    def __init__(self, total: int) -> None:
-        self.total = total
-        self.done = 0
-        self.started = self.logged = time.monotonic()
-
-    def step(self, count: int) -> None:
-        self.done += count
-        now = time.monotonic()
-        if now - self.logged < _LOG_SECONDS and self.done < self.total:
-            return
-        self.logged = now
-        rate = self.done / max(now - self.started, 1e-9)
-        left = (self.total - self.done) / rate
-        print_log(
-            f'Seeds: {self.done}/{self.total} images, {rate:.2f} images/s, '
-            f'{time.strftime("%H:%M:%S", time.gmtime(left))} left',
-            'current',
-        )
-
-
 def _refine_and_write(
     writer: SeedWriter, sample: SeedSample, ready: Tensor | np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, int]:
@@ -379,5 +384,6 @@ def _refine_and_write(
     return writer.write(sample, masks)
 
 
-def _start_reader(worker: int) -> None:
+def _start_reader(parent: int, worker: int) -> None:
+    prepare_process(parent)
     cv2.setNumThreads(0)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import mmcv
 import numpy as np
 import torch
+from mmengine.logging import print_log
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from mmseg_wsss.seeds import Seed
 from mmseg_wsss.seeds.dropout import draw_channel_weights
-from mmseg_wsss.utils.image import read_image
+from mmseg_wsss.utils.image import read_image, resize_image, shrunk_size
 
 from .seed_image import SeedImage
 from .seed_view import SeedView
@@ -25,7 +26,8 @@ class SeedSample:
 
     Attributes:
         info (SeedImage): Id, path and tags.
-        image (np.ndarray): (H, W, 3) uint8 RGB, at its own size.
+        image (np.ndarray): (H, W, 3) uint8 RGB, at its own size unless that is too large.
+        size (tuple[int, int]): Height and width of the image's file, the size of its masks.
         views (list[Tensor]): The image at the scale of each view, (h, w, 3) uint8 RGB each. Empty
             if the image has no tags: there is nothing to activate.
         channels (list[Tensor]): The channel weights of each view, (1 or 2, seeds of the view, C)
@@ -34,8 +36,19 @@ class SeedSample:
 
     info: SeedImage
     image: np.ndarray
+    size: tuple[int, int]
     views: list[Tensor]
     channels: list[Tensor]
+
+    def halved(self) -> SeedSample:
+        """The same sample with half the sides, for want of memory; the masks' size stays."""
+        return SeedSample(
+            self.info,
+            _halve(self.image),
+            self.size,
+            [torch.from_numpy(_halve(view.numpy())) for view in self.views],
+            self.channels,
+        )
 
 
 class SeedImageDataset(Dataset):
@@ -75,14 +88,25 @@ class SeedImageDataset(Dataset):
     def __getitem__(self, index: int) -> SeedSample:
         info = self.images[index]
         image = self.read(info.path)
+        size = image.shape[:2]
+        height, width = shrunk_size(*size)
+        if (height, width) != size:
+            print_log(
+                f'Image {info.image_id} has {size[0]} x {size[1]} pixels (height x width): its '
+                f'seeds are made at {height} x {width} and enlarged.',
+                'current',
+                level=logging.WARNING,
+            )
+            image = resize_image(image, (height, width), 'area')
         if not info.tags:
-            return SeedSample(info, image, [], [])
-        height, width = image.shape[:2]
-        views = [torch.from_numpy(_resize(image, view.size(height, width))) for view in self.views]
+            return SeedSample(info, image, size, [], [])
+        views = [
+            torch.from_numpy(resize_image(image, view.size(height, width))) for view in self.views
+        ]
         channels = []
         if self.num_channels is not None:
             channels = [self._channels(info.image_id, view) for view in self.views]
-        return SeedSample(info, image, views, channels)
+        return SeedSample(info, image, size, views, channels)
 
     def read(self, path: str) -> np.ndarray:
         """Read an image, uint8 (H, W, 3) RGB."""
@@ -108,7 +132,6 @@ class SeedImageDataset(Dataset):
         return torch.from_numpy(np.array(weights))
 
 
-def _resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    if image.shape[:2] == size:
-        return image
-    return mmcv.imresize(image, (size[1], size[0]), interpolation='bilinear', backend='cv2')
+def _halve(image: np.ndarray) -> np.ndarray:
+    height, width = image.shape[:2]
+    return resize_image(image, (max(1, height // 2), max(1, width // 2)), 'area')

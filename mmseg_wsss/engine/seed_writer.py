@@ -7,12 +7,15 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from mmengine.logging import print_log
 from torch import Tensor
 
 from mmseg_wsss.seeds import Seed, SeedStore, aggregate_seeds
 from mmseg_wsss.seeds.crf import DenseCRF
 from mmseg_wsss.seeds.refine import refine_seed_batch
+from mmseg_wsss.utils.image import resize_image
+from mmseg_wsss.utils.memory import LEAST_SIDE, is_out_of_memory
 
 from .seed_image_dataset import SeedSample
 
@@ -66,17 +69,10 @@ class SeedWriter:
             maps (Tensor): (B, S, P, H, W) normalised activation maps, on any device.
 
         Returns:
-            np.ndarray: (B, S, H, W) uint8.
+            np.ndarray: (B, S, H, W) uint8; less than H, W where memory does not suffice.
         """
-        arguments = (
-            [sample.image for sample in samples],
-            [sample.info.tags for sample in samples],
-            self.background,
-            self.refinement,
-            self.crf,
-        )
         try:
-            return refine_seed_batch(maps, *arguments).cpu().numpy()
+            return self._refine(samples, maps)
         except torch.cuda.OutOfMemoryError:
             maps = maps.cpu()
         torch.cuda.empty_cache()
@@ -87,14 +83,36 @@ class SeedWriter:
             'current',
             level=logging.WARNING,
         )
-        return refine_seed_batch(maps, *arguments).numpy()
+        return self._refine(samples, maps)
+
+    def _refine(self, samples: Sequence[SeedSample], maps: Tensor) -> np.ndarray:
+        height, width = maps.shape[-2:]
+        images = [resize_image(sample.image, (height, width), 'area') for sample in samples]
+        tags = [sample.info.tags for sample in samples]
+        try:
+            labels = refine_seed_batch(
+                maps, images, tags, self.background, self.refinement, self.crf
+            )
+            return labels.cpu().numpy()
+        except (MemoryError, RuntimeError) as error:
+            if maps.is_cuda or not is_out_of_memory(error) or min(height, width) <= LEAST_SIDE:
+                raise
+        size = (height // 2, width // 2)
+        print_log(
+            f'Memory does not suffice to refine {samples[0].info.image_id} {(height, width)}: it '
+            f'is done at {size} and enlarged.',
+            'current',
+            level=logging.WARNING,
+        )
+        smaller = F.interpolate(maps.flatten(0, 1), size, mode='area')
+        return self._refine(samples, smaller.unflatten(0, maps.shape[:2]))
 
     def write(self, sample: SeedSample, masks: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
         """Aggregate the seeds of an image and write everything.
 
         Args:
             sample (SeedSample): The image.
-            masks (np.ndarray): (S, H, W) uint8.
+            masks (np.ndarray): (S, H, W) uint8; those of a shrunk image are enlarged.
 
         Returns:
             tuple: Pixels of each aggregated label (K,), pixels by agreement (S + 1,) and the number
@@ -104,7 +122,13 @@ class SeedWriter:
         image_id = sample.info.image_id
         kept = {}
         if self.keep == 'all':
-            kept = {seed.name: mask for seed, mask in zip(self.seeds, masks, strict=True)}
+            kept = {
+                seed.name: resize_image(mask, sample.size, 'nearest')
+                for seed, mask in zip(self.seeds, masks, strict=True)
+            }
+        # The vote of enlarged masks is the enlarged vote.
+        label = resize_image(label, sample.size, 'nearest')
+        agreement = resize_image(agreement, sample.size, 'nearest')
         num_bytes = self.store.write(image_id, kept, label, agreement, self.palette)
         return (
             np.bincount(label.ravel(), minlength=256)[: self.num_classes],

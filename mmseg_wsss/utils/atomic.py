@@ -6,6 +6,8 @@ import itertools
 import os
 import socket
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 PREFIX = '.tmp-'
@@ -26,14 +28,33 @@ def write_atomic(path: str | os.PathLike, content: bytes) -> None:
         OSError: If the disk is full or the folder cannot be written to; the temporary file is
             removed and an existing file at ``path`` left as it was.
     """
+    with atomic_path(path) as temporary, open(temporary, 'xb') as file:
+        file.write(content)
+
+
+@contextmanager
+def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
+    """Give a temporary path to write to, which becomes the file when all went well.
+
+    Args:
+        path (str | os.PathLike): The file; its folder must exist.
+
+    Yields:
+        Path: A path in the same folder.
+
+    Raises:
+        OSError: As :func:`write_atomic`.
+    """
     path = Path(path)
     # Short, whatever the length of the name: both must fit the file system's limit.
     temporary = path.parent / f'{PREFIX}{_owner()}-{os.getpid()}-{next(_counter)}'
     try:
-        with open(temporary, 'xb') as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        yield temporary
+        descriptor = os.open(temporary, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -78,4 +99,9 @@ def _is_alive(pid: int) -> bool:
         return False
     except (PermissionError, OverflowError):
         return True
-    return True
+    try:
+        # A killed process that nobody has asked for its status keeps its id, but writes no more.
+        state = Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[0]
+    except (OSError, IndexError):
+        return True
+    return state not in ('Z', 'X')

@@ -6,6 +6,8 @@ import logging
 import os
 import pickle
 from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -49,11 +51,32 @@ def read_state_dict(path: str | os.PathLike, trust: bool = False) -> dict[str, T
         FileNotFoundError: If there is no such file.
         ValueError: If the file is no checkpoint, or carries code and is not trusted.
     """
+    content = read_checkpoint(path, trust)
+    state = content.get('state_dict', content) if isinstance(content, dict) else None
+    if not isinstance(state, dict) or not all(torch.is_tensor(v) for v in state.values()):
+        raise ValueError(f'{path}: there is no state dict of weights in it.')
+    return state
+
+
+def read_checkpoint(path: str | os.PathLike, trust: bool = False) -> Any:
+    """Read all that a checkpoint holds, on the CPU.
+
+    Args:
+        path (str | os.PathLike): A file that ``torch.save`` wrote.
+        trust (bool): Whether the file may run code of its own if it cannot be read otherwise.
+
+    Returns:
+        Any: Its content.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is no checkpoint, or carries code and is not trusted.
+    """
     if not os.path.isfile(path):
         raise FileNotFoundError(f'{path}: there is no such checkpoint.')
     try:
         with _known_globals():
-            content = torch.load(path, map_location='cpu', weights_only=True)
+            return torch.load(path, map_location='cpu', weights_only=True)
     except pickle.UnpicklingError as error:
         if not trust:
             raise ValueError(
@@ -62,13 +85,44 @@ def read_state_dict(path: str | os.PathLike, trust: bool = False) -> dict[str, T
                 'code it carries.'
             ) from error
         print_log(f'{path}: read with its code, as asked.', 'current', level=logging.WARNING)
-        content = torch.load(path, map_location='cpu', weights_only=False)
+        return torch.load(path, map_location='cpu', weights_only=False)
     except (RuntimeError, EOFError) as error:
         raise ValueError(f'{path}: not a readable checkpoint ({error}).') from error
-    state = content.get('state_dict', content) if isinstance(content, dict) else None
-    if not isinstance(state, dict) or not all(torch.is_tensor(v) for v in state.values()):
-        raise ValueError(f'{path}: there is no state dict of weights in it.')
-    return state
+
+
+def find_resumable(work_dir: str | os.PathLike, trust: bool = False) -> tuple[str, dict] | None:
+    """Find the newest whole checkpoint of a training.
+
+    Args:
+        work_dir (str | os.PathLike): The training's folder.
+        trust (bool): As in :func:`read_checkpoint`.
+
+    Returns:
+        tuple[str, dict] | None: Path and content; None if there is no checkpoint.
+
+    Raises:
+        ValueError: If there are checkpoints, but none is whole, or one carries code.
+    """
+    paths = sorted(
+        [*Path(work_dir).glob('iter_*.pth'), *Path(work_dir).glob('epoch_*.pth')],
+        key=lambda path: path.stat().st_mtime_ns,
+        reverse=True,
+    )
+    problems = []
+    for path in paths:
+        try:
+            content = read_checkpoint(path, trust)
+        except ValueError as error:
+            if isinstance(error.__cause__, pickle.UnpicklingError):
+                raise
+            problems.append(str(error))
+            print_log(f'{error} An older one is tried.', 'current', level=logging.WARNING)
+            continue
+        if isinstance(content, dict) and {'meta', 'optimizer'} <= set(content):
+            return str(path), content
+    if problems:
+        raise ValueError(f'{work_dir}: no whole checkpoint to go on from: ' + ' '.join(problems))
+    return None
 
 
 def _reason(error: Exception) -> str:

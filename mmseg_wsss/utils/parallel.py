@@ -54,7 +54,7 @@ def run_parallel(
     executor = ProcessPoolExecutor(
         min(jobs, max(1, len(tasks))),
         mp_context=multiprocessing.get_context('fork'),
-        initializer=_prepare_process,
+        initializer=prepare_process,
         initargs=(os.getpid(),),
     )
     try:
@@ -78,7 +78,12 @@ def _call_on_chunk(function: Callable[[Task], Result], chunk: Sequence[Task]) ->
     return [function(task) for task in chunk]
 
 
-def _prepare_process(parent: int) -> None:
+def prepare_process(parent: int) -> None:
+    """Let this process leave Ctrl-C to its parent and die with it; call it at the very start.
+
+    Args:
+        parent (int): Process id of the parent.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # A killed parent cannot stop its processes, which would wait for tasks for ever.
     with suppress(AttributeError, OSError):

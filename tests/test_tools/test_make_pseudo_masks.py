@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import aggregate_seeds as aggregate_tool
@@ -173,6 +176,34 @@ def test_refuses_to_mix_settings(data, capsys):
     (data / 'masks' / SETTINGS_NAME).unlink()
     assert run(data, '--overwrite') == 1  # whose masks these are is not known
     assert 'holds PNG files but no pseudo_masks.json' in capsys.readouterr().err
+
+
+def test_two_processes_make_the_same_files(data, root):
+    assert run(data) == 0
+    command = [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node=2']
+    command += [f'--master_port={29500 + os.getpid() % 1000}', root / 'tools/make_pseudo_masks.py']
+    command += [data / 'config.py', data / 'net.pth', '--out', data / 'shared']
+    command += ['--tags', data / 'tags.csv', '--launcher', 'pytorch', '--num-workers', '0']
+    done = subprocess.run(
+        [str(part) for part in command],
+        capture_output=True,
+        text=True,
+        env=dict(os.environ, OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES=''),
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    for rank in (0, 1):
+        assert f'rank {rank}: 2 masks made, 0 kept' in done.stdout
+    files = {
+        out: {
+            path.relative_to(data / out): path.read_bytes()
+            for path in (data / out).rglob('*')
+            if path.is_file()
+        }
+        for out in ('masks', 'shared')
+    }
+    assert files['shared'] == files['masks']
+    assert len(files['masks']) == len(IDS) + 1
 
 
 def test_one_call_for_use_from_python(data):

@@ -9,14 +9,17 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from mmseg_wsss.utils.image import read_image
+
 _EXIF_ORIENTATION = 0x0112
+_JPEG = ('JPEG', 'MPO')  # MPO: JPEG of a telephone with a preview behind
 
 
 def check_image(path: str) -> tuple[int, int]:
     """Decode an image to its end, cheaply, and give its size.
 
     JPEG is decoded at an eighth of its size: the whole bit stream is read, so a truncated file is
-    found, at about half the cost.
+    found, at about half the cost. Other formats are read as the pipelines read them.
 
     Args:
         path (str): Path of the image.
@@ -32,16 +35,19 @@ def check_image(path: str) -> tuple[int, int]:
         raise FileNotFoundError(f'{path}: no such image.')
     try:
         with Image.open(path) as image:
-            width, height = image.size
-            if image.getexif().get(_EXIF_ORIENTATION, 1) >= 5:  # 5 to 8: turned by 90 degrees
-                width, height = height, width
-            image.draft('L', (image.width // 8, image.height // 8))
-            image.load()
+            if image.format in _JPEG:
+                width, height = image.size
+                if image.getexif().get(_EXIF_ORIENTATION, 1) >= 5:  # 5 to 8: turned by 90 degrees
+                    width, height = height, width
+                image.draft('L', (image.width // 8, image.height // 8))
+                image.load()
+                return height, width
     except UnidentifiedImageError:
         raise ValueError(f'{path}: not a readable image ({osp.getsize(path)} bytes).') from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(f'{path}: broken image ({error}).') from None
-    return height, width
+    # Readers differ in the rarer formats: which depths, and whether a TIFF is turned.
+    return read_image(path).shape[:2]
 
 
 def mask_labels(mask: np.ndarray) -> tuple[int, ...]:

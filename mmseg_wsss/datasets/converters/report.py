@@ -17,12 +17,17 @@ class ConversionReport:
         rows (list[tuple[str, str]]): The summary table, name and value.
         remarks (list[str]): Found and dealt with, each with what was done about it.
         problems (list[str]): Each names the file or entry, what is wrong and what was expected.
+        advice (str): What a problem means for the user.
     """
 
     title: str
     rows: list[tuple[str, str]] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    advice: str = (
+        'lists and tags were not written. Mend the input and run the same command again, finished '
+        'files are kept.'
+    )
 
     @property
     def exit_status(self) -> int:
@@ -57,10 +62,7 @@ class ConversionReport:
         if len(shown) < len(self.problems):
             lines.append(f'... and {len(self.problems) - len(shown):,} more problems')
         if self.problems:
-            lines.append(
-                f'NOT COMPLETE: {len(self.problems):,} problems; lists and tags were not written. '
-                'Mend the input and run the same command again, finished files are kept.'
-            )
+            lines.append(f'NOT COMPLETE: {len(self.problems):,} problems; {self.advice}')
         else:
             lines.append('complete')
         return '\n'.join(lines)

@@ -1,15 +1,19 @@
-"""Hooks: thin over the seed generation and the losses."""
+"""Hooks of classifier and segmentor training."""
 
+from .atomic_checkpoint_hook import AtomicCheckpointHook
 from .channels_last_hook import ChannelsLastHook
 from .initial_weights_hook import InitialWeightsHook
 from .multi_seed_cam_hook import MultiSeedCAMHook
+from .resumable_randomness_hook import ResumableRandomnessHook
 from .seed_picture_hook import SeedPictureHook
 from .seed_statistics_hook import SeedStatisticsHook
 
 __all__ = [
+    'AtomicCheckpointHook',
     'ChannelsLastHook',
     'InitialWeightsHook',
     'MultiSeedCAMHook',
+    'ResumableRandomnessHook',
     'SeedPictureHook',
     'SeedStatisticsHook',
 ]

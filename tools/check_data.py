@@ -1,0 +1,56 @@
+"""Check the data of a config before hours are spent on it: ``python tools/check_data.py CONFIG``.
+
+Reads every image, tag and mask that the config's data sets name. Exit status: 0 if all is well, 1
+if not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from concurrent.futures.process import BrokenProcessPool
+
+from mmengine.config import Config, DictAction
+from mmengine.registry import init_default_scope
+
+import mmseg_wsss  # noqa: F401  # mends the dependency stack before a config is read
+from mmseg_wsss.datasets.preflight_config import check_config
+from mmseg_wsss.utils.parallel import available_cpus
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
+    parser.add_argument('config', help='path of the config of a classifier or a segmentor')
+    parser.add_argument(
+        '--jobs', type=int, default=available_cpus(), metavar='N', help='number of processes'
+    )
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='overrides of the config as key=value'
+    )
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    args = parse_args(argv)
+    try:
+        config = Config.fromfile(args.config)
+        if args.cfg_options is not None:
+            config.merge_from_dict(args.cfg_options)
+        init_default_scope(config.get('default_scope', 'mmseg'))
+        reports = check_config(config, args.jobs)
+    except (ValueError, OSError, BrokenProcessPool) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print('\ninterrupted', file=sys.stderr)
+        return 130
+    for report in reports:
+        print(report.text())
+    return max(report.exit_status for report in reports)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
