@@ -6,6 +6,7 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 from mmengine.config import Config
 from PIL import Image
 
@@ -15,18 +16,18 @@ from mmseg_wsss.seeds import AGGREGATED_FOLDER, AGREEMENT_FOLDER, SeedManifest, 
 from mmseg_wsss.utils.atomic import write_atomic
 from mmseg_wsss.utils.image import read_image
 from mmseg_wsss.visualization import (
+    FigureRow,
     html_code,
-    html_gallery,
     html_heading,
     html_key,
     html_page,
     html_paragraph,
+    html_rows,
     html_table,
     picture_sheet,
     prediction_figures,
     seed_figures,
 )
-from mmseg_wsss.visualization.chain_pictures import Figure
 
 NUM_TRAIN, NUM_TEST = 4, 6
 NETWORKS = dict(
@@ -62,15 +63,15 @@ def write_report(out: Path, classifier: Config, scores: Mapping) -> Path:
         Path: The page.
     """
     manifest = SeedManifest.load(out / 'seeds' / 'manifest.json')
-    train = _training_figures(out, classifier, manifest)
-    test = _test_figures(out, manifest.palette)
+    train = _training_rows(out, classifier, manifest)
+    test = _test_rows(out, manifest)
     sheets = dict(
         # Pictures of a row differ in number with the tags; the report names each of them.
-        training=dict(captions=[row[0][1] for row in train]),
-        unseen=dict(titles=[text for _, text in test[0]]),
+        training=dict(captions=[row.figures[0][1] for row in train]),
+        unseen=dict(titles=[text for _, text in test[0].figures]),
     )
     for (name, texts), rows in zip(sheets.items(), (train, test), strict=True):
-        sheet = picture_sheet([[picture for picture, _ in row] for row in rows], **texts)
+        sheet = picture_sheet([[picture for picture, _ in row.figures] for row in rows], **texts)
         content = io.BytesIO()
         Image.fromarray(sheet).save(content, 'PNG', optimize=True)
         (out / 'pictures').mkdir(exist_ok=True)
@@ -80,52 +81,67 @@ def write_report(out: Path, classifier: Config, scores: Mapping) -> Path:
     return page
 
 
-def _training_figures(out: Path, classifier: Config, manifest: SeedManifest) -> list[list[Figure]]:
+def _training_rows(out: Path, classifier: Config, manifest: SeedManifest) -> list[FigureRow]:
     checkpoint = out / 'classifier' / f'epoch_{classifier.train_cfg.max_epochs}.pth'
     # Scenes with the most to see: several classes in one.
     ids = sorted(
         read_split(out / 'data' / 'train.txt'),
-        key=lambda name: -len(set(read_mask(_truth(out, name)).flat) - {0, 255}),
+        key=lambda name: -len(_labels(_truth(out, name))),
     )[:NUM_TRAIN]
     activation = class_activation(classifier, load_classifier(classifier, checkpoint), ids)
-    return [
-        seed_figures(
-            read_image(str(out / 'data' / 'images' / f'{image_id}.jpg')),
+    rows = []
+    for image_id in ids:
+        agreement = read_mask(out / 'seeds' / AGREEMENT_FOLDER / f'{image_id}.png')
+        figures = seed_figures(
+            _image(out, image_id),
             activation[image_id],
             {
                 name: read_mask(out / 'seeds' / name / f'{image_id}.png')
                 for name in manifest.seed_names
             },
             read_mask(out / 'seeds' / AGGREGATED_FOLDER / f'{image_id}.png'),
-            read_mask(out / 'seeds' / AGREEMENT_FOLDER / f'{image_id}.png'),
-            read_mask(_truth(out, image_id)),
+            agreement,
+            _truth(out, image_id),
             manifest.palette,
         )
-        for image_id in ids
-    ]
+        unanimous = float((agreement == len(manifest.seeds)).mean())
+        rows.append(FigureRow(image_id, figures, list(activation[image_id]), unanimous))
+    return rows
 
 
-def _test_figures(out: Path, palette: Sequence) -> list[list[Figure]]:
-    return [
-        prediction_figures(
-            read_image(str(out / 'data' / 'images' / f'{image_id}.jpg')),
+def _test_rows(out: Path, manifest: SeedManifest) -> list[FigureRow]:
+    rows = []
+    for image_id in read_split(out / 'data' / 'val.txt')[:NUM_TEST]:
+        truth = _truth(out, image_id)
+        figures = prediction_figures(
+            _image(out, image_id),
             {name: read_mask(out / name / 'masks' / f'{image_id}.png') for name in NETWORKS},
-            read_mask(_truth(out, image_id)),
-            palette,
+            truth,
+            manifest.palette,
         )
-        for image_id in read_split(out / 'data' / 'val.txt')[:NUM_TEST]
-    ]
+        shown = [manifest.classes[label] for label in _labels(truth)]
+        rows.append(FigureRow(image_id, figures, shown))
+    return rows
 
 
-def _truth(out: Path, image_id: str) -> Path:
-    return out / 'data' / 'masks' / f'{image_id}.png'
+def _image(out: Path, image_id: str) -> np.ndarray:
+    return read_image(str(out / 'data' / 'images' / f'{image_id}.jpg'))
+
+
+def _truth(out: Path, image_id: str) -> np.ndarray:
+    return read_mask(out / 'data' / 'masks' / f'{image_id}.png')
+
+
+def _labels(mask: np.ndarray) -> list[int]:
+    """Foreground labels of a mask."""
+    return sorted({int(label) for label in np.unique(mask)} - {0, 255})
 
 
 def _page(
     manifest: SeedManifest,
     scores: Mapping,
-    train: Sequence[Sequence[Figure]],
-    test: Sequence[Sequence[Figure]],
+    train: Sequence[FigureRow],
+    test: Sequence[FigureRow],
 ) -> str:
     rows = score_rows(scores)
     sections = [
@@ -152,10 +168,11 @@ def _page(
             'aggregate is their vote. White agreement is unanimous, and only that is learnt as a '
             'certain label.'
         ),
-        *(html_gallery(row, photographs=[0]) for row in train),
+        html_paragraph('More of the seeds: seeds/report.html, beside this page.'),
+        html_rows(train, manifest.classes),
         html_heading('Unseen scenes'),
         html_paragraph('Trained on the aggregate (plain, hybrid), and on true masks (full).'),
-        *(html_gallery(row, photographs=[0]) for row in test),
+        html_rows(test, manifest.classes),
         html_heading('Make it again'),
         html_code('rm -r demo_output\nmake demo'),
     ]

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
+import numpy as np
 from aggregate_seeds import read_classes
 
 from mmseg_wsss.datasets import read_split, read_tags
@@ -19,13 +20,12 @@ from mmseg_wsss.evaluation import (
     TruthFolder,
     evaluate_seed_root,
     evaluation_tables,
-    rank_suspicious,
 )
-from mmseg_wsss.seeds import MANIFEST_NAME, SeedManifest, SeedStore, read_mask
+from mmseg_wsss.seeds import MANIFEST_NAME, SeedManifest, SeedStore
 from mmseg_wsss.utils import read_image
 from mmseg_wsss.utils.atomic import write_atomic
 from mmseg_wsss.utils.parallel import available_cpus
-from mmseg_wsss.visualization import calibration_plot, review_figures, seed_report
+from mmseg_wsss.visualization import FigureRow, calibration_plot, review_rows, seed_report
 
 DESCRIPTION = """\
 Scores every seed of SEED_ROOT and their aggregate against the true masks in --gt: IoU of each class
@@ -71,7 +71,11 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument('--img-suffix', default='.jpg', metavar='.EXT', help='of the photographs')
     parser.add_argument(
-        '--pictures', type=int, default=12, metavar='N', help='images shown in the report'
+        '--pictures',
+        type=int,
+        default=24,
+        metavar='N',
+        help='images shown in the report: half those to look at first, half a sample of the rest',
     )
     parser.add_argument(
         '--jobs', type=int, default=available_cpus(), metavar='N', help='number of processes'
@@ -155,41 +159,28 @@ def write(
         title,
         [*head, *(f'Left out: {line}' for line in result.missing)],
         tables,
-        galleries(args, result),
+        pictures(args, result),
         manifest.classes,
         manifest.palette,
         plots,
+        evaluation.with_truth,
     )
     write_atomic(args.out / 'evaluation.html', page.encode())
 
 
-def galleries(args: argparse.Namespace, result: SeedRootEvaluation) -> list[tuple[str, list]]:
-    """Draw the images to look at first."""
-    setting, store = result.evaluation.setting, SeedStore(args.root)
-    classes = result.manifest.classes
-    truth = truth_folder(args)
-    found = []
-    for one in rank_suspicious(result.evaluation.images)[: args.pictures]:
-        masks = {
-            name: read_mask(store.mask_path(name, one.image_id)) for name in setting.mask_names
-        }
-        agreement = store.read_agreement(one.image_id, setting.num_seeds)
-        image = None
-        if args.images is not None:
-            path = args.images / f'{one.image_id}{args.img_suffix}'
-            image = read_image(str(path))
-            if image.shape[:2] != agreement.shape:
-                raise ValueError(f'{path}: {image.shape[:2]}, its masks are {agreement.shape}')
-        true = truth and truth.read(one.image_id, agreement.shape, classes)
-        line = f'{one.image_id}: quality {one.quality:.3f}'
-        for labels, what in ((one.missing, 'missing tags'), (one.untagged, 'untagged classes')):
-            if labels:
-                line += f', {what}: {", ".join(classes[label] for label in labels)}'
-        figures = review_figures(
-            masks, agreement, setting.num_seeds, result.manifest.palette, image, true
-        )
-        found.append((line, figures))
-    return found
+def pictures(args: argparse.Namespace, result: SeedRootEvaluation) -> list[FigureRow]:
+    """Draw the images to look at first, and a sample."""
+
+    def photograph(image_id: str) -> np.ndarray:
+        return read_image(str(args.images / f'{image_id}{args.img_suffix}'))
+
+    return review_rows(
+        SeedStore(args.root),
+        result,
+        args.pictures,
+        photograph if args.images else None,
+        truth_folder(args),
+    )
 
 
 if __name__ == '__main__':

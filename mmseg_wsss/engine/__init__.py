@@ -2,6 +2,8 @@
 
 from . import hooks, loops
 from .activation_extractor import ActivationExtractor
+from .activation_stream import activation_stream
+from .background_study import study_background
 from .class_activation import class_activation
 from .classifier import load_classifier
 from .seed_config import generate_seeds, read_images
@@ -14,10 +16,12 @@ __all__ = [
     'SeedGenerator',
     'SeedImage',
     'SeedSummary',
+    'activation_stream',
     'class_activation',
     'generate_seeds',
     'hooks',
     'load_classifier',
     'loops',
     'read_images',
+    'study_background',
 ]

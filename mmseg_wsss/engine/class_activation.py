@@ -10,9 +10,8 @@ from torch import nn
 
 from mmseg_wsss.seeds import PAPER_SEEDS, Seed
 
-from .activation_extractor import ActivationExtractor
+from .activation_stream import activation_stream
 from .seed_config import read_images
-from .seed_image_dataset import SeedImageDataset
 
 
 def class_activation(
@@ -34,7 +33,8 @@ def class_activation(
         dict: For each image id, float32 (H, W) maps in [0, 1] by class name, one per tag.
 
     Raises:
-        ValueError: If an id is not in the data set, or as in :class:`ActivationExtractor`.
+        ValueError: If an id is not in the data set, or as in
+            :class:`~.activation_extractor.ActivationExtractor`.
     """
     section = config.get('seed_generation', None) or {}
     dataset = section.get('dataset') or config.train_dataloader.dataset
@@ -43,21 +43,9 @@ def class_activation(
     unknown = [image_id for image_id in image_ids if image_id not in by_id]
     if unknown:
         raise ValueError(f'Not in the data set: {", ".join(unknown)}.')
-    options = {key: section[key] for key in ('scales', 'flip') if key in section}
-    extractor = ActivationExtractor(model, [seed], **options)
-    samples = SeedImageDataset(
-        [by_id[image_id] for image_id in image_ids],
-        extractor.views,
-        extractor.seeds,
-        extractor.num_channels,
-        section.get('num_draws', 1),
-        section.get('random_seed', 0),
-        extractor.flip,
-    )
     maps = {}
-    for index in range(len(samples)):
-        sample = samples[index]
-        (activation,) = extractor([sample])
+    chosen = [by_id[image_id] for image_id in image_ids]
+    for sample, activation in activation_stream(section, model, chosen, [seed]):
         maps[sample.info.image_id] = {
             classes[tag]: values.numpy()
             for tag, values in zip(sample.info.tags, activation[0], strict=True)

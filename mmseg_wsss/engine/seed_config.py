@@ -6,20 +6,24 @@ import copy
 import os
 import os.path as osp
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from mmengine import dist
 from mmengine.config import Config, ConfigDict
 from torch import nn
 
 from mmseg_wsss.registry import DATASETS
 from mmseg_wsss.utils.digest import json_sha256
+from mmseg_wsss.utils.parallel import available_cpus
 
 from .seed_generation import SeedGenerator
 from .seed_image import SeedImage
+from .seed_root_page import PAGE_NAME, write_seed_root_page
 from .seed_summary import SeedSummary
 
 # Keys of the section that say where and how, but change no mask.
-_NO_CONTENT = ('out', 'device', 'num_workers', 'num_writers', 'dropout_checkpoints')
+_NO_CONTENT = ('out', 'device', 'num_workers', 'num_writers', 'dropout_checkpoints', 'report')
 
 
 def read_images(dataset: Mapping[str, Any]) -> tuple[list[SeedImage], list[str], list | None]:
@@ -63,6 +67,8 @@ def generate_seeds(
 
     * ``dataset``: config of a ``TagsDataset``; by default that of ``train_dataloader``.
     * ``out``: the seed root; by default ``<work_dir>/seeds``.
+    * ``report``: whether ``<seed root>/report.html`` is written, by default True: what votes and
+      tags tell, and pictures of 24 images.
     * every argument of :class:`SeedGenerator` but the model and the classes; ``seeds`` as
       (dropout, scale) pairs.
 
@@ -89,6 +95,7 @@ def generate_seeds(
         )
     section.pop('dropout_checkpoints', None)
     section_out = section.pop('out', None)
+    report = section.pop('report', True)
     if out is None and section_out is None and config.get('work_dir') is None:
         raise ValueError('Set seed_generation.out or work_dir: there is no place for the seeds.')
     root = out or section_out or osp.join(config.work_dir, 'seeds')
@@ -102,7 +109,15 @@ def generate_seeds(
         dataset=dataset,
         seed_generation={key: value for key, value in section.items() if key not in _NO_CONTENT},
     )
-    return generator.run(images, root, overwrite, json_sha256(_without_none(_plain(content))))
+    summary = generator.run(images, root, overwrite, json_sha256(_without_none(_plain(content))))
+    if dist.is_main_process():
+        if report:
+            jobs = available_cpus() if generator.num_workers else 1
+            write_seed_root_page(root, images, jobs)
+        elif summary.made:
+            # It would show other seeds.
+            (Path(root) / PAGE_NAME).unlink(missing_ok=True)
+    return summary
 
 
 def _without_none(value: Any) -> Any:

@@ -1,8 +1,11 @@
 """Scores of seeds and predictions."""
 
 from .agreement_scores import AgreementScore, score_agreement
+from .background_curve import BackgroundCurve, count_background, rank_activation
+from .background_tables import BACKGROUND_CURVE_TITLE, background_tables
 from .calibration import Calibration, count_agreement
 from .evaluation_tables import CALIBRATION_TITLE, evaluation_tables
+from .image_choice import choose_images
 from .image_statistics import ImageStatistics, image_statistics, label_quality, rank_suspicious
 from .label_patterns import LabelPatterns, count_patterns
 from .oracles import intersection_of_seeds, union_of_seeds
@@ -17,6 +20,8 @@ from .truth_folder import TruthFolder
 
 __all__ = [
     'AgreementScore',
+    'BACKGROUND_CURVE_TITLE',
+    'BackgroundCurve',
     'CALIBRATION_TITLE',
     'Calibration',
     'EvaluationSetting',
@@ -30,10 +35,13 @@ __all__ = [
     'Table',
     'TruthFolder',
     'all_subsets',
+    'background_tables',
     'boundary_band',
+    'choose_images',
     'compare_seeds',
     'confusion_matrix',
     'count_agreement',
+    'count_background',
     'count_image',
     'count_patterns',
     'evaluate_seed_root',
@@ -42,6 +50,7 @@ __all__ = [
     'intersection_of_seeds',
     'label_quality',
     'mean_of_classes',
+    'rank_activation',
     'rank_suspicious',
     'score_agreement',
     'score_masks',

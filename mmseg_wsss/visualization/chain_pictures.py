@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from .figure_row import Figure
 from .pictures import activation_picture, agreement_picture, blend, color_mask
-
-Figure = tuple[np.ndarray, str]
 
 
 def seed_figures(

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .figure_row import Figure
 from .pictures import PAPER, picture_sheet
-from .review_figures import Figure
 
 
 def figure_sheet(figures: Sequence[Figure], columns: int = 4, cell: int = 224) -> np.ndarray:

@@ -9,6 +9,8 @@ from html import escape
 
 WIDTH, HEIGHT = 560, 320
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 12, 40
+# With more values than this the points would hide the curve.
+MOST_POINTS = 40
 
 
 @dataclass(frozen=True)
@@ -52,27 +54,30 @@ def html_plot(curves: Sequence[Curve], x_title: str, y_title: str) -> str:
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" role="img" fill="none" '
         f'stroke="currentColor" font-size="12"><title>{escape(y_title)}</title>'
     ]
-    for percent in range(0, 101, 25):
-        y = _y(percent)
+    top = _top(curves)
+    for percent in range(0, top + 1, top // 5):
+        y = _y(percent, top)
         parts.append(f'<path d="M{LEFT} {y}H{WIDTH - RIGHT}" stroke-opacity=".2"/>')
         parts.append(_text(LEFT - 6, y + 4, str(percent), 'end'))
     step = max(1, math.ceil(last / 10))
     for number in range(0, last + 1, step):
         parts.append(_text(_x(number, last), HEIGHT - BOTTOM + 17, str(number), 'middle'))
     parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6, x_title, 'middle'))
-    parts += [_draw(curve, last) for curve in curves]
+    parts += [_draw(curve, last, top) for curve in curves]
     parts.append('</svg>')
-    return f'<figure>{"".join(parts)}<figcaption>{escape(y_title)}</figcaption></figure>'
+    return (
+        f'<figure class="plot">{"".join(parts)}<figcaption>{escape(y_title)}</figcaption></figure>'
+    )
 
 
-def _draw(curve: Curve, last: int) -> str:
+def _draw(curve: Curve, last: int, top: int) -> str:
     color = 'currentColor' if curve.color is None else 'rgb({},{},{})'.format(*curve.color)
     path, pen_down, points = [], False, []
     for number, value in enumerate(curve.values):
         if math.isnan(value):
             pen_down = False
             continue
-        x, y = _x(number, last), _y(value)
+        x, y = _x(number, last), _y(value, top)
         path.append(f'{"L" if pen_down else "M"}{x} {y}')
         points.append(f'<circle cx="{x}" cy="{y}" r="{1.5 + curve.width / 2}" fill="{color}"/>')
         pen_down = True
@@ -80,7 +85,7 @@ def _draw(curve: Curve, last: int) -> str:
     return (
         f'<g stroke="{color}" stroke-width="{curve.width}"{dashes}>'
         f'<title>{escape(curve.name)}</title><path d="{"".join(path)}"/>'
-        f'{"" if curve.dashed else "".join(points)}</g>'
+        f'{"" if curve.dashed or last > MOST_POINTS else "".join(points)}</g>'
     )
 
 
@@ -95,5 +100,11 @@ def _x(number: int, last: int) -> float:
     return round(LEFT + number / last * (WIDTH - LEFT - RIGHT), 1)
 
 
-def _y(percent: float) -> float:
-    return round(TOP + (100 - percent) / 100 * (HEIGHT - TOP - BOTTOM), 1)
+def _y(percent: float, top: int) -> float:
+    return round(TOP + (1 - percent / top) * (HEIGHT - TOP - BOTTOM), 1)
+
+
+def _top(curves: Sequence[Curve]) -> int:
+    """Upper end of the scale: 25, 50, 75 or 100, whichever holds all values."""
+    values = [value for curve in curves for value in curve.values if not math.isnan(value)]
+    return 25 * max(1, math.ceil(max(values, default=100) / 25))

@@ -9,9 +9,8 @@ import numpy as np
 from mmseg_wsss.seeds import AGGREGATED_FOLDER
 
 from .confusion_picture import confusion_picture
+from .figure_row import Figure
 from .pictures import agreement_picture, blend, color_mask
-
-Figure = tuple[np.ndarray, str]
 
 
 def review_figures(

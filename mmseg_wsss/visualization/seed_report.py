@@ -4,34 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import cv2
-import numpy as np
-
 from mmseg_wsss.evaluation.table import Table
 
 from .confusion_picture import CONFUSION_COLORS
+from .figure_row import FigureRow
+from .gallery import html_rows
+from .pictures import IGNORE_COLOR
 from .report import (
-    html_gallery,
+    html_contents,
     html_heading,
     html_key,
     html_page,
     html_paragraph,
     html_table,
 )
-from .review_figures import Figure
 
-# Pictures are shown at about half of it; the page must stay small enough to be sent around.
-LONGER_SIDE = 256
+PICTURES_TITLE = 'Pictures'
 
 
 def seed_report(
     title: str,
     head: Sequence[str],
     tables: Sequence[Table],
-    galleries: Sequence[tuple[str, Sequence[Figure]]],
+    rows: Sequence[FigureRow],
     classes: Sequence[str],
     palette: Sequence[Sequence[int]],
     plots: Mapping[str, str] | None = None,
+    with_truth: bool = True,
 ) -> str:
     """Make the page.
 
@@ -39,15 +38,17 @@ def seed_report(
         title (str): Its title.
         head (Sequence[str]): What was scored and how, a paragraph each.
         tables (Sequence[Table]): In their order.
-        galleries (Sequence): A line and figures of each image; may be empty.
+        rows (Sequence[FigureRow]): The pictures of each image; may be empty.
         classes (Sequence[str]): Names of the classes.
         palette (Sequence[Sequence[int]]): Their RGB colours.
         plots (Mapping[str, str], optional): HTML of a plot by the title of the table it belongs to.
+        with_truth (bool): Whether the pictures show right and wrong labels.
 
     Returns:
         str: A whole HTML document that loads nothing.
     """
-    sections = [html_paragraph(line) for line in head]
+    titles = [table.title for table in tables] + [PICTURES_TITLE] * bool(rows)
+    sections = [*map(html_paragraph, head), html_contents(titles)]
     for table in tables:
         sections += [
             html_heading(table.title),
@@ -56,32 +57,16 @@ def seed_report(
             ),
             *([plots[table.title]] if plots and table.title in plots else []),
         ]
-    if galleries:
+    if rows:
         sections += [
-            html_heading('Pictures of the images to look at first'),
-            html_key([*classes, '255'], [*palette, (224, 224, 192)]),
-            html_key(list(CONFUSION_COLORS), list(CONFUSION_COLORS.values())),
+            html_heading(PICTURES_TITLE),
+            html_key([*classes, '255 (no vote)'], [*palette, IGNORE_COLOR]),
+            *([_confusion_key()] if with_truth else []),
             html_paragraph('Agreement: white where all seeds agree, the darker red the fewer.'),
+            html_rows(rows, classes),
         ]
-    for line, figures in galleries:
-        small = [(_shrink(picture), caption) for picture, caption in figures]
-        # Flat pictures stay exact and small as PNG, photographs do not.
-        photographs = [index for index, (picture, _) in enumerate(small) if _is_photograph(picture)]
-        sections += [html_paragraph(line), html_gallery(small, photographs)]
     return html_page(title, sections)
 
 
-def _shrink(picture: np.ndarray) -> np.ndarray:
-    height, width = picture.shape[:2]
-    factor = LONGER_SIDE / max(height, width)
-    if factor >= 1:
-        return picture
-    size = max(1, round(width * factor)), max(1, round(height * factor))
-    method = cv2.INTER_AREA if _is_photograph(picture) else cv2.INTER_NEAREST
-    return cv2.resize(picture, size, interpolation=method)
-
-
-def _is_photograph(picture: np.ndarray) -> bool:
-    """Tell a photograph, or a mask over one, from flat colours."""
-    sample = picture[::4, ::4].reshape(-1, 3).astype(np.int64)
-    return len(np.unique(sample @ (65536, 256, 1))) > 256
+def _confusion_key() -> str:
+    return html_key(list(CONFUSION_COLORS), list(CONFUSION_COLORS.values()))

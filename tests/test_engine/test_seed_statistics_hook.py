@@ -9,6 +9,7 @@ from torch import nn
 from mmseg_wsss.engine.hooks import SeedStatisticsHook
 from mmseg_wsss.models.losses import PNHybridLoss
 
+# A message hub lives as long as the process: every test has one of its own.
 NUMBERS = itertools.count()
 
 

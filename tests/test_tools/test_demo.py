@@ -48,6 +48,8 @@ def test_the_page_and_the_sheets_show_it(finished):
         assert f'{value:.2f}' in page
     for text in ('activation map, ', 'seed 0.05-1.00', 'agreement', 'truth', 'hybrid'):
         assert text in page
+    assert page.count('<div class="row"') == 4 + 6
+    assert 'Images to look at first' in (finished / 'seeds' / 'report.html').read_text()
     for name in ('training', 'unseen'):
         assert np.asarray(Image.open(finished / 'pictures' / f'{name}.png')).std() > 20
 

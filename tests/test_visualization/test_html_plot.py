@@ -28,6 +28,23 @@ def test_points_lie_where_their_values_are():
     assert path.count('M') == 1 and path.count('L') == 2
 
 
+@pytest.mark.parametrize('highest, ticks', [(100, 100), (51, 75), (25, 25), (3, 25), (0, 25)])
+def test_scale_holds_all_values(highest, ticks):
+    html = html_plot([Curve('a', [0, highest]), Curve('b', [math.nan, 0])], 'x', 'y')
+    texts = [text.text for text in ElementTree.fromstring(html).iter('text')]
+    assert texts[:6] == [str(number) for number in range(0, ticks + 1, ticks // 5)]
+    ((_, bottom), (_, top)), _ = groups(html)['a']
+    lines = [path.get('d') for path in ElementTree.fromstring(html).iter('path')][:6]
+    ends = [float(line.split()[1].partition('H')[0]) for line in lines]
+    assert ends[0] == bottom
+    assert bottom - top == pytest.approx(highest / ticks * (ends[0] - ends[-1]), abs=0.1)
+
+
+def test_long_curves_have_no_points():
+    (points, path) = groups(html_plot([Curve('a', [1.0] * 100)], 'x', 'y'))['a']
+    assert not points and path.count('L') == 99
+
+
 def test_missing_values_are_gaps():
     nan = math.nan
     found = groups(html_plot([Curve('a', [1, 2, nan, 3, nan]), Curve('b', [nan] * 5)], 'x', 'y'))

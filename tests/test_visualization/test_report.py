@@ -1,26 +1,28 @@
 """The page is whole, safe and says what it was given."""
 
 import base64
-import io
+import hashlib
 import re
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from mmseg_wsss.visualization import (
+    FigureRow,
     html_code,
+    html_contents,
     html_gallery,
     html_heading,
     html_key,
     html_page,
     html_paragraph,
+    html_rows,
     html_table,
 )
 
 NASTY = '<script>alert("&")</script>'
-VOID = {'meta', 'img', 'br'}
+VOID = {'meta', 'img', 'br', 'input'}
 
 
 class Checker(HTMLParser):
@@ -57,35 +59,55 @@ def test_page_is_closed_escaped_and_loads_nothing():
         NASTY,
         [
             html_heading(NASTY),
+            html_contents([NASTY]),
             html_paragraph(NASTY),
             html_code(NASTY),
             html_table([NASTY], [[NASTY]], caption=NASTY),
             html_key([NASTY], [[1, 2, 3]]),
-            html_gallery([(picture, NASTY), (picture, '"')], photographs=[0]),
+            html_gallery([(picture, NASTY), (picture, '"')]),
+            html_rows([FigureRow(NASTY, [(picture, NASTY)], [NASTY], 0.5, NASTY)], [NASTY]),
         ],
     )
     checker = check(page)
-    assert 'script' not in checker.tags
-    assert ''.join(checker.text).count(NASTY) == 10
-    assert all(source.startswith('data:image/') for source in checker.sources)
+    assert checker.tags.count('script') == 1
+    text = ''.join(checker.text)
+    # The class of the filter is followed by the number of its images.
+    assert text.count(NASTY) == 15 and f'{NASTY} (1)' in text
+    assert all(source.startswith(('data:image/', '#')) for source in checker.sources)
     assert not re.search(r'https?://|@import|url\(', page)
 
 
-def test_pictures_come_back_as_they_were():
-    picture = np.random.default_rng(0).integers(0, 256, (9, 5, 3), dtype=np.uint8)
-    (source,) = check(html_gallery([(picture, 'a')])).sources
-    content = base64.b64decode(source.removeprefix('data:image/png;base64,'))
-    assert np.array_equal(np.array(Image.open(io.BytesIO(content))), picture)
-    (source,) = check(html_gallery([(picture, 'a')], photographs=[0])).sources
-    assert source.startswith('data:image/jpeg')
+def test_policy_allows_the_script_of_the_page_and_no_other():
+    page = html_page('a', [])
+    (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)
+    rules = dict(rule.split(' ', 1) for rule in policy.split('; '))
+    (script,) = re.findall('<script>(.*)</script>', page, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert rules['script-src'] == f"'sha256-{digest}'"
+    assert rules['default-src'] == "'none'" and rules['img-src'] == 'data:'
+    # A meta element counts for what follows it.
+    assert page.index('Content-Security-Policy') < page.index('<style>') < page.index('<script>')
+    # Nothing in the script could read or send anything.
+    assert not re.search('fetch|XMLHttp|WebSocket|innerHTML|eval|import|Function', script)
+
+
+def test_contents_lead_to_headings():
+    titles = ['Scores, in percent', 'Größe & Art', '255 (no vote)']
+    checker = check(html_contents(titles))
+    anchors = re.findall('id="([^"]+)"', ''.join(map(html_heading, titles)))
+    assert checker.sources == [f'#{anchor}' for anchor in anchors] and len(set(anchors)) == 3
+    assert checker.text == titles
 
 
 def test_table_rounds_marks_and_leaves_gaps_visible():
-    rows = [['one', 12.3456, None], ['two', float('nan'), 7]]
+    rows = [['one', 12.3456, None], ['two', float('nan'), 7], ['three', np.float64(2), np.int64(3)]]
     html = html_table(['name', 'share', 'count'], rows, bar=1, strong=[1], decimals=1)
     cells = [text for text in check(html).text if text.strip()]
-    assert cells == ['name', 'share', 'count', 'one', '12.3', '–', 'two', '–', '7']
-    assert html.count('class="bar"') == 1 and html.count('class=strong') == 1
+    assert cells[:3] == ['name', 'share', 'count']
+    assert cells[3:] == ['one', '12.3', '–', 'two', '–', '7', 'three', '2.0', '3']
+    assert html.count('td class="bar"') == 3 and html.count('class=strong') == 1
+    # Numbers sort by all of their digits.
+    assert re.findall('data-value="([^"]*)"', html) == ['12.3456', '7.0', '2.0', '3.0']
 
 
 def test_table_refuses_a_short_row():

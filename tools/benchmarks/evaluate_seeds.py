@@ -1,12 +1,15 @@
-"""Time the evaluation of a seed root by one and by two processes, and its memory."""
+"""Time the evaluation of a seed root by one and by two processes; check that memory is flat."""
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import platform
 import resource
+import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +18,9 @@ from aggregate import make_seeds
 from mmseg_wsss.evaluation import TruthFolder, evaluate_seed_root
 from mmseg_wsss.seeds import SeedManifest, SeedStore, aggregate_seeds, encode_mask
 from mmseg_wsss.utils.palette import label_palette
+
+# MB from the fewest to the most images: what is kept of an image is some hundred bytes.
+ALLOWED_GROWTH = 20
 
 
 def parse_args() -> argparse.Namespace:
@@ -73,36 +79,54 @@ def write_root(folder: Path, number: int, args: argparse.Namespace) -> None:
             (folder / 'seeds' / name / f'{image_id}.png').write_bytes(content)
 
 
-def main() -> None:
-    """Run the benchmark."""
+def measure(folder: Path, jobs: int, subsets: bool) -> tuple[float, float, float]:
+    """Evaluate; return seconds and the most MB that this process and any of its workers took."""
+    start = time.perf_counter()
+    evaluate_seed_root(
+        folder / 'seeds', truth=TruthFolder(folder / 'truth'), subsets=subsets, jobs=jobs
+    )
+    seconds = time.perf_counter() - start
+    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return seconds, *(resource.getrusage(kind).ru_maxrss / 2**10 for kind in kinds)
+
+
+def main() -> int:
+    """Run the benchmark; return 1 if memory grew with the number of images."""
     args = parse_args()
     print(f'{platform.processor() or platform.machine()}, numpy {np.__version__}')
     print(
         f'{args.size[0]} x {args.size[1]} pixels, {args.seeds} seeds, {args.classes} classes'
         + (f', {2**args.seeds - 1} subsets' if args.subsets else '')
     )
-    for number in args.images:
+    peaks: dict[tuple[int, str], list[float]] = {}
+    for number in sorted(args.images):
         with tempfile.TemporaryDirectory(dir='.') as name:
             folder = Path(name)
             write_root(folder, number, args)
             first = None
             for jobs in args.jobs:
-                start = time.perf_counter()
-                evaluate_seed_root(
-                    folder / 'seeds',
-                    truth=TruthFolder(folder / 'truth'),
-                    subsets=args.subsets,
-                    jobs=jobs,
-                )
-                seconds = time.perf_counter() - start
+                # A process of its own each time: a peak of memory never goes down again.
+                spawn = multiprocessing.get_context('spawn')
+                with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+                    done = pool.submit(measure, folder, jobs, args.subsets)
+                    seconds, main_memory, worker_memory = done.result()
                 first = first or seconds
-                memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+                workers = f', {worker_memory:.0f} MB in a worker' if jobs > 1 else ''
                 print(
                     f'{number:>6} images, {jobs} processes: {seconds:7.2f} s, '
                     f'{1e3 * seconds / number:6.2f} ms an image, x {first / seconds:.2f}, '
-                    f'{memory:.0f} MB at most in this process'
+                    f'at most {main_memory:.0f} MB in the main process{workers}'
                 )
+                peaks.setdefault((jobs, 'main process'), []).append(main_memory)
+                if jobs > 1:
+                    peaks.setdefault((jobs, 'a worker'), []).append(worker_memory)
+    grown = False
+    for (jobs, which), values in peaks.items():
+        growth = values[-1] - values[0]
+        grown |= growth > ALLOWED_GROWTH
+        print(f'{jobs} processes, {which}: {growth:+.1f} MB from fewest to most images')
+    return int(grown)
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())
