@@ -48,6 +48,8 @@ class ActivationExtractor:
             maps themselves stay in float32.
         channels_last (bool): Whether the backbone runs in channels-last memory format, which is
             faster for convolutions on CPUs and GPUs.
+        compile_backend (str, optional): Backend of torch.compile for the backbone, ``'inductor'``
+            as a rule; None does not compile.
 
     Raises:
         ValueError: If a model has no class-activation head, or a seed's dropout has no model.
@@ -62,6 +64,7 @@ class ActivationExtractor:
         device: str | torch.device = 'cpu',
         amp: str | None = None,
         channels_last: bool = True,
+        compile_backend: str | None = None,
     ) -> None:
         if amp not in AMP_TYPES:
             raise ValueError(f'amp must be None, "bfloat16" or "float16", got {amp!r}.')
@@ -70,6 +73,10 @@ class ActivationExtractor:
         self.flip = flip
         self.device = torch.device(device)
         self.amp = AMP_TYPES[amp]
+        self.feature_map = _feature_map
+        if compile_backend is not None:
+            # Images come in many sizes: one program for all of them.
+            self.feature_map = torch.compile(_feature_map, backend=compile_backend, dynamic=True)
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.shared = not isinstance(model, Mapping)
         if self.shared:
@@ -175,6 +182,7 @@ class ActivationExtractor:
             self._fallback = copy.copy(self)
             self._fallback.device = torch.device('cpu')
             self._fallback.amp = None
+            self._fallback.feature_map = _feature_map
             self._fallback.models = {
                 key: copy.deepcopy(net).cpu().float() for key, net in self.models.items()
             }
@@ -214,7 +222,7 @@ class ActivationExtractor:
             nullcontext() if self.amp is None else torch.autocast(self.device.type, dtype=self.amp)
         )
         with half:
-            features = net.head.feature_map(net.extract_feat(inputs))
+            features = self.feature_map(net, inputs)
         return features.float().unflatten(0, (len(pixels), -1))
 
     def _channels(
@@ -247,3 +255,7 @@ class ActivationExtractor:
                 f'Image {sample.info.image_id} ({sample.info.path}): {error} Check the weights of '
                 'the classifier and its data_preprocessor; without amp it may work.'
             ) from error
+
+
+def _feature_map(net: nn.Module, inputs: Tensor) -> Tensor:
+    return net.head.feature_map(net.extract_feat(inputs))

@@ -84,6 +84,8 @@ class SeedGenerator:
             it in turn. By default 1 on a CPU, 4 on a GPU.
         amp (str, optional): ``'bfloat16'`` or ``'float16'`` for the backbone.
         channels_last (bool): Whether the backbone runs in channels-last memory format.
+        compile_backend (str, optional): Backend of torch.compile for the backbone, ``'inductor'``
+            as a rule; pays for many images on a GPU.
 
     Raises:
         ValueError: If an argument is invalid or the model does not fit the classes.
@@ -110,6 +112,7 @@ class SeedGenerator:
         num_writers: int | None = None,
         amp: str | None = None,
         channels_last: bool = True,
+        compile_backend: str | None = None,
     ) -> None:
         if keep not in KEEP_KINDS:
             raise ValueError(f'keep must be one of {", ".join(KEEP_KINDS)}, got {keep!r}.')
@@ -123,7 +126,7 @@ class SeedGenerator:
         self.seeds = [seed if isinstance(seed, Seed) else Seed(*seed) for seed in seeds]
         self.device = torch.device(device)
         self.extractor = ActivationExtractor(
-            model, self.seeds, scales, flip, self.device, amp, channels_last
+            model, self.seeds, scales, flip, self.device, amp, channels_last, compile_backend
         )
         if self.extractor.num_classes != len(self.classes) - 1:
             raise ValueError(
@@ -164,6 +167,7 @@ class SeedGenerator:
             crf=self.crf_options,
             keep=keep,
             amp=amp,
+            compile_backend=compile_backend,
         )
 
     def run(

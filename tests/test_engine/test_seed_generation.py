@@ -393,3 +393,24 @@ def test_two_processes_write_what_one_writes(tmp_path):
         process.join(60)
     assert [process.exitcode for process in processes] == [0, 0]
     assert files_of(tmp_path / 'seeds') == files_of(tmp_path / 'expected')
+
+
+def test_a_compiled_backbone_gives_the_same_seeds(tmp_path, monkeypatch):
+    compiled = []
+    compile_function = torch.compile
+
+    def spy(function, **options):
+        compiled.append(options)
+        return compile_function(function, **options)
+
+    monkeypatch.setattr(torch, 'compile', spy)
+    images = build_images(tmp_path)
+    build_generator().run(images, tmp_path / 'plain')
+    assert not compiled
+    # Traced, but not turned into machine code, which takes half a minute.
+    build_generator(compile_backend='aot_eager').run(images, tmp_path / 'compiled')
+    assert compiled == [dict(backend='aot_eager', dynamic=True)]
+    plain, found = files_of(tmp_path / 'plain'), files_of(tmp_path / 'compiled')
+    for manifest in (plain, found):
+        assert manifest.pop('manifest.json')
+    assert plain == found
