@@ -157,8 +157,8 @@ def test_says_all_it_has_to(name: str) -> None:
 
 
 def test_every_network_of_the_paper_is_there_for_both_data_sets() -> None:
-    names = {f'{network}_{data}.py' for network in NETWORKS for data in ('voc', 'coco')}
-    for room in ('pnl', 'plain'):
+    for room, what in (('pnl', ''), ('plain', '_aggregate')):
+        names = {f'{network}_{data}{what}.py' for network in NETWORKS for data in ('voc', 'coco')}
         assert names <= {path.name for path in (ROOT / room).glob('*.py')}
     names = {f'{net}_{data}.py' for net in CLASSIFIERS for data in ('voc', 'coco')}
     assert names <= {path.name for path in (ROOT / 'cls').glob('*.py')}
@@ -199,7 +199,7 @@ def test_overrides_that_the_readme_names(tmp_path: Path) -> None:
         assert torch.equal(noisy, (votes.amax(0) < value) & (label != 255))
 
     one_seed = 'train_dataloader.dataset.seed=b'
-    config = overridden('plain/deeplabv2_r101_voc.py', tmp_path, one_seed)
+    config = overridden('plain/deeplabv2_r101_voc_aggregate.py', tmp_path, one_seed)
     assert torch.equal(training_codes(config), seeds[1])
     config = overridden('pnl/deeplabv2_r101_voc.py', tmp_path, one_seed)
     with pytest.raises(ValueError, match='a single seed has no agreement'):
@@ -211,6 +211,12 @@ def test_overrides_that_the_readme_names(tmp_path: Path) -> None:
     config = overridden('plain/deeplabv2_r101_voc_urn.py', tmp_path)
     codes = training_codes(config)
     assert torch.equal(codes // 256, dissent.masked_fill(codes == 255, 0))
+
+
+def test_no_two_configs_share_a_work_dir() -> None:
+    # The work dir is named after the file alone: of two such configs one would overwrite the other.
+    names = [Path(name).name for name in CONFIGS]
+    assert len(set(names)) == len(names)
 
 
 def test_leaves_are_short() -> None:

@@ -1,3 +1,3 @@
 # Cross-entropy on one seed. Another one: --cfg-options train_dataloader.dataset.seed=0.10-1.00
-_base_ = './segformer_b2_voc.py'
+_base_ = './segformer_b2_voc_aggregate.py'
 train_dataloader = dict(dataset=dict(seed='0.05-1.20'))
