@@ -1,0 +1,1 @@
+"""Studies of many runs: planned as steps that are shared, resumed and summed up in tables."""

@@ -1,0 +1,190 @@
+"""How much of a study is run, and with what: networks, numbers of images and iterations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from mmseg_wsss.datasets.scenes.scene import CLASSES as SCENE_CLASSES
+from mmseg_wsss.seeds import PAPER_SEEDS
+
+from .speeds import Speeds
+from .study_data import DataLayout
+
+ANIMALS = DataLayout(
+    classes=('background', 'cat', 'cow', 'dog', 'horse', 'person', 'sheep'),
+    images='JPEGImages',
+    masks='SegmentationClassAug',
+    train='ImageSets/Segmentation/train.txt',
+    val='ImageSets/Segmentation/val.txt',
+    mask_classes='voc12',
+    other_tags=(
+        'aeroplane', 'bicycle', 'bird', 'boat', 'bottle', 'bus', 'car', 'chair', 'diningtable',
+        'motorbike', 'pottedplant', 'sofa', 'train', 'tvmonitor',
+    ),
+)  # fmt: skip
+SCENES = DataLayout(tuple(SCENE_CLASSES), 'images', 'masks', 'train.txt', 'val.txt')
+PAPER_SIX = tuple(seed.name for seed in PAPER_SEEDS)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A size of the study.
+
+    Attributes:
+        name (str): What ``--budget`` calls it.
+        purpose (str): One line for the head of the summary.
+        layout (DataLayout): Of the data set.
+        random_seeds (tuple[int, ...]): Every cell is measured once with each, at least three.
+        images (dict[str, int | None]): Number of ``train``, ``judge`` and ``val`` images.
+        classifier, network, second (str): Config files below ``configs``.
+        epochs (int): Of the classifier.
+        iterations, batch (int): Of the networks.
+        crop (int | None): Side of the networks' crops and short side of tested images; None keeps
+            the config's.
+        singles (tuple[str, ...]): Seeds that a network is trained on by themselves.
+        groups (tuple[str, ...]): What is measured unless ``--only`` says otherwise.
+        classifier_options, network_options, second_options (Mapping): Overrides of the configs.
+        speeds (Speeds): For estimates.
+        jobs (int): Steps that run at the same time by default.
+        forks (bool): Whether commands are forked, not started: for runs of seconds.
+    """
+
+    name: str
+    purpose: str
+    layout: DataLayout
+    random_seeds: tuple[int, ...]
+    images: dict[str, int | None]
+    classifier: str
+    network: str
+    second: str
+    epochs: int
+    iterations: int
+    batch: int
+    crop: int | None
+    singles: tuple[str, ...]
+    groups: tuple[str, ...]
+    classifier_options: Mapping[str, Any] = field(default_factory=dict)
+    network_options: Mapping[str, Any] = field(default_factory=dict)
+    second_options: Mapping[str, Any] = field(default_factory=dict)
+    speeds: Speeds = field(default_factory=Speeds)
+    jobs: int = 1
+    forks: bool = False
+
+
+SEED_GROUPS = (
+    'seeds', 'vote', 'agreement', 'crf', 'dropout', 'background', 'draws', 'scales', 'diversity',
+)  # fmt: skip
+NETWORK_GROUPS = (
+    'training', 'loss', 'baselines', 'ideas', 'second-round', 'evaluation', 'architecture',
+)  # fmt: skip
+
+CPU = Budget(
+    name='cpu',
+    purpose='two CPU cores, MobileNetV2, all tables in a night',
+    layout=ANIMALS,
+    random_seeds=(0, 1, 2),
+    images=dict(train=1500, judge=150, val=222),
+    classifier='cls/mobilenetv2_voc_animals.py',
+    network='pnl/deeplabv3plus_mobilenetv2_voc_animals.py',
+    second='experiments/segformer-head_mobilenetv2_voc_animals.py',
+    epochs=6,
+    iterations=400,
+    batch=8,
+    crop=192,
+    singles=PAPER_SIX,
+    groups=SEED_GROUPS + NETWORK_GROUPS,
+)
+CPU_FIRST = replace(
+    CPU,
+    name='cpu-first',
+    purpose='two CPU cores, MobileNetV2, a first table within two hours',
+    images=dict(train=600, judge=120, val=222),
+    epochs=8,
+    iterations=300,
+    crop=176,
+    singles=('0.10-1.20',),
+    groups=('seeds', 'vote', 'agreement', 'training'),
+)
+AMP = {'optim_wrapper.type': 'AmpOptimWrapper', 'optim_wrapper.dtype': 'bfloat16'}
+READERS = {'train_dataloader.num_workers': 6}
+GPU = replace(
+    CPU,
+    name='gpu',
+    purpose='one GPU, all photographs, ResNet-50: classifier, DeepLab-V2, a second network',
+    images=dict(train=None, judge=300, val=None),
+    classifier='experiments/cls_resnet50_voc_animals.py',
+    network='experiments/deeplabv2_r50_voc_animals.py',
+    second='experiments/segformer-head_r50_voc_animals.py',
+    iterations=800,
+    batch=16,
+    crop=None,
+    singles=('0.05-1.20', '0.10-1.20'),
+    groups=('seeds', 'vote', 'agreement', 'training', 'second-round', 'evaluation', 'architecture'),
+    classifier_options={**AMP, **READERS},
+    network_options={**AMP, **READERS},
+    second_options={**AMP, **READERS},
+    speeds=Speeds(
+        start=14.0,
+        classify=0.0015,
+        views=0.01,
+        seed=0.015,
+        bare_seed=0.002,
+        train=0.004,
+        test=0.03,
+        crf=0.02,
+        judge=0.01,
+        vote=0.003,
+        measured=False,
+    ),
+    jobs=3,
+)
+# The demo's configs have none.
+SCENES_TTA = [
+    dict(type='LoadImageFromFile'),
+    dict(
+        type='TestTimeAug',
+        transforms=[
+            [dict(type='RandomFlip', prob=prob, direction='horizontal') for prob in (0.0, 1.0)],
+            [dict(type='LoadAnnotations')],
+            [dict(type='PackSegInputs')],
+        ],
+    ),
+]
+TINY = Budget(
+    name='tiny',
+    purpose='generated scenes, a few training steps: it runs, its scores mean nothing',
+    layout=SCENES,
+    random_seeds=(0, 1, 2),
+    images=dict(train=None, judge=4, val=None),
+    classifier='demo/cls_resnet_scenes.py',
+    network='demo/pnl_deeplabv3plus_resnet_scenes.py',
+    second='demo/pnl_deeplabv3plus_resnet_scenes.py',
+    epochs=1,
+    iterations=2,
+    batch=2,
+    crop=None,
+    singles=('0.10-1.20',),
+    groups=SEED_GROUPS + NETWORK_GROUPS,
+    classifier_options={'seed_generation.scales': (0.5,)},
+    network_options={'model.backbone.init_cfg': None, 'tta_pipeline': SCENES_TTA},
+    speeds=Speeds(start=1.5),
+    forks=True,
+    second_options={
+        'model.backbone.init_cfg': None,
+        'tta_pipeline': SCENES_TTA,
+        'model.decode_head': dict(
+            type='FCNHead',
+            in_channels=96,
+            in_index=1,
+            channels=16,
+            num_convs=1,
+            num_classes=6,
+            norm_cfg=dict(type='BN', requires_grad=True),
+            align_corners=False,
+            loss_decode=dict(type='PNHybridLoss'),
+        ),
+    },
+)
+BUDGETS = {budget.name: budget for budget in (TINY, CPU_FIRST, CPU, GPU)}

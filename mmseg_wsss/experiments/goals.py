@@ -1,0 +1,86 @@
+"""What the study is after: the gains a user would feel."""
+
+from __future__ import annotations
+
+from mmseg_wsss.evaluation.table import Table
+
+from .results import Results, Values
+from .statistics import Difference, Spread
+from .variants import CEILING, HYBRID, PLAIN
+
+METRIC, GROUP = 'mIoU', 'training'
+OVER_PLAIN, OVER_SINGLE, OF_CEILING = 1.0, 2.0, 88.0
+TITLE = 'Goals'
+NOTE = (
+    'Networks on validation images. The best single seed, and the best threshold, are those with '
+    'the highest mean there: a choice on the validation images. Reached: the mean meets the goal, '
+    'and a difference is outside its spread.'
+)
+
+
+def goal_table(results: Results) -> Table:
+    """Compare what was measured with the goals.
+
+    Args:
+        results (Results): The study.
+
+    Returns:
+        Table: Dashes where runs are missing.
+    """
+
+    def named(name: str) -> Values:
+        return results.named(GROUP, name, METRIC)
+
+    names = [variant['name'] for variant in results.group(GROUP)['variants']]
+    single = best(results, [name for name in names if name.startswith('seed ')])
+    threshold = best(results, [name for name in names if name.startswith('hybrid')])
+    rows = [
+        _gain(f'{HYBRID} over {PLAIN}', named(HYBRID), named(PLAIN), OVER_PLAIN),
+        _gain(
+            f'{HYBRID} over the best single seed' + f' ({single})' * bool(single),
+            named(HYBRID),
+            named(single),
+            OVER_SINGLE,
+        ),
+    ]
+    if threshold not in ('', HYBRID):
+        label = f'{threshold} (best threshold) over {PLAIN}'
+        rows.append(_gain(label, named(threshold), named(PLAIN), OVER_PLAIN))
+    rows += [
+        _share(f'{name}, share of the ceiling', named(name), named(CEILING))
+        for name in (PLAIN, HYBRID)
+    ]
+    return Table(TITLE, ['', 'mean ± deviation (runs)', 'goal', 'reached'], rows, NOTE)
+
+
+def best(results: Results, names: list[str]) -> str:
+    """Name the variant with the highest mean among those that were measured; '' for none."""
+    means = {}
+    for name in names:
+        values = results.named(GROUP, name, METRIC)
+        if values:
+            means[name] = Spread.of(list(values.values())).mean
+    return max(means, key=means.get) if means else ''
+
+
+def _gain(label: str, values: Values, reference: Values, goal: float) -> list[str]:
+    difference = Difference.of(values, reference)
+    reached = '–'
+    if difference.spread.number:
+        reached = 'no'
+        if difference.spread.number < 3:
+            reached = 'too few runs'
+        elif difference.spread.mean >= goal and difference.is_outside_spread:
+            reached = 'yes'
+    return [label, difference.spread.text(signed=True), f'+{goal:.1f} mIoU', reached]
+
+
+def _share(label: str, values: Values, ceiling: Values) -> list[str]:
+    both = sorted(set(values) & set(ceiling))
+    spread = Spread.of([100 * values[seed] / ceiling[seed] for seed in both if ceiling[seed]])
+    reached = '–'
+    if spread.number:
+        reached = 'too few runs' if spread.number < 3 else 'no'
+        if spread.number >= 3 and spread.mean >= OF_CEILING:
+            reached = 'yes'
+    return [label, spread.text(), f'{OF_CEILING:.0f} %', reached]

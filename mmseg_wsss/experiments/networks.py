@@ -1,0 +1,92 @@
+"""The networks of a study: which labels, which loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mmseg_wsss.seeds import AGGREGATED_FOLDER
+
+from .recipes import Recipes
+from .seed_groups import SeedGroups
+from .step import Step
+from .variants import ALL_PIXELS, CEILING, DISSENT, PLAIN, PLAIN_LOSS, TRUE_MASKS, marked
+
+
+class Networks:
+    """Makes the steps of trained networks.
+
+    Args:
+        recipes (Recipes): Makes steps.
+        seeds (SeedGroups): Makes the labels.
+    """
+
+    def __init__(self, recipes: Recipes, seeds: SeedGroups) -> None:
+        self.recipes, self.seeds = recipes, seeds
+
+    def plain(self, random_seed: int, second: bool = False) -> Step:
+        """Cross-entropy on the aggregate."""
+        labels = self.seeds.six(random_seed)
+        return self.network(random_seed, labels, ALL_PIXELS, PLAIN_LOSS, PLAIN, second=second)
+
+    def clean_only(self, random_seed: int, second: bool = False) -> Step:
+        """Cross-entropy on pixels with six votes."""
+        loss = dict(type='SeedCrossEntropyLoss', noisy='ignore')
+        labels = self.seeds.six(random_seed)
+        return self.network(random_seed, labels, marked(6), loss, 'clean only', second=second)
+
+    def single(self, random_seed: int, name: str, second: bool = False) -> Step:
+        """Cross-entropy on one seed."""
+        labels = self.seeds.eight(random_seed)
+        return self.network(
+            random_seed, labels, ALL_PIXELS, PLAIN_LOSS, f'seed {name}', seed=name, second=second
+        )
+
+    def hybrid(
+        self, random_seed: int, threshold: int = 6, second: bool = False, **options: Any
+    ) -> Step:
+        """Hybrid learning on the aggregate."""
+        loss = dict(type='PNHybridLoss', **options)
+        title = f'hybrid, t = {threshold}' + ''.join(f', {k}={v}' for k, v in options.items())
+        labels = self.seeds.six(random_seed)
+        return self.network(random_seed, labels, marked(threshold), loss, title, second=second)
+
+    def full(self, random_seed: int, second: bool = False) -> Step:
+        """Cross-entropy on the true masks of the training images."""
+        return self.network(random_seed, None, TRUE_MASKS, PLAIN_LOSS, CEILING, second=second)
+
+    def network(
+        self,
+        random_seed: int,
+        labels: Step | None,
+        annotations: Mapping[str, Any],
+        loss: Mapping[str, Any],
+        title: str,
+        seed: str = AGGREGATED_FOLDER,
+        second: bool = False,
+    ) -> Step:
+        """A network; arguments as of :meth:`Recipes.network`."""
+        return self.recipes.network(
+            random_seed,
+            labels,
+            annotations,
+            loss,
+            seed,
+            second,
+            title + second * ', second network',
+        )
+
+    def on(
+        self,
+        labels: Callable[[int], Step],
+        annotations: Mapping[str, Any],
+        loss: Mapping[str, Any],
+        title: str,
+    ) -> Callable[[int], Step]:
+        """How to make a network on labels of its random seed."""
+        return lambda seed: self.network(seed, labels(seed), annotations, loss, title)
+
+    def weighted(self, labels: Callable[[int], Step], num_seeds: int) -> Callable[[int], Step]:
+        """How to make a network whose pixels weigh by the agreement of so many seeds."""
+        loss = dict(type='SeedWeightedCrossEntropyLoss', num_seeds=num_seeds)
+        return lambda seed: self.network(seed, labels(seed), DISSENT, loss, 'weights by agreement')

@@ -1,0 +1,88 @@
+"""The whole study of one budget: its tables, its steps, its plan on disk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from mmseg_wsss.utils.atomic import write_atomic
+
+from .budget import Budget
+from .group import Group
+from .network_groups import NetworkGroups
+from .recipes import Recipes
+from .seed_groups import SeedGroups
+from .step import Step, in_order
+
+PLAN = 'plan.json'
+
+
+class Study:
+    """The tables of a budget and the steps behind them.
+
+    Args:
+        budget (Budget): Its size.
+        digests (Mapping[str, str]): Hash of the images of each split.
+        numbers (Mapping[str, int]): Number of the images of each split.
+        configs (Path): The folder of configs.
+    """
+
+    def __init__(
+        self, budget: Budget, digests: Mapping[str, str], numbers: Mapping[str, int], configs: Path
+    ) -> None:
+        self.budget, self.numbers = budget, dict(numbers)
+        recipes = Recipes(budget, digests, numbers, configs)
+        seeds = SeedGroups(recipes)
+        self.groups: list[Group] = [*seeds.groups(), *NetworkGroups(recipes, seeds).groups()]
+
+    def chosen(self, names: Sequence[str] | None = None) -> list[Group]:
+        """The groups of the names, by default those of the budget.
+
+        Raises:
+            ValueError: If there is no group of a name.
+        """
+        names = self.budget.groups if names is None else names
+        known = {group.name: group for group in self.groups}
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise ValueError(f'group {unknown[0]!r}, expected some of {", ".join(known)}')
+        return [group for group in self.groups if group.name in names]
+
+    def steps(self, groups: Sequence[Group]) -> list[Step]:
+        """All steps of some groups, inputs first, one random seed after the other.
+
+        A study that is stopped early then has whole rows for the first random seeds.
+        """
+        last = []
+        for place in range(len(self.budget.random_seeds)):
+            last += [one.steps[place] for group in groups for one in group.variants]
+        return in_order(last)
+
+    def write_plan(self, folder: Path) -> None:
+        """Write which records make which cell of which table."""
+        plan = dict(
+            budget=self.budget.name,
+            purpose=self.budget.purpose,
+            random_seeds=list(self.budget.random_seeds),
+            images=self.numbers,
+            classifier=self.budget.classifier,
+            network=self.budget.network,
+            second=self.budget.second,
+            iterations=self.budget.iterations,
+            groups=[group.as_dict() for group in self.groups],
+        )
+        folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(plan, indent=1, ensure_ascii=False)
+        write_atomic(folder / PLAN, (text + '\n').encode())
+
+    def estimate(self, groups: Sequence[Group]) -> list[tuple[str, int, int, float]]:
+        """For each group its cells, the steps it adds to those before it, and their seconds."""
+        seen: set[str] = set()
+        rows = []
+        for group in groups:
+            new = [step for step in self.steps([group]) if step.key not in seen]
+            seen |= {step.key for step in new}
+            cells = sum(len(variant.steps) for variant in group.variants)
+            rows.append((group.name, cells, len(new), sum(step.seconds for step in new)))
+        return rows

@@ -1,0 +1,38 @@
+"""What networks are trained on and with: labels, losses, and the names of the main variants."""
+
+from __future__ import annotations
+
+from typing import Any
+
+SCORES = {'mIoU': 'mIoU', 'pixels right': 'aAcc', 'mean accuracy': 'mAcc'}
+ALL_PIXELS = dict(type='LoadSeedAnnotations', agreement_threshold=None)
+TRUE_MASKS = dict(type='LoadAnnotations')
+DISSENT = dict(type='LoadSeedAnnotations', agreement_threshold='unanimous', noisy='dissent')
+PLAIN, CEILING, HYBRID = 'aggregate, plain', 'true masks (ceiling)', 'hybrid, t = 6'
+PLAIN_LOSS = dict(type='CrossEntropyLoss', avg_non_ignore=True)
+NLNL = dict(positive='ce', direct_weight=0.0, indirect='draws')
+
+# Readings of the loss: what differs from hybrid learning as it is by default.
+READINGS: dict[str, dict[str, Any]] = {
+    'positive: ce': dict(positive='ce'),
+    'positive: ce+constraint': dict(positive='ce+constraint'),
+    'positive: ce+constraint, weight 0.1': dict(positive='ce+constraint', constraint_weight=0.1),
+    'positive: constraint, temperature 0.1': dict(temperature=0.1),
+    'direct: all': dict(direct_gate='all'),
+    'direct: untagged': dict(direct_gate='untagged'),
+    'direct: off': dict(direct_weight=0.0),
+    'indirect: mean': dict(indirect='mean'),
+    'indirect: unvoted': dict(indirect='unvoted'),
+    'indirect: 4 draws': dict(num_draws=4),
+    'indirect: JNPL weights': dict(jnpl_weighting=True),
+    'indirect: off': dict(indirect_weight=0.0),
+    'negatives off': dict(direct_weight=0.0, indirect_weight=0.0),
+    'negatives x 0.1': dict(direct_weight=0.1, indirect_weight=0.1),
+    'negatives x 3': dict(direct_weight=3.0, indirect_weight=3.0),
+    'ce, negatives x 0.1': dict(positive='ce', direct_weight=0.1, indirect_weight=0.1),
+}
+
+
+def marked(threshold: int | str) -> dict[str, Any]:
+    """The pipeline's step that marks pixels below the threshold as noisy."""
+    return dict(type='LoadSeedAnnotations', agreement_threshold=threshold)

@@ -1,0 +1,249 @@
+"""The plan: which variants there are, what they share, what their configs say."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from mmseg_wsss.experiments.budget import BUDGETS, CPU_FIRST, PAPER_SIX, TINY
+from mmseg_wsss.experiments.config_changes import rescale_schedule, set_crop
+from mmseg_wsss.experiments.config_text import load_config
+from mmseg_wsss.experiments.group import Group, Variant
+from mmseg_wsss.experiments.seed_groups import MIXED
+from mmseg_wsss.experiments.step import Step
+from mmseg_wsss.experiments.study import Study
+from mmseg_wsss.experiments.variants import READINGS
+
+DIGESTS = dict(train='t', judge='j', val='v')
+NUMBERS = dict(train=600, judge=100, val=222)
+
+
+@pytest.fixture(scope='module')
+def configs(pytestconfig):
+    return pytestconfig.rootpath / 'configs'
+
+
+@pytest.fixture(scope='module')
+def study(configs):
+    return Study(CPU_FIRST, DIGESTS, NUMBERS, configs)
+
+
+def find(study, group, variant, place=0):
+    (chosen,) = study.chosen([group])
+    return next(one for one in chosen.variants if one.name == variant).steps[place]
+
+
+def read(step):
+    """The config of a step's text."""
+    found = {}
+    exec(step.settings['config'], found)
+    return found
+
+
+@pytest.mark.parametrize('name', BUDGETS)
+def test_every_cell_has_each_random_seed_once(name, configs):
+    budget = BUDGETS[name]
+    assert len(budget.random_seeds) >= 3
+    study = Study(budget, DIGESTS, NUMBERS, configs)
+    for group in study.groups:
+        for variant in group.variants:
+            assert len(variant.steps) == len(budget.random_seeds)
+            assert len({step.key for step in variant.steps}) == len(budget.random_seeds)
+    assert set(budget.groups) <= {group.name for group in study.groups}
+
+
+def test_tables_share_their_steps(study):
+    for one, other in (
+        (('training', 'aggregate, plain'), ('loss', 'aggregate, plain')),
+        (('training', 'hybrid, t = 6'), ('loss', 'hybrid, t = 6')),
+        (('training', 'hybrid, t = 6'), ('evaluation', 'hybrid, t = 6')),
+        (('seeds', 'aggregate of eight'), ('vote', 'eight')),
+        (('baselines', 'URN'), ('ideas', 'weights by agreement')),
+    ):
+        assert find(study, *one).key == find(study, *other).key
+    # One classifier for each random seed, and one more for each further rate of dropout.
+    steps = study.steps(study.groups)
+    classifiers = [step for step in steps if step.kind == 'classifier']
+    assert len(classifiers) == 3 * (1 + 3)
+    assert len({step.key for step in steps}) == len(steps)
+    # The rows of one table are different networks.
+    (loss,) = study.chosen(['loss'])
+    assert len({one.steps[0].key for one in loss.variants}) == len(READINGS) + 2
+
+
+def test_inputs_come_first_and_whole_random_seeds_one_after_the_other(study):
+    steps = study.steps(study.chosen(['training']))
+    made = set()
+    for step in steps:
+        assert all(one.key in made for one in step.inputs.values())
+        made.add(step.key)
+    seeds = [step.title.rsplit('random seed ', 1)[1] for step in steps if step.kind == 'network']
+    assert seeds == sorted(seeds)
+
+
+def test_keys_follow_settings_and_images_not_names(configs):
+    def key(budget=CPU_FIRST, digests=DIGESTS, group='training', variant='hybrid, t = 6'):
+        return find(Study(budget, digests, NUMBERS, configs), group, variant).key
+
+    base = key()
+    assert key(replace(CPU_FIRST, name='x', purpose='y', jobs=5, groups=())) == base
+    for change in (dict(iterations=7), dict(crop=64), dict(epochs=1)):
+        assert key(replace(CPU_FIRST, **change)) != base
+    for split in ('train', 'val'):
+        assert key(digests=dict(DIGESTS, **{split: 'other'})) != base
+    assert key(digests=dict(DIGESTS, judge='other')) == base
+    assert key(variant='hybrid, t = 5') != base
+
+
+def test_the_config_of_a_hybrid_network(study):
+    test = find(study, 'training', 'hybrid, t = 4', 1)
+    network = test.inputs['network']
+    config = read(network)
+    dataset = config['train_dataloader']['dataset']
+    assert dataset['seed_root'] == '<input:labels>/seeds' and dataset['seed'] == 'aggregated'
+    assert dataset['data_root'] == '<data>' and dataset['ann_file'] == '<split:train>'
+    assert dataset['pipeline'][1]['agreement_threshold'] == 4
+    assert config['model']['decode_head']['loss_decode'] == dict(type='PNHybridLoss')
+    assert config['randomness'] == dict(seed=1)
+    assert config['train_cfg']['max_iters'] == CPU_FIRST.iterations
+    assert config['val_cfg'] is config['val_dataloader'] is config['val_evaluator'] is None
+    assert config['test_dataloader']['dataset']['ann_file'] == '<split:val>'
+    aggregate = network.inputs['labels']
+    assert [name for _, _, name in aggregate.settings['voters']] == list(PAPER_SIX)
+
+
+def test_the_ceiling_trains_on_true_masks_and_on_nothing_else(study):
+    network = find(study, 'training', 'true masks (ceiling)').inputs['network']
+    assert not network.inputs
+    dataset = read(network)['train_dataloader']['dataset']
+    assert dataset['type'] == 'PascalVOCDataset' and dataset['ann_file'] == '<split:train>'
+    assert dataset['pipeline'][1] == dict(type='LoadAnnotations')
+    assert any(step['type'] == 'SeedRandomCrop' for step in dataset['pipeline'])
+
+
+def test_no_step_but_the_ceilings_and_the_judge_reads_true_masks_of_training_images(study):
+    for step in study.steps(study.groups):
+        if step.kind in ('seeds', 'classifier') or (step.kind == 'network' and step.inputs):
+            assert 'SegmentationClassAug' not in str(read(step)['train_dataloader'])
+
+
+def test_readings_change_the_loss_alone(study):
+    base = read(find(study, 'loss', 'hybrid, t = 6').inputs['network'])
+    for name, options in READINGS.items():
+        config = read(find(study, 'loss', name).inputs['network'])
+        assert config['model']['decode_head'].pop('loss_decode') == dict(
+            type='PNHybridLoss', **options
+        )
+        expected = {**base['model']['decode_head']}
+        expected.pop('loss_decode')
+        assert config['model']['decode_head'] == expected
+        assert config['train_dataloader'] == base['train_dataloader']
+
+
+def test_second_round_and_several_classifiers(study):
+    seven = find(study, 'second-round', 'seven votes, plain').inputs['network'].inputs['labels']
+    names = [name for _, _, name in seven.settings['voters']]
+    assert names == [*PAPER_SIX, 'network']
+    assert {step.kind for step in seven.inputs.values()} == {'seeds', 'masks'}
+    mixed = find(study, 'diversity', 'several classifiers', 1).inputs['root']
+    roots = [mixed.inputs[role] for role, _, _ in mixed.settings['voters']]
+    classifiers = [root.inputs['classifier'].key for root in roots]
+    assert len(set(classifiers)) == 3 and classifiers[:3] == classifiers[3:]
+
+
+def test_several_backgrounds_vote_in_turn(study, configs):
+    own = load_config(str(configs / CPU_FIRST.classifier))['seed_generation']['background']
+    root = find(study, 'diversity', 'several backgrounds').inputs['root']
+    found = []
+    for role, folder, name in root.settings['voters']:
+        section = read(root.inputs[role])['seed_generation']
+        made = [f'{dropout:.2f}-{scale:.2f}' for dropout, scale in section['seeds']]
+        assert name in made and folder == f'seeds/{name}'
+        found.append(section['background']['threshold'])
+    assert found == [own['threshold'], *MIXED] * 2
+
+
+def test_the_reference_of_seed_tables_is_what_the_config_says(configs):
+    options = {
+        'seed_generation.background': dict(kind='power', alpha=6.0),
+        'seed_generation.refine': None,
+        'seed_generation.num_draws': 2,
+        'seed_generation.scales': (0.7,),
+    }
+    budget = replace(CPU_FIRST, classifier_options=options)
+    groups = {group.name: group for group in Study(budget, DIGESTS, NUMBERS, configs).groups}
+    expected = dict(background='(1 - max)^6', crf='none', draws='2', scales='0.7')
+    assert {name: groups[name].reference for name in expected} == expected
+    for name in expected:
+        variant = next(one for one in groups[name].variants if one.name == expected[name])
+        section = read(variant.steps[0].inputs['root'])['seed_generation']
+        given = {f'seed_generation.{key}': section[key] for key in
+                 ('background', 'refine', 'num_draws', 'scales')}  # fmt: skip
+        assert given == options
+
+
+def test_dropout_in_training_has_one_classifier_for_each_rate(study):
+    seeds = find(study, 'dropout', 'in training only').inputs['root']
+    assert sorted(seeds.inputs) == ['0.05', '0.10', '0.20', '0.30']
+    for rate, step in seeds.inputs.items():
+        assert read(step)['model']['head']['dropout'] == float(rate)
+
+
+def test_choice_of_groups(study):
+    assert [group.name for group in study.chosen()] == list(CPU_FIRST.groups)
+    with pytest.raises(ValueError, match="group 'nothing', expected some of seeds, vote"):
+        study.chosen(['nothing'])
+
+
+def test_estimates_count_shared_steps_once(study):
+    groups = study.chosen(['training', 'loss'])
+    rows = study.estimate(groups)
+    steps = study.steps(groups)
+    assert sum(row[2] for row in rows) == len(steps)
+    assert sum(row[3] for row in rows) == pytest.approx(sum(step.seconds for step in steps))
+    assert rows[0][1] == 3 * len(groups[0].variants)
+
+
+def test_a_first_table_takes_less_than_two_hours(configs):
+    study = Study(CPU_FIRST, DIGESTS, CPU_FIRST.images, configs)
+    assert sum(step.seconds for step in study.steps(study.chosen())) < 7200
+
+
+def test_the_plan_on_disk(study, tmp_path):
+    study.write_plan(tmp_path)
+    plan = json.loads((tmp_path / 'plan.json').read_text())
+    for group, written in zip(study.groups, plan['groups'], strict=True):
+        for variant, row in zip(group.variants, written['variants'], strict=True):
+            assert row['records'] == [step.name for step in variant.steps]
+
+
+def test_groups_are_checked():
+    one = Variant('a', [Step('test', '', {})])
+    with pytest.raises(ValueError, match="two variants are called 'a'"):
+        Group('g', 'G', 'x', dict(m='m'), [one, one])
+    with pytest.raises(ValueError, match="there is no variant 'b'"):
+        Group('g', 'G', 'x', dict(m='m'), [one], 'b')
+
+
+def test_schedules_keep_their_proportions(configs):
+    config = load_config(str(configs / 'pnl/deeplabv3plus_mobilenetv2_voc_animals.py'))
+    rescale_schedule(config, 300)
+    edges = [(one['begin'], one['end']) for one in config['param_scheduler']]
+    assert edges == [(0, 25), (25, 300)]
+    assert config['train_cfg']['max_iters'] == config['train_cfg']['val_interval'] == 300
+    assert config['default_hooks']['checkpoint']['interval'] == 100
+    rescale_schedule(config, 4)
+    edges = [(one['begin'], one['end']) for one in config['param_scheduler']]
+    assert edges == [(0, 1), (1, 4)]
+
+
+def test_crops_change_everywhere_or_not_at_all(configs):
+    config = load_config(str(configs / 'pnl/deeplabv3plus_mobilenetv2_voc_animals.py'))
+    set_crop(config, 64)
+    assert config['train_dataloader']['dataset']['pipeline'][2]['scale'] == (256, 64)
+    assert config['train_dataloader']['dataset']['pipeline'][3]['crop_size'] == (64, 64)
+    assert config['test_pipeline'][1]['scale'] == (256, 64)
+    assert config['test_dataloader']['dataset']['pipeline'][1]['scale'] == (256, 64)
+    assert config['model']['data_preprocessor']['size'] == (64, 64)
+    with pytest.raises(ValueError, match='no single RandomResize, crop and Resize'):
+        set_crop(load_config(str(configs / TINY.network)), 64)
