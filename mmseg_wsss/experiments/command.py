@@ -130,7 +130,9 @@ def run_study(
         def folder(step: Step) -> Path:
             return out / 'steps' / step.name
 
-        commands = Commands(folder, data, budget.layout, lists, root)
+        # Forks of a fork end with whatever the process they come from registered for its exit.
+        readers = 0 if budget.forks else 2
+        commands = Commands(folder, data, budget.layout, lists, root, readers)
         worker = Worker(commands, records, launch)
         failures = Executor(worker.make, records, report, budget.jobs).run(steps)
         report('Written: ' + ', '.join(map(str, write_summary(out))))

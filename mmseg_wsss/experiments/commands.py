@@ -21,6 +21,7 @@ class Commands:
         layout (DataLayout): Where it keeps what.
         lists (Path): Folder of ``<split>.txt`` and ``tags.csv``.
         root (Path): The root of the repository, where the commands are run; absolute, as all paths.
+        readers (int): Processes that read the images of pseudo masks.
     """
 
     def __init__(
@@ -30,9 +31,10 @@ class Commands:
         layout: DataLayout,
         lists: Path,
         root: Path,
+        readers: int = 2,
     ) -> None:
         self.folder, self.data, self.layout, self.lists = folder, data, layout, lists
-        self.root = root
+        self.root, self.readers = root, readers
 
     def config(self, step: Step) -> str | None:
         """Text of the step's config file, None for a step that needs none."""
@@ -98,6 +100,7 @@ class Commands:
         words = ['tools/make_pseudo_masks.py', self.config_path(network)]
         words.append(self._weights(network))
         words += ['--out', folder / 'masks', '--tags', self.lists / 'tags.csv']
+        words += ['--num-workers', self.readers]
         return words + (['--crf', step.settings['crf']] if step.settings['crf'] else [])
 
     def _test(self, step: Step, folder: Path) -> list:

@@ -51,7 +51,7 @@ def test_two_configs(root, capsys):
             'aggregate, votes',
             'SeedWeightedCrossEntropyLoss (num_seeds=6)',
         ),
-        ('deeplabv2_r101_voc', 'aggregate', 'CrossEntropyLoss (avg_non_ignore=True)'),
+        ('deeplabv2_r101_voc_aggregate', 'aggregate', 'CrossEntropyLoss (avg_non_ignore=True)'),
         (
             'deeplabv3plus_mobilenetv2_voc_animals_full',
             'true masks',

@@ -73,7 +73,7 @@ def test_every_option_in_float64(make_loss):
     compare(make_loss, low, codes, align_corners=False, rtol=1e-11, atol=1e-12)
 
 
-@pytest.mark.parametrize('make_loss', [PNHybridLoss, SeedCrossEntropyLoss])
+@pytest.mark.parametrize('make_loss', [partial(PNHybridLoss, seed=4), SeedCrossEntropyLoss])
 @pytest.mark.parametrize('low_size', [(3, 4), (11, 14)])
 def test_weights_of_pixels(make_loss, low_size):
     _, codes = seed_batch(size=(11, 14))
@@ -92,7 +92,7 @@ def test_sizes(low_size, size, align_corners, dtype):
 
 
 @pytest.mark.parametrize('align_corners', [False, True])
-@pytest.mark.parametrize('make_loss', [PNHybridLoss, SeedCrossEntropyLoss])
+@pytest.mark.parametrize('make_loss', [partial(PNHybridLoss, seed=4), SeedCrossEntropyLoss])
 def test_a_crop_in_float32(make_loss, align_corners):
     """Many strips; value and gradient within 1e-5 of upsampling first."""
     _, codes = seed_batch(21, size=(192, 256))
