@@ -10,9 +10,9 @@ from torch import Tensor
 from .negative_term import negative_term
 from .pixel_terms import PixelTerms
 
-# Bytes of one (K, R, W) work array. On the CPU a handful of them should stay in the second-level
+# Bytes of one (K, R, W) work array. On the CPU a handful of them should stay in the shared
 # cache; on an accelerator each operation should be worth its launch.
-STRIP_BYTES = {'cpu': 1 << 20, 'cuda': 1 << 25}
+STRIP_BYTES = {'cpu': 3 << 20, 'cuda': 1 << 25}
 
 
 class StripEngine:
