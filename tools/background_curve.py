@@ -16,7 +16,13 @@ from mmengine.registry import init_default_scope
 
 import mmseg_wsss  # noqa: F401  # mends the dependency stack before a config is read
 from mmseg_wsss.datasets import read_split
-from mmseg_wsss.engine import SeedImage, load_classifier, read_images, study_background
+from mmseg_wsss.engine import (
+    SeedImage,
+    load_classifier,
+    read_images,
+    seed_dataset,
+    study_background,
+)
 from mmseg_wsss.engine.background_study import sample_images
 from mmseg_wsss.evaluation import (
     BACKGROUND_CURVE_TITLE,
@@ -107,7 +113,7 @@ def run(args: argparse.Namespace) -> None:
     config.merge_from_dict(args.cfg_options or {})
     init_default_scope(config.get('default_scope', 'mmseg'))
     section = dict(config.get('seed_generation', None) or {})
-    dataset = section.get('dataset') or config.train_dataloader.dataset
+    dataset = seed_dataset(config, section)
     images, classes, _ = read_images(dataset)
     split = str(args.split or dataset.get('ann_file') or 'the whole data set')
     images = choose(args, images)

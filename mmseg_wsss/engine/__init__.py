@@ -6,7 +6,7 @@ from .activation_stream import activation_stream
 from .background_study import study_background
 from .class_activation import class_activation
 from .classifier import load_classifier
-from .seed_config import generate_seeds, read_images
+from .seed_config import generate_seeds, read_images, seed_dataset
 from .seed_generation import SeedGenerator
 from .seed_image import SeedImage
 from .seed_summary import SeedSummary
@@ -23,5 +23,6 @@ __all__ = [
     'load_classifier',
     'loops',
     'read_images',
+    'seed_dataset',
     'study_background',
 ]

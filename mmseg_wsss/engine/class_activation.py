@@ -11,7 +11,7 @@ from torch import nn
 from mmseg_wsss.seeds import PAPER_SEEDS, Seed
 
 from .activation_stream import activation_stream
-from .seed_config import read_images
+from .seed_config import read_images, seed_dataset
 
 
 def class_activation(
@@ -37,8 +37,7 @@ def class_activation(
             :class:`~.activation_extractor.ActivationExtractor`.
     """
     section = config.get('seed_generation', None) or {}
-    dataset = section.get('dataset') or config.train_dataloader.dataset
-    images, classes, _ = read_images(dataset)
+    images, classes, _ = read_images(seed_dataset(config, section))
     by_id = {image.image_id: image for image in images}
     unknown = [image_id for image_id in image_ids if image_id not in by_id]
     if unknown:

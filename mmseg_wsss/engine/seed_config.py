@@ -54,6 +54,28 @@ def read_images(dataset: Mapping[str, Any]) -> tuple[list[SeedImage], list[str],
     return images, list(built.all_classes), built.metainfo.get('palette')
 
 
+def seed_dataset(config: Config, section: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Find the data set whose images seeds are made of.
+
+    Args:
+        config (Config): The classifier's config.
+        section (Mapping): Its ``seed_generation``.
+
+    Returns:
+        Mapping: The section's ``dataset``, by default that of ``train_dataloader``.
+
+    Raises:
+        ValueError: If there is neither.
+    """
+    dataset = section.get('dataset') or config.get('train_dataloader', {}).get('dataset')
+    if dataset is None:
+        raise ValueError(
+            'The config has neither seed_generation.dataset nor train_dataloader.dataset: there '
+            'are no images to make seeds of.'
+        )
+    return dataset
+
+
 def generate_seeds(
     config: Config,
     model: nn.Module | Mapping[float, nn.Module],
@@ -87,12 +109,8 @@ def generate_seeds(
     """
     section = dict(config.get('seed_generation', None) or {})
     section.update(options)
-    dataset = section.pop('dataset', None) or config.get('train_dataloader', {}).get('dataset')
-    if dataset is None:
-        raise ValueError(
-            'The config has neither seed_generation.dataset nor train_dataloader.dataset: there '
-            'are no images to make seeds of.'
-        )
+    dataset = seed_dataset(config, section)
+    section.pop('dataset', None)
     section.pop('dropout_checkpoints', None)
     section_out = section.pop('out', None)
     report = section.pop('report', True)

@@ -50,6 +50,10 @@ class SeedPixelLoss(nn.Module, metaclass=ABCMeta):
     def _terms(self, labels: PixelLabels, num_classes: int, dtype: torch.dtype) -> PixelTerms:
         """Say what to compute, in which dtype, at which pixel of (B, H, W) labels."""
 
+    def _read(self, code: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Give the codes with the clean/noisy flag, and weights of pixels, from the label map."""
+        return code, weight
+
     def _num_averaged(self, labels: PixelLabels) -> Tensor:
         """Number of pixels that the mean divides by, 0-dimensional."""
         return labels.clean.sum() + labels.noisy.sum()
@@ -101,6 +105,7 @@ class SeedPixelLoss(nn.Module, metaclass=ABCMeta):
                 ignore_index,
             )
             return loss.squeeze(-1) if reduction == 'none' else loss
+        label, weight = self._read(label, weight)
         labels = PixelLabels.from_codes(label, cls_score.shape[1], ignore_index)
         return self._from_labels(cls_score, labels, weight, avg_factor, reduction)
 
@@ -150,6 +155,7 @@ class SeedPixelLoss(nn.Module, metaclass=ABCMeta):
         if self.reduction == 'none':
             raise ValueError("the fused loss needs reduction 'mean' or 'sum', got 'none'")
         self._check(logits, label, weight, same_size=False)
+        label, weight = self._read(label, weight)
         labels = PixelLabels.from_codes(label, logits.shape[1], ignore_index)
         if logits.shape[2:] == label.shape[1:]:
             return self._from_labels(logits, labels, weight, None, self.reduction)

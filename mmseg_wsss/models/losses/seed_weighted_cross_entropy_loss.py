@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from mmseg_wsss.registry import MODELS
-from mmseg_wsss.seeds.codec import IGNORE_INDEX, NOISY_OFFSET, decode_seed_dissent
+from mmseg_wsss.seeds.codec import NOISY_OFFSET, decode_seed_dissent
 
 from .seed_cross_entropy_loss import SeedCrossEntropyLoss
 
@@ -41,7 +41,8 @@ class SeedWeightedCrossEntropyLoss(SeedCrossEntropyLoss):
             not ignored (URN: of all pixels), not by the sum of their weights.
 
     Raises:
-        ValueError: If an option is out of range.
+        ValueError: If an option is out of range. The loss itself raises it as
+            :class:`SeedPixelLoss` does, and if a pixel has as much dissent as there are seeds.
     """
 
     def __init__(
@@ -67,53 +68,15 @@ class SeedWeightedCrossEntropyLoss(SeedCrossEntropyLoss):
         # A constant of the options, not a part of the checkpoint.
         self.register_buffer('weights', certainty.clamp(min=min_weight), persistent=False)
 
-    @torch.compiler.disable
-    def forward(
-        self,
-        cls_score: Tensor,
-        label: Tensor,
-        weight: Tensor | None = None,
-        avg_factor: float | Tensor | None = None,
-        reduction_override: str | None = None,
-        ignore_index: int | None = IGNORE_INDEX,
-        **kwargs,
-    ) -> Tensor:
-        """Compute the loss; as :meth:`SeedPixelLoss.forward`, with codes that carry dissent.
-
-        Raises:
-            ValueError: As there, or if a pixel has as much dissent as there are seeds.
-        """
-        self._check(cls_score, label, weight, same_size=True)
-        if cls_score.dim() == 4:  # the other shape comes back here with four dimensions
-            label, own = self._part(label)
-            weight = own if weight is None else own * weight
-        return super().forward(
-            cls_score, label, weight, avg_factor, reduction_override, ignore_index
-        )
-
-    @torch.compiler.disable
-    def fused(
-        self,
-        logits: Tensor,
-        label: Tensor,
-        align_corners: bool = False,
-        ignore_index: int | None = IGNORE_INDEX,
-        weight: Tensor | None = None,
-    ) -> Tensor:
-        """Compute the mean loss of logits upsampled on the way, see :meth:`SeedPixelLoss.fused`."""
-        self._check(logits, label, weight, same_size=False)
-        label, own = self._part(label)
-        weight = own if weight is None else own * weight
-        return super().fused(logits, label, align_corners, ignore_index, weight)
-
-    def _part(self, codes: Tensor) -> tuple[Tensor, Tensor]:
-        """Turn codes with dissent into codes with the clean/noisy flag, and the pixels' weights."""
-        codes = codes.long()
-        dissent = decode_seed_dissent(codes)[1].clamp_(min=0)
-        if codes.numel() and dissent.amax() >= len(self.weights):
+    def _read(self, code: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Turn dissent into the clean/noisy flag and a factor of the pixels' weights."""
+        code = code.long()
+        dissent = decode_seed_dissent(code)[1].clamp_(min=0)
+        if code.numel() and dissent.amax() >= len(self.weights):
             raise ValueError(
                 f'{int(dissent.amax())} seeds dissent, expected at most {len(self.weights) - 1} of '
                 f'num_seeds={len(self.weights)}, which must be the number of seeds that voted'
             )
-        flagged = torch.where(codes >= 2 * NOISY_OFFSET, codes % NOISY_OFFSET + NOISY_OFFSET, codes)
-        return flagged, self.weights.to(codes.device)[dissent]
+        flagged = torch.where(code >= 2 * NOISY_OFFSET, code % NOISY_OFFSET + NOISY_OFFSET, code)
+        certainty = self.weights.to(code.device)[dissent]
+        return flagged, certainty if weight is None else certainty * weight
