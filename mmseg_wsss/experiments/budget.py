@@ -77,9 +77,12 @@ SEED_GROUPS = (
     'seeds', 'vote', 'agreement', 'crf', 'dropout', 'background', 'draws', 'scales', 'diversity',
 )  # fmt: skip
 NETWORK_GROUPS = (
-    'training', 'loss', 'baselines', 'ideas', 'second-round', 'evaluation', 'architecture',
+    'training', 'loss', 'schedule', 'baselines', 'ideas', 'second-round', 'evaluation',
+    'architecture',
 )  # fmt: skip
 
+# A fifth faster on the CPU as well, for MobileNetV2 at these sizes.
+CHANNELS_LAST = {'custom_hooks': [dict(type='InitialWeightsHook'), dict(type='ChannelsLastHook')]}
 CPU = Budget(
     name='cpu',
     purpose='two CPU cores, MobileNetV2, all tables in a night',
@@ -95,6 +98,8 @@ CPU = Budget(
     crop=192,
     singles=PAPER_SIX,
     groups=SEED_GROUPS + NETWORK_GROUPS,
+    network_options=CHANNELS_LAST,
+    second_options=CHANNELS_LAST,
 )
 CPU_FIRST = replace(
     CPU,

@@ -20,7 +20,8 @@ from .launcher import Launcher
 from .records import Records
 from .step import Step
 from .study import Study
-from .study_data import StudyData
+from .study_data import StudyData, truth_folder
+from .study_pictures import write_pictures
 from .summary import write_summary
 from .worker import Launch, Worker
 
@@ -37,6 +38,12 @@ def parse_args(doc: str, arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--budget', choices=BUDGETS, default='cpu-first', help=budgets)
     parser.add_argument(
         '--only', nargs='+', metavar='GROUP', help="tables to measure (default: the budget's)"
+    )
+    parser.add_argument(
+        '--rows',
+        nargs='+',
+        metavar='PATTERN',
+        help="only rows of these names, shell patterns allowed: 'aggregate*' (default: all)",
     )
     parser.add_argument(
         '--random-seeds', type=int, metavar='N', help=f'runs of each cell, at least {LEAST_SEEDS}'
@@ -79,9 +86,9 @@ def main(root: Path, arguments: Sequence[str] | None = None, doc: str = '') -> i
             data = out / 'data'
             write_scenes(data, TINY_SCENES)
         if args.dry_run:
-            print(plan_text(budget, data, root / 'configs', args.only, Records(out)))
+            print(plan_text(budget, data, root / 'configs', args.only, Records(out), args.rows))
             return 0
-        return run_study(budget, data, out, root, launcher, args.only)
+        return run_study(budget, data, out, root, launcher, args.only, rows=args.rows)
     except (ValueError, OSError) as error:
         print(f'\nerror: {error}', file=sys.stderr)
         return 1
@@ -99,6 +106,7 @@ def run_study(
     launch: Launch,
     only: Sequence[str] | None = None,
     report: Callable[[str], None] = lambda line: print(line, flush=True),
+    rows: Sequence[str] | None = None,
 ) -> int:
     """Make all steps of a study that are not made yet, and write its summary.
 
@@ -110,17 +118,21 @@ def run_study(
         launch (Launch): Runs a command.
         only (Sequence[str], optional): Names of groups.
         report (Callable[[str], None]): Gets a line for each step.
+        rows (Sequence[str], optional): Shell patterns of rows, all by default.
 
     Returns:
         int: 0, or 1 if a step failed.
 
     Raises:
-        ValueError: If a group is unknown, the data set is damaged, or another run works in ``out``.
+        ValueError: If a group or row is unknown, the data set is damaged, or another run works in
+            ``out``.
         FileNotFoundError: If a file of the data set is missing.
     """
     images = StudyData(data, budget.layout, budget.images)
     study = make_study(budget, images, root / 'configs')
-    steps = study.steps(study.chosen(only))
+    groups = study.chosen(only)
+    study.check_rows(groups, rows or ())
+    steps = study.steps(groups, rows)
     out.mkdir(parents=True, exist_ok=True)
     with _alone(out):
         lists, records = out / 'lists', Records(out)
@@ -135,7 +147,10 @@ def run_study(
         commands = Commands(folder, data, budget.layout, lists, root, readers)
         worker = Worker(commands, records, launch)
         failures = Executor(worker.make, records, report, budget.jobs).run(steps)
-        report('Written: ' + ', '.join(map(str, write_summary(out))))
+        truth = truth_folder(data, budget.layout)
+        pictures = write_pictures(out, data / budget.layout.images, truth)
+        written = [*write_summary(out), *filter(None, [pictures])]
+        report('Written: ' + ', '.join(map(str, written)))
     if failures:
         report(f'\n{len(failures)} steps were not made; the same command tries them again:')
         for name, reason in failures.items():
@@ -151,16 +166,22 @@ def make_study(budget: Budget, images: StudyData, configs: Path) -> Study:
 
 
 def plan_text(
-    budget: Budget, data: Path, configs: Path, only: Sequence[str] | None, records: Records
+    budget: Budget,
+    data: Path,
+    configs: Path,
+    only: Sequence[str] | None,
+    records: Records,
+    rows: Sequence[str] | None = None,
 ) -> str:
     """Describe what a study would do, with an estimate of its hours."""
     study = make_study(budget, StudyData(data, budget.layout, budget.images), configs)
     groups = study.chosen(only)
+    study.check_rows(groups, rows or ())
     lines = [f'Budget {budget.name}: {budget.purpose}', '']
     lines.append(f'{"group":<14} {"cells":>6} {"new steps":>10} {"hours":>7}')
-    for name, cells, steps, seconds in study.estimate(groups):
+    for name, cells, steps, seconds in study.estimate(groups, rows):
         lines.append(f'{name:<14} {cells:>6} {steps:>10} {seconds / 3600:>7.2f}')
-    steps = study.steps(groups)
+    steps = study.steps(groups, rows)
     kinds = sorted({step.kind for step in steps})
     lines += ['', f'{"kind of step":<14} {"steps":>6} {"hours":>18}']
     for kind in kinds:

@@ -9,11 +9,14 @@ from .budget import PAPER_SIX
 from .group import ON_VALIDATION, Group, Variant
 from .networks import Networks
 from .recipes import Recipes
+from .schedule import Schedule
 from .seed_groups import BACKGROUNDS, CLASSIFIERS, SeedGroups
 from .step import Step
 from .variants import (
+    ALL_CONSTRAINED,
     ALL_PIXELS,
     CEILING,
+    CEILING_CONSTRAINED,
     HYBRID,
     NLNL,
     PLAIN,
@@ -22,6 +25,8 @@ from .variants import (
     SCORES,
     marked,
 )
+
+SCHEDULES = (Schedule(), Schedule(rate=3.0), Schedule(length=2.0))
 
 
 class NetworkGroups:
@@ -42,6 +47,7 @@ class NetworkGroups:
         return [
             self._training(),
             self._loss(),
+            self._schedule(),
             self._baselines(),
             self._ideas(),
             self._second_round(),
@@ -60,12 +66,14 @@ class NetworkGroups:
         ]
         variants += [
             self._variant(PLAIN, self.networks.plain),
+            self._variant(ALL_CONSTRAINED, self.networks.constrained),
             self._variant('clean only', self.networks.clean_only),
             *(
                 self._variant(f'hybrid, t = {t}', lambda seed, t=t: self.networks.hybrid(seed, t))
                 for t in (3, 4, 5, 6)
             ),
             self._variant(CEILING, self.networks.full),
+            self._variant(CEILING_CONSTRAINED, self.networks.full_constrained),
         ]
         return Group(
             'training',
@@ -74,7 +82,8 @@ class NetworkGroups:
             SCORES,
             variants,
             PLAIN,
-            'Choosing the best single seed or threshold by this table is a choice on the '
+            'Constraint: the positive term of hybrid learning in place of cross-entropy, on all '
+            'pixels. Choosing the best single seed or threshold by this table is a choice on the '
             'validation images.',
         )
 
@@ -91,6 +100,22 @@ class NetworkGroups:
             'chosen on the validation images.'
         )
         return Group('loss', 'Readings of the loss', ON_VALIDATION, SCORES, variants, HYBRID, note)
+
+    def _schedule(self) -> Group:
+        rows = {PLAIN: self.networks.plain, HYBRID: self.networks.hybrid}
+        rows[CEILING] = self.networks.full
+        variants = [
+            self._variant(
+                name + schedule.text,
+                lambda seed, make=make, schedule=schedule: make(seed, schedule=schedule),
+            )
+            for name, make in rows.items()
+            for schedule in SCHEDULES
+        ]
+        note = 'Is the order one of speed of learning? Each row with other schedules.'
+        return Group(
+            'schedule', 'Length and learning rate', ON_VALIDATION, SCORES, variants, PLAIN, note
+        )
 
     def _baselines(self) -> Group:
         def on(annotations: dict, title: str, **loss: Any) -> Callable[[int], Step]:

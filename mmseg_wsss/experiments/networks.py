@@ -8,9 +8,21 @@ from typing import Any
 from mmseg_wsss.seeds import AGGREGATED_FOLDER
 
 from .recipes import Recipes
+from .schedule import AS_IN_THE_BUDGET, Schedule
 from .seed_groups import SeedGroups
 from .step import Step
-from .variants import ALL_PIXELS, CEILING, DISSENT, PLAIN, PLAIN_LOSS, TRUE_MASKS, marked
+from .variants import (
+    ALL_CONSTRAINED,
+    ALL_PIXELS,
+    CEILING,
+    CEILING_CONSTRAINED,
+    CONSTRAINT_LOSS,
+    DISSENT,
+    PLAIN,
+    PLAIN_LOSS,
+    TRUE_MASKS,
+    marked,
+)
 
 
 class Networks:
@@ -24,10 +36,14 @@ class Networks:
     def __init__(self, recipes: Recipes, seeds: SeedGroups) -> None:
         self.recipes, self.seeds = recipes, seeds
 
-    def plain(self, random_seed: int, second: bool = False) -> Step:
+    def plain(
+        self, random_seed: int, second: bool = False, schedule: Schedule = AS_IN_THE_BUDGET
+    ) -> Step:
         """Cross-entropy on the aggregate."""
         labels = self.seeds.six(random_seed)
-        return self.network(random_seed, labels, ALL_PIXELS, PLAIN_LOSS, PLAIN, second=second)
+        return self.network(
+            random_seed, labels, ALL_PIXELS, PLAIN_LOSS, PLAIN, second=second, schedule=schedule
+        )
 
     def clean_only(self, random_seed: int, second: bool = False) -> Step:
         """Cross-entropy on pixels with six votes."""
@@ -43,17 +59,37 @@ class Networks:
         )
 
     def hybrid(
-        self, random_seed: int, threshold: int = 6, second: bool = False, **options: Any
+        self,
+        random_seed: int,
+        threshold: int = 6,
+        second: bool = False,
+        schedule: Schedule = AS_IN_THE_BUDGET,
+        **options: Any,
     ) -> Step:
         """Hybrid learning on the aggregate."""
         loss = dict(type='PNHybridLoss', **options)
         title = f'hybrid, t = {threshold}' + ''.join(f', {k}={v}' for k, v in options.items())
         labels = self.seeds.six(random_seed)
-        return self.network(random_seed, labels, marked(threshold), loss, title, second=second)
+        return self.network(
+            random_seed, labels, marked(threshold), loss, title, second=second, schedule=schedule
+        )
 
-    def full(self, random_seed: int, second: bool = False) -> Step:
+    def constrained(self, random_seed: int) -> Step:
+        """The prediction constraint on the aggregate, all pixels taken as clean."""
+        labels = self.seeds.six(random_seed)
+        return self.network(random_seed, labels, ALL_PIXELS, CONSTRAINT_LOSS, ALL_CONSTRAINED)
+
+    def full(
+        self, random_seed: int, second: bool = False, schedule: Schedule = AS_IN_THE_BUDGET
+    ) -> Step:
         """Cross-entropy on the true masks of the training images."""
-        return self.network(random_seed, None, TRUE_MASKS, PLAIN_LOSS, CEILING, second=second)
+        return self.network(
+            random_seed, None, TRUE_MASKS, PLAIN_LOSS, CEILING, second=second, schedule=schedule
+        )
+
+    def full_constrained(self, random_seed: int) -> Step:
+        """The prediction constraint on the true masks of the training images."""
+        return self.network(random_seed, None, TRUE_MASKS, CONSTRAINT_LOSS, CEILING_CONSTRAINED)
 
     def network(
         self,
@@ -64,6 +100,7 @@ class Networks:
         title: str,
         seed: str = AGGREGATED_FOLDER,
         second: bool = False,
+        schedule: Schedule = AS_IN_THE_BUDGET,
     ) -> Step:
         """A network; arguments as of :meth:`Recipes.network`."""
         return self.recipes.network(
@@ -73,7 +110,8 @@ class Networks:
             loss,
             seed,
             second,
-            title + second * ', second network',
+            title + schedule.text + second * ', second network',
+            schedule,
         )
 
     def on(

@@ -11,6 +11,7 @@ from mmseg_wsss.seeds import AGGREGATED_FOLDER
 from .budget import PAPER_SIX, Budget
 from .config_changes import rescale_schedule, set_crop
 from .config_text import config_text, load_config, set_options
+from .schedule import AS_IN_THE_BUDGET, Schedule
 from .step import Step
 
 INITIAL_WEIGHTS = [dict(type='InitialWeightsHook')]
@@ -150,6 +151,7 @@ class Recipes:
         seed: str = AGGREGATED_FOLDER,
         second: bool = False,
         title: str = 'network',
+        schedule: Schedule = AS_IN_THE_BUDGET,
     ) -> Step:
         """A trained network.
 
@@ -161,6 +163,7 @@ class Recipes:
             seed (str): Which masks of the root.
             second (bool): Whether it is the second architecture.
             title (str): For people.
+            schedule (Schedule): Length and learning rate, by those of the budget.
         """
         budget = self.budget
         name = budget.second if second else budget.network
@@ -192,11 +195,13 @@ class Recipes:
             inputs = dict(labels=labels)
         set_options(config, {'train_dataloader.dataset.ann_file': '<split:train>'})
         config['randomness'] = dict(seed=random_seed)
-        rescale_schedule(config, budget.iterations)
+        iterations = round(budget.iterations * schedule.length)
+        rescale_schedule(config, iterations)
+        config['optim_wrapper']['optimizer']['lr'] *= schedule.rate
         crop = config['model']['data_preprocessor']['size'][0]
-        seconds = budget.speeds.network(budget.iterations, budget.batch, crop)
+        seconds = budget.speeds.network(iterations, budget.batch, crop)
         settings = self._settings(name, config, 'train')
-        settings['checkpoint'] = f'iter_{budget.iterations}.pth'
+        settings['checkpoint'] = f'iter_{iterations}.pth'
         return Step('network', f'{title}, random seed {random_seed}', settings, inputs, seconds)
 
     def masks(self, network: Step, crf: str | None = 'deeplab') -> Step:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from mmseg_wsss.utils.atomic import write_atomic
@@ -49,15 +50,33 @@ class Study:
             raise ValueError(f'group {unknown[0]!r}, expected some of {", ".join(known)}')
         return [group for group in self.groups if group.name in names]
 
-    def steps(self, groups: Sequence[Group]) -> list[Step]:
+    def steps(self, groups: Sequence[Group], rows: Sequence[str] | None = None) -> list[Step]:
         """All steps of some groups, inputs first, one random seed after the other.
 
         A study that is stopped early then has whole rows for the first random seeds.
+
+        Args:
+            groups (Sequence[Group]): The tables.
+            rows (Sequence[str], optional): Shell patterns; only rows whose names match one of them.
+
+        Returns:
+            list[Step]: In an order in which they can be made.
         """
+        variants = [one for group in groups for one in group.variants]
+        if rows is not None:
+            variants = [one for one in variants if any(fnmatchcase(one.name, row) for row in rows)]
         last = []
         for place in range(len(self.budget.random_seeds)):
-            last += [one.steps[place] for group in groups for one in group.variants]
+            last += [one.steps[place] for one in variants]
         return in_order(last)
+
+    def check_rows(self, groups: Sequence[Group], rows: Sequence[str]) -> None:
+        """Raise a ValueError if a pattern matches no row of some tables."""
+        names = [one.name for group in groups for one in group.variants]
+        for pattern in rows:
+            if not any(fnmatchcase(name, pattern) for name in names):
+                known = ', '.join(map(repr, dict.fromkeys(names)))
+                raise ValueError(f'row {pattern!r}, expected one that matches some of {known}')
 
     def write_plan(self, folder: Path) -> None:
         """Write which records make which cell of which table."""
@@ -76,13 +95,15 @@ class Study:
         text = json.dumps(plan, indent=1, ensure_ascii=False)
         write_atomic(folder / PLAN, (text + '\n').encode())
 
-    def estimate(self, groups: Sequence[Group]) -> list[tuple[str, int, int, float]]:
+    def estimate(
+        self, groups: Sequence[Group], rows: Sequence[str] | None = None
+    ) -> list[tuple[str, int, int, float]]:
         """For each group its cells, the steps it adds to those before it, and their seconds."""
         seen: set[str] = set()
-        rows = []
+        found = []
         for group in groups:
-            new = [step for step in self.steps([group]) if step.key not in seen]
+            new = [step for step in self.steps([group], rows) if step.key not in seen]
             seen |= {step.key for step in new}
             cells = sum(len(variant.steps) for variant in group.variants)
-            rows.append((group.name, cells, len(new), sum(step.seconds for step in new)))
-        return rows
+            found.append((group.name, cells, len(new), sum(step.seconds for step in new)))
+        return found

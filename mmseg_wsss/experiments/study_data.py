@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mmseg_wsss.datasets.splits import read_split
 from mmseg_wsss.datasets.tags import read_tags, write_tags
+from mmseg_wsss.evaluation import TruthFolder
 from mmseg_wsss.utils.atomic import write_atomic
 
 SPLITS = ('train', 'judge', 'val')
@@ -110,6 +111,15 @@ class StudyData:
             self.root / self.layout.images / f'{image_id}.jpg',
             self.root / self.layout.masks / f'{image_id}.png',
         )
+
+
+def truth_folder(root: Path, layout: DataLayout) -> TruthFolder:
+    """The true masks of a data set, with what their labels mean."""
+    if layout.mask_classes is None:
+        return TruthFolder(root / layout.masks)
+    from mmseg.datasets import PascalVOCDataset
+
+    return TruthFolder(root / layout.masks, tuple(PascalVOCDataset.METAINFO['classes']))
 
 
 def spread(items: Sequence[str], number: int | None) -> list[str]:

@@ -9,7 +9,11 @@ ALL_PIXELS = dict(type='LoadSeedAnnotations', agreement_threshold=None)
 TRUE_MASKS = dict(type='LoadAnnotations')
 DISSENT = dict(type='LoadSeedAnnotations', agreement_threshold='unanimous', noisy='dissent')
 PLAIN, CEILING, HYBRID = 'aggregate, plain', 'true masks (ceiling)', 'hybrid, t = 6'
+ALL_CONSTRAINED = 'aggregate, constraint'
+CEILING_CONSTRAINED = 'true masks, constraint'
 PLAIN_LOSS = dict(type='CrossEntropyLoss', avg_non_ignore=True)
+# No pixel is noisy for it: the constraint alone.
+CONSTRAINT_LOSS = dict(type='PNHybridLoss')
 NLNL = dict(positive='ce', direct_weight=0.0, indirect='draws')
 
 # Readings of the loss: what differs from hybrid learning as it is by default.

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import torch
 
-from mmseg_wsss.evaluation import TruthFolder
 from mmseg_wsss.utils.atomic import write_atomic
 from mmseg_wsss.utils.checkpoint import read_state_dict
 
@@ -18,6 +17,7 @@ from .commands import WEIGHTS, Commands
 from .metrics import judge_metrics, network_metrics, split_ids, training_metrics
 from .records import Records
 from .step import Step
+from .study_data import truth_folder
 
 LOG = 'log.txt'
 SHOWN_LINES = 15
@@ -83,17 +83,9 @@ class Worker:
             return judge_metrics(folder / 'evaluation.json')
         if step.kind == 'test':
             classes, commands = step.settings['classes'], self.commands
-            truth = TruthFolder(commands.data / commands.layout.masks, self._mask_classes(step))
+            truth = truth_folder(commands.data, commands.layout)
             return network_metrics(folder, split_ids(commands.lists, 'val'), truth, classes)
         return {}
-
-    @staticmethod
-    def _mask_classes(step: Step) -> tuple[str, ...] | None:
-        if step.settings['mask_classes'] is None:
-            return None
-        from mmseg.datasets import PascalVOCDataset
-
-        return tuple(PascalVOCDataset.METAINFO['classes'])
 
 
 def keep_weights(folder: Path, checkpoint: str) -> None:

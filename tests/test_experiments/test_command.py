@@ -1,6 +1,7 @@
 """The whole command on generated scenes: every kind of step, a killed step, a second run."""
 
 import json
+import re
 import runpy
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ import pytest
 
 from mmseg_wsss.datasets import read_split
 from mmseg_wsss.datasets.scenes import SceneSet, write_scenes
-from mmseg_wsss.experiments.budget import TINY
+from mmseg_wsss.experiments.budget import PAPER_SIX, TINY
 from mmseg_wsss.experiments.command import main, run_study
 from mmseg_wsss.experiments.fork_launcher import ForkLauncher
 from mmseg_wsss.seeds import read_mask
@@ -157,6 +158,19 @@ def test_the_summary(finished, capsys, root):
     assert (out / 'summary.md').read_text() == text
 
 
+def test_pictures_show_seeds_and_predictions(finished):
+    folder, _, _ = finished
+    page = (folder / 'out' / 'pictures.html').read_text()
+    captions = re.findall('<figcaption>([^<]*)</figcaption>', page)
+    train, val = (
+        read_split(folder / 'out' / 'lists' / f'{split}.txt') for split in ('train', 'val')
+    )
+    assert captions.count('aggregate') == captions.count('agreement') == len(train)
+    assert all(captions.count(f'seed {name}') == len(train) for name in PAPER_SIX)
+    # Of the table of trainings only this network was made; no picture of what is missing.
+    assert captions.count('hybrid, t = 6') == len(val) and 'aggregate, plain' not in captions
+
+
 def test_a_dry_run_makes_nothing(tmp_path, root, capsys):
     arguments = ['--budget', 'tiny', '--out', str(tmp_path), '--dry-run', '--random-seeds', '4']
     assert main(root, [*arguments, '--only', 'agreement', 'draws']) == 0
@@ -173,6 +187,7 @@ def test_a_dry_run_makes_nothing(tmp_path, root, capsys):
         (['--random-seeds', '2'], '--random-seeds 2, expected at least 3'),
         (['--jobs', '0'], '--jobs 0, expected at least 1'),
         (['--only', 'x'], "group 'x', expected some of seeds, vote"),
+        (['--rows', 'x*'], "row 'x*', expected one that matches some of '0.05-1.00'"),
         (['--budget', 'cpu', '--data', '/none'], '/none/ImageSets/Segmentation/train.txt'),
     ],
 )

@@ -140,6 +140,38 @@ def test_readings_change_the_loss_alone(study):
         assert config['train_dataloader'] == base['train_dataloader']
 
 
+def test_schedules_change_length_and_rate_alone(study):
+    for row in ('aggregate, plain', 'hybrid, t = 6', 'true masks (ceiling)'):
+        network = find(study, 'schedule', row).inputs['network']
+        assert network.key == find(study, 'training', row).inputs['network'].key
+        base = read(network)
+        fast = find(study, 'schedule', f'{row}, 3 x learning rate').inputs['network']
+        config = read(fast)
+        rate = base['optim_wrapper']['optimizer']['lr']
+        assert config['optim_wrapper']['optimizer'].pop('lr') == pytest.approx(3 * rate)
+        assert config['model'] == base['model'] and config['train_cfg'] == base['train_cfg']
+        assert config['train_dataloader'] == base['train_dataloader']
+        long = find(study, 'schedule', f'{row}, 2 x iterations').inputs['network']
+        config = read(long)
+        assert config['train_cfg']['max_iters'] == 2 * base['train_cfg']['max_iters']
+        assert long.settings['checkpoint'] == f'iter_{2 * CPU_FIRST.iterations}.pth'
+        assert config['optim_wrapper'] == base['optim_wrapper']
+        assert long.seconds > 1.5 * network.seconds - 15
+
+
+def test_the_constraint_alone_takes_all_pixels_as_clean(study):
+    for row, other in (
+        ('aggregate, constraint', 'aggregate, plain'),
+        ('true masks, constraint', 'true masks (ceiling)'),
+    ):
+        config = read(find(study, 'training', row).inputs['network'])
+        base = read(find(study, 'training', other).inputs['network'])
+        assert config['model']['decode_head'].pop('loss_decode') == dict(type='PNHybridLoss')
+        assert base['model']['decode_head'].pop('loss_decode')['type'] == 'CrossEntropyLoss'
+        assert config['model'] == base['model']
+        assert config['train_dataloader'] == base['train_dataloader']
+
+
 def test_second_round_and_several_classifiers(study):
     seven = find(study, 'second-round', 'seven votes, plain').inputs['network'].inputs['labels']
     names = [name for _, _, name in seven.settings['voters']]
@@ -193,6 +225,20 @@ def test_choice_of_groups(study):
     assert [group.name for group in study.chosen()] == list(CPU_FIRST.groups)
     with pytest.raises(ValueError, match="group 'nothing', expected some of seeds, vote"):
         study.chosen(['nothing'])
+
+
+def test_choice_of_rows(study):
+    groups = study.chosen(['training', 'loss'])
+    rows = ['hybrid, t = [56]', 'direct: off']
+    tests = [step for step in study.steps(groups, rows) if step.kind == 'test']
+    assert len(tests) == 3 * 3  # t = 6 is in both tables
+    for group, row in (('training', 'hybrid, t = 5'), ('loss', 'direct: off')):
+        assert find(study, group, row, 2).key in {step.key for step in tests}
+    study.check_rows(groups, rows)
+    estimated = study.estimate(groups, rows)
+    assert sum(row[2] for row in estimated) == len(study.steps(groups, rows))
+    with pytest.raises(ValueError, match=r"row 'nothing\*', expected one that matches some of"):
+        study.check_rows(groups, [*rows, 'nothing*'])
 
 
 def test_estimates_count_shared_steps_once(study):
