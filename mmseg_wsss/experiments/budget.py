@@ -48,6 +48,9 @@ class Budget:
         classifier_options, network_options, second_options (Mapping): Overrides of the configs.
         speeds (Speeds): For estimates.
         jobs (int): Steps that run at the same time by default.
+        from_classifier (bool): Whether the backbones of networks start with the weights of the
+            classifier, not with those of ImageNet: a short training does not learn rare classes
+            otherwise.
         forks (bool): Whether commands are forked, not started: for runs of seconds.
     """
 
@@ -70,6 +73,7 @@ class Budget:
     second_options: Mapping[str, Any] = field(default_factory=dict)
     speeds: Speeds = field(default_factory=Speeds)
     jobs: int = 1
+    from_classifier: bool = False
     forks: bool = False
 
 
@@ -100,6 +104,7 @@ CPU = Budget(
     groups=SEED_GROUPS + NETWORK_GROUPS,
     network_options=CHANNELS_LAST,
     second_options=CHANNELS_LAST,
+    from_classifier=True,
 )
 CPU_FIRST = replace(
     CPU,

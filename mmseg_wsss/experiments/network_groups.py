@@ -9,9 +9,9 @@ from .budget import PAPER_SIX
 from .group import ON_VALIDATION, Group, Variant
 from .networks import Networks
 from .recipes import Recipes
-from .schedule import Schedule
 from .seed_groups import BACKGROUNDS, CLASSIFIERS, SeedGroups
 from .step import Step
+from .training import Training
 from .variants import (
     ALL_CONSTRAINED,
     ALL_PIXELS,
@@ -26,7 +26,7 @@ from .variants import (
     marked,
 )
 
-SCHEDULES = (Schedule(), Schedule(rate=3.0), Schedule(length=2.0))
+SCHEDULES = (Training(), Training(rate=3.0), Training(length=2.0))
 
 
 class NetworkGroups:
@@ -106,11 +106,11 @@ class NetworkGroups:
         rows[CEILING] = self.networks.full
         variants = [
             self._variant(
-                name + schedule.text,
-                lambda seed, make=make, schedule=schedule: make(seed, schedule=schedule),
+                name + training.text,
+                lambda seed, make=make, training=training: make(seed, training=training),
             )
             for name, make in rows.items()
-            for schedule in SCHEDULES
+            for training in SCHEDULES
         ]
         note = 'Is the order one of speed of learning? Each row with other schedules.'
         return Group(
@@ -177,10 +177,21 @@ class NetworkGroups:
                 self._variant(f'{name}, hybrid', self.networks.on(labels, marked(6), hybrid, name)),
                 self._variant(f'{name}, weights', self.networks.weighted(labels, 6)),
             ]
+        start = Training(from_classifier=not self.recipes.budget.from_classifier)
+        rows = {HYBRID: self.networks.hybrid, PLAIN: self.networks.plain}
+        rows[CEILING] = self.networks.full
+        variants += [
+            self._variant(
+                name + start.text,
+                lambda seed, make=make: make(seed, training=start),
+            )
+            for name, make in rows.items()
+        ]
         variants.append(self._variant(PLAIN, self.networks.plain))
         note = (
             'Class-wise thresholds: for each class the highest number of votes that leaves at '
-            'least half of its pixels clean; no true mask is needed.'
+            'least half of its pixels clean; no true mask is needed. From the classifier: the '
+            'backbone starts with the weights of the classifier, not with those of ImageNet.'
         )
         return Group(
             'ideas', 'Ways to a larger gain', ON_VALIDATION, SCORES, variants, HYBRID, note

@@ -8,9 +8,9 @@ from typing import Any
 from mmseg_wsss.seeds import AGGREGATED_FOLDER
 
 from .recipes import Recipes
-from .schedule import AS_IN_THE_BUDGET, Schedule
 from .seed_groups import SeedGroups
 from .step import Step
+from .training import AS_IN_THE_BUDGET, Training
 from .variants import (
     ALL_CONSTRAINED,
     ALL_PIXELS,
@@ -37,12 +37,12 @@ class Networks:
         self.recipes, self.seeds = recipes, seeds
 
     def plain(
-        self, random_seed: int, second: bool = False, schedule: Schedule = AS_IN_THE_BUDGET
+        self, random_seed: int, second: bool = False, training: Training = AS_IN_THE_BUDGET
     ) -> Step:
         """Cross-entropy on the aggregate."""
         labels = self.seeds.six(random_seed)
         return self.network(
-            random_seed, labels, ALL_PIXELS, PLAIN_LOSS, PLAIN, second=second, schedule=schedule
+            random_seed, labels, ALL_PIXELS, PLAIN_LOSS, PLAIN, second=second, training=training
         )
 
     def clean_only(self, random_seed: int, second: bool = False) -> Step:
@@ -63,7 +63,7 @@ class Networks:
         random_seed: int,
         threshold: int = 6,
         second: bool = False,
-        schedule: Schedule = AS_IN_THE_BUDGET,
+        training: Training = AS_IN_THE_BUDGET,
         **options: Any,
     ) -> Step:
         """Hybrid learning on the aggregate."""
@@ -71,7 +71,7 @@ class Networks:
         title = f'hybrid, t = {threshold}' + ''.join(f', {k}={v}' for k, v in options.items())
         labels = self.seeds.six(random_seed)
         return self.network(
-            random_seed, labels, marked(threshold), loss, title, second=second, schedule=schedule
+            random_seed, labels, marked(threshold), loss, title, second=second, training=training
         )
 
     def constrained(self, random_seed: int) -> Step:
@@ -80,11 +80,11 @@ class Networks:
         return self.network(random_seed, labels, ALL_PIXELS, CONSTRAINT_LOSS, ALL_CONSTRAINED)
 
     def full(
-        self, random_seed: int, second: bool = False, schedule: Schedule = AS_IN_THE_BUDGET
+        self, random_seed: int, second: bool = False, training: Training = AS_IN_THE_BUDGET
     ) -> Step:
         """Cross-entropy on the true masks of the training images."""
         return self.network(
-            random_seed, None, TRUE_MASKS, PLAIN_LOSS, CEILING, second=second, schedule=schedule
+            random_seed, None, TRUE_MASKS, PLAIN_LOSS, CEILING, second=second, training=training
         )
 
     def full_constrained(self, random_seed: int) -> Step:
@@ -100,7 +100,7 @@ class Networks:
         title: str,
         seed: str = AGGREGATED_FOLDER,
         second: bool = False,
-        schedule: Schedule = AS_IN_THE_BUDGET,
+        training: Training = AS_IN_THE_BUDGET,
     ) -> Step:
         """A network; arguments as of :meth:`Recipes.network`."""
         return self.recipes.network(
@@ -110,8 +110,8 @@ class Networks:
             loss,
             seed,
             second,
-            title + schedule.text + second * ', second network',
-            schedule,
+            title + training.text + second * ', second network',
+            training,
         )
 
     def on(

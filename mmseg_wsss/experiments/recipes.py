@@ -9,10 +9,11 @@ from typing import Any
 from mmseg_wsss.seeds import AGGREGATED_FOLDER
 
 from .budget import PAPER_SIX, Budget
+from .commands import WEIGHTS
 from .config_changes import rescale_schedule, set_crop
 from .config_text import config_text, load_config, set_options
-from .schedule import AS_IN_THE_BUDGET, Schedule
 from .step import Step
+from .training import AS_IN_THE_BUDGET, Training
 
 INITIAL_WEIGHTS = [dict(type='InitialWeightsHook')]
 SEED_DEFAULTS = dict(
@@ -151,7 +152,7 @@ class Recipes:
         seed: str = AGGREGATED_FOLDER,
         second: bool = False,
         title: str = 'network',
-        schedule: Schedule = AS_IN_THE_BUDGET,
+        training: Training = AS_IN_THE_BUDGET,
     ) -> Step:
         """A trained network.
 
@@ -163,7 +164,7 @@ class Recipes:
             seed (str): Which masks of the root.
             second (bool): Whether it is the second architecture.
             title (str): For people.
-            schedule (Schedule): Length and learning rate, by those of the budget.
+            training (Training): What differs from the budget.
         """
         budget = self.budget
         name = budget.second if second else budget.network
@@ -195,9 +196,17 @@ class Recipes:
             inputs = dict(labels=labels)
         set_options(config, {'train_dataloader.dataset.ann_file': '<split:train>'})
         config['randomness'] = dict(seed=random_seed)
-        iterations = round(budget.iterations * schedule.length)
+        iterations = round(budget.iterations * training.length)
         rescale_schedule(config, iterations)
-        config['optim_wrapper']['optimizer']['lr'] *= schedule.rate
+        config['optim_wrapper']['optimizer']['lr'] *= training.rate
+        chosen = training.from_classifier
+        if budget.from_classifier if chosen is None else chosen:
+            inputs['classifier'] = self.classifier(random_seed)
+            config['model']['backbone']['init_cfg'] = dict(
+                type='Pretrained',
+                checkpoint=f'<input:classifier>/{WEIGHTS}',
+                prefix='backbone.',
+            )
         crop = config['model']['data_preprocessor']['size'][0]
         seconds = budget.speeds.network(iterations, budget.batch, crop)
         settings = self._settings(name, config, 'train')

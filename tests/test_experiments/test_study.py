@@ -114,7 +114,7 @@ def test_the_config_of_a_hybrid_network(study):
 
 def test_the_ceiling_trains_on_true_masks_and_on_nothing_else(study):
     network = find(study, 'training', 'true masks (ceiling)').inputs['network']
-    assert not network.inputs
+    assert 'labels' not in network.inputs
     dataset = read(network)['train_dataloader']['dataset']
     assert dataset['type'] == 'PascalVOCDataset' and dataset['ann_file'] == '<split:train>'
     assert dataset['pipeline'][1] == dict(type='LoadAnnotations')
@@ -123,7 +123,7 @@ def test_the_ceiling_trains_on_true_masks_and_on_nothing_else(study):
 
 def test_no_step_but_the_ceilings_and_the_judge_reads_true_masks_of_training_images(study):
     for step in study.steps(study.groups):
-        if step.kind in ('seeds', 'classifier') or (step.kind == 'network' and step.inputs):
+        if step.kind in ('seeds', 'classifier') or 'labels' in step.inputs:
             assert 'SegmentationClassAug' not in str(read(step)['train_dataloader'])
 
 
@@ -157,6 +157,29 @@ def test_schedules_change_length_and_rate_alone(study):
         assert long.settings['checkpoint'] == f'iter_{2 * CPU_FIRST.iterations}.pth'
         assert config['optim_wrapper'] == base['optim_wrapper']
         assert long.seconds > 1.5 * network.seconds - 15
+
+
+@pytest.mark.parametrize('budget', [CPU_FIRST, BUDGETS['gpu']], ids=['cpu-first', 'gpu'])
+def test_networks_start_from_the_classifier_or_from_imagenet(budget, configs):
+    study = Study(budget, DIGESTS, NUMBERS, configs)
+    other = 'from ImageNet' if budget.from_classifier else 'from the classifier'
+    for row in ('aggregate, plain', 'hybrid, t = 6', 'true masks (ceiling)'):
+        networks = [
+            find(study, 'ideas', f'{row}, {other}', 1).inputs['network'],
+            find(study, 'training', row, 1).inputs['network'],
+        ]
+        if not budget.from_classifier:
+            networks.reverse()
+        base, changed = map(read, networks)
+        assert changed['model']['backbone'].pop('init_cfg') == dict(
+            type='Pretrained', checkpoint='<input:classifier>/weights.pth', prefix='backbone.'
+        )
+        assert 'imagenet' in base['model']['backbone'].pop('init_cfg')['checkpoint']
+        assert changed == base
+        # The classifier that made the seeds, so nothing is trained on more than tags.
+        classifier = find(study, 'seeds', '0.05-1.00', 1).inputs['root'].inputs['classifier']
+        assert networks[1].inputs['classifier'].key == classifier.key
+        assert set(networks[1].inputs) - {'classifier'} == set(networks[0].inputs)
 
 
 def test_the_constraint_alone_takes_all_pixels_as_clean(study):
