@@ -32,6 +32,7 @@ from mmseg_wsss.evaluation import (
     background_tables,
 )
 from mmseg_wsss.seeds import PAPER_SEEDS, Seed
+from mmseg_wsss.seeds.background import list_backgrounds
 from mmseg_wsss.utils.atomic import write_atomic
 from mmseg_wsss.visualization import Curve, html_plot, seed_report
 
@@ -134,7 +135,7 @@ def run(args: argparse.Namespace) -> None:
     )
     if not all(curve.counts.any() for curve in curves.values()):
         raise ValueError(f'{args.gt}: every pixel of the {len(images)} images is 255')
-    background = dict(section.get('background') or {})
+    backgrounds = list_backgrounds(section.get('background'))
     head = [
         f'Config: {args.config}, checkpoint: {args.checkpoint}',
         f'Images: {len(images):,} ({split})'
@@ -144,9 +145,13 @@ def run(args: argparse.Namespace) -> None:
         f'Tuned on the ground truth: a threshold chosen here is chosen by the true masks of {split}'
         '. Say so with every figure that follows from it.',
     ]
-    current = in_use(background)
-    if current is None:
-        head.append(f'The background score of the config is none of these thresholds: {background}')
+    current = in_use(backgrounds[0]) if len(backgrounds) == 1 else None
+    if len(backgrounds) > 1:
+        head.append(f'The seeds of the config take several background scores: {backgrounds}')
+    elif current is None:
+        head.append(
+            f'The background score of the config is none of these thresholds: {backgrounds[0]}'
+        )
     tables = background_tables(curves, classes, split, current)
     print('\n'.join(head))
     for table in tables:

@@ -25,7 +25,7 @@ from mmseg_wsss.seeds import (
     SeedManifest,
     SeedStore,
 )
-from mmseg_wsss.seeds.background import check_background
+from mmseg_wsss.seeds.background import Background, list_backgrounds
 from mmseg_wsss.seeds.crf import DenseCRF
 from mmseg_wsss.seeds.refine import REFINE_KINDS
 from mmseg_wsss.utils.digest import weights_sha256
@@ -68,8 +68,9 @@ class SeedGenerator:
         flip (bool): Whether to use the mirror images as well.
         num_draws (int): Draws of Dropout2d per seed and view, averaged.
         random_seed (int): What all draws start from.
-        background (dict, optional): Arguments of
-            :func:`mmseg_wsss.seeds.background.background_score`.
+        background (Mapping | Sequence[Mapping], optional): Arguments of
+            :func:`mmseg_wsss.seeds.background.background_score`; of several, each seed takes the
+            next in turn.
         refine (str, optional): None, ``'irn'``, ``'psa'`` or ``'deeplab'``.
         crf (dict, optional): Arguments of :class:`mmseg_wsss.seeds.DenseCRF` besides the preset.
         aggregate (dict, optional): ``tie`` of
@@ -101,7 +102,7 @@ class SeedGenerator:
         flip: bool = True,
         num_draws: int = 1,
         random_seed: int = 0,
-        background: dict | None = None,
+        background: Background | None = None,
         refine: str | None = 'irn',
         crf: dict | None = None,
         aggregate: dict | None = None,
@@ -120,7 +121,7 @@ class SeedGenerator:
             raise ValueError(
                 f'refine must be None or one of {", ".join(REFINE_KINDS)}, got {refine!r}.'
             )
-        check_background(**(background or {}))
+        backgrounds = list_backgrounds(background)
         self.classes = list(classes)
         self.palette = [list(map(int, color)) for color in palette or label_palette(len(classes))]
         self.seeds = [seed if isinstance(seed, Seed) else Seed(*seed) for seed in seeds]
@@ -135,7 +136,7 @@ class SeedGenerator:
                 'without the background.'
             )
         self.num_draws, self.random_seed = num_draws, random_seed
-        self.background = dict(background or {})
+        self.background = backgrounds if len(backgrounds) > 1 else backgrounds[0]
         self.refine = refine
         self.crf_options = dict(crf or {})
         self.aggregate = {'tie': 'lowest', **(aggregate or {})}

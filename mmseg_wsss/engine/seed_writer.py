@@ -12,6 +12,7 @@ from mmengine.logging import print_log
 from torch import Tensor
 
 from mmseg_wsss.seeds import Seed, SeedStore, aggregate_seeds
+from mmseg_wsss.seeds.background import Background
 from mmseg_wsss.seeds.crf import DenseCRF
 from mmseg_wsss.seeds.refine import refine_seed_batch
 from mmseg_wsss.utils.image import resize_image
@@ -30,7 +31,8 @@ class SeedWriter:
         seeds (Sequence[Seed]): The seeds.
         num_classes (int): Number of labels K, background included.
         palette (Sequence): Colours of the labels.
-        background (dict, optional): See :func:`mmseg_wsss.seeds.background.background_score`.
+        background (Mapping | Sequence[Mapping], optional): See
+            :func:`mmseg_wsss.seeds.refine.refine_seeds`.
         refine (str, optional): See :func:`mmseg_wsss.seeds.refine.refine_seeds`.
         crf (DenseCRF, optional): The dense CRF.
         aggregate (dict, optional): Arguments of :func:`mmseg_wsss.seeds.aggregate_seeds`.
@@ -44,7 +46,7 @@ class SeedWriter:
         seeds: Sequence[Seed],
         num_classes: int,
         palette: Sequence,
-        background: dict | None = None,
+        background: Background | None = None,
         refine: str | None = 'irn',
         crf: DenseCRF | None = None,
         aggregate: dict | None = None,

@@ -7,6 +7,7 @@ from typing import Any
 
 from mmseg_wsss.seeds import AGGREGATED_FOLDER
 from mmseg_wsss.seeds.aggregate import TIES
+from mmseg_wsss.seeds.background import Background
 
 from .budget import PAPER_SIX
 from .group import ON_TRAINING, Group, Variant
@@ -228,12 +229,16 @@ class SeedGroups:
         )  # fmt: skip
 
 
-def background_name(score: Mapping[str, Any]) -> str:
-    """Name a score of the background.
+def background_name(score: Background) -> str:
+    """Name a score of the background, or several that seeds take in turn.
 
     >>> background_name(dict(threshold=0.3)), background_name(dict(kind='power', alpha=4.0))
     ('constant 0.30', '(1 - max)^4')
+    >>> background_name([dict(threshold=0.25), dict(threshold=0.35)])
+    'constant 0.25, constant 0.35'
     """
+    if not isinstance(score, Mapping):
+        return ', '.join(map(background_name, score))
     if score.get('kind', 'constant') == 'constant':
         return f'constant {score.get("threshold", 0.2):.2f}'
     return f'(1 - max)^{score.get("alpha", 4.0):g}'

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
 from torch import Tensor
 
 BACKGROUND_KINDS = ('constant', 'power')
+# Arguments of background_score: one for all seeds, or several that the seeds take in turn.
+Background = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
 def background_score(
@@ -47,3 +53,65 @@ def check_background(kind: str = 'constant', threshold: float = 0.2, alpha: floa
         raise ValueError(f'The background threshold must be in (0, 1), got {threshold}.')
     if kind == 'power' and not alpha > 0:
         raise ValueError(f'The background power alpha must be above 0, got {alpha}.')
+
+
+def seed_background_scores(maps: Tensor, background: Background | None = None) -> Tensor:
+    """Score of the background of every seed.
+
+    Seeds that differ in it disagree where an activation is neither high nor low, so their votes
+    tell the inside of an object from its edge; those that differ in dropout alone hardly do.
+
+    Args:
+        maps (Tensor): (..., S, C, H, W), values in [0, 1], C at least 1.
+        background (Mapping | Sequence[Mapping], optional): Arguments of :func:`background_score`;
+            of several the first seed takes the first, and so on in turn.
+
+    Returns:
+        Tensor: (..., S, 1, H, W), values in [0, 1].
+
+    Raises:
+        ValueError: As :func:`list_backgrounds`.
+
+    Examples:
+        >>> maps = torch.zeros(3, 1, 1, 1)
+        >>> seed_background_scores(maps, [dict(threshold=0.25), dict(threshold=0.5)]).flatten()
+        tensor([0.2500, 0.5000, 0.2500])
+    """
+    backgrounds = list_backgrounds(background)
+    if len(backgrounds) == 1:
+        return background_score(maps, **backgrounds[0])
+    scores = [
+        background_score(one, **backgrounds[place % len(backgrounds)])
+        for place, one in enumerate(maps.unbind(-4))
+    ]
+    return torch.stack(scores, -4)
+
+
+def list_backgrounds(background: Background | None = None) -> list[dict[str, Any]]:
+    """List the arguments of :func:`background_score` that seeds take in turn.
+
+    Args:
+        background (Mapping | Sequence[Mapping], optional): One or several; None for the default.
+
+    Raises:
+        ValueError: If there are none, one is no mapping or has an unknown or invalid parameter.
+
+    Examples:
+        >>> list_backgrounds(), list_backgrounds(dict(threshold=0.3))
+        ([{}], [{'threshold': 0.3}])
+    """
+    if background is None or isinstance(background, Mapping):
+        background = [background or {}]
+    if not isinstance(background, Sequence) or isinstance(background, str) or not background:
+        raise ValueError(f'The background must be one dict or a list of some, got {background!r}.')
+    for one in background:
+        if not isinstance(one, Mapping):
+            raise ValueError(f'The background must be one dict or a list of some, got {one!r}.')
+        unknown = sorted(set(one) - {'kind', 'threshold', 'alpha'})
+        if unknown:
+            raise ValueError(
+                f'Unknown parameter {unknown[0]!r} of the background; expected kind, threshold or '
+                'alpha.'
+            )
+        check_background(**one)
+    return [dict(one) for one in background]

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .background import background_score
+from .background import Background, seed_background_scores
 from .crf import DenseCRF, unary_from_labels, unary_from_probabilities
 
 REFINE_KINDS = ('irn', 'psa', 'deeplab')
@@ -22,7 +22,7 @@ def refine_seeds(
     maps: Tensor,
     image: np.ndarray,
     present: Sequence[int],
-    background: dict | None = None,
+    background: Background | None = None,
     refine: str | None = 'irn',
     crf: DenseCRF | None = None,
 ) -> Tensor:
@@ -33,8 +33,9 @@ def refine_seeds(
             that are present; P may be 0.
         image (np.ndarray): (H, W, 3) uint8 RGB.
         present (Sequence[int]): The P label indices (1 to K-1) of the maps.
-        background (dict, optional): Arguments of
-            :func:`mmseg_wsss.seeds.background.background_score`.
+        background (Mapping | Sequence[Mapping], optional): Arguments of
+            :func:`mmseg_wsss.seeds.background.background_score`; several are taken by the seeds in
+            turn.
         refine (str, optional): None: the label of the highest score. ``'irn'``: a dense CRF over
             these labels, each pixel trusted with 0.7 (Ahn et al., CVPR 2019). ``'psa'`` and
             ``'deeplab'``: a dense CRF over the scores themselves, which are made to sum to 1
@@ -55,7 +56,7 @@ def refine_seed_batch(
     maps: Tensor,
     images: Sequence[np.ndarray],
     present: Sequence[Sequence[int]],
-    background: dict | None = None,
+    background: Background | None = None,
     refine: str | None = 'irn',
     crf: DenseCRF | None = None,
 ) -> Tensor:
@@ -65,7 +66,7 @@ def refine_seed_batch(
         maps (Tensor): (B, S, P, H, W), as in :func:`refine_seeds`.
         images (Sequence[np.ndarray]): B images (H, W, 3) uint8 RGB.
         present (Sequence[Sequence[int]]): P label indices of each image.
-        background (dict, optional): As in :func:`refine_seeds`.
+        background (Mapping | Sequence[Mapping], optional): As in :func:`refine_seeds`.
         refine (str, optional): As in :func:`refine_seeds`.
         crf (DenseCRF, optional): As in :func:`refine_seeds`.
 
@@ -83,7 +84,7 @@ def refine_seed_batch(
     if classes == 0:
         # One label: whatever the CRF, its probability is 1 everywhere.
         return maps.new_zeros((batch, seeds, height, width), dtype=torch.uint8)
-    scores = torch.cat([background_score(maps, **(background or {})), maps], dim=2)
+    scores = torch.cat([seed_background_scores(maps, background), maps], dim=2)
     if refine is None:
         indices = scores.argmax(dim=2)
     else:

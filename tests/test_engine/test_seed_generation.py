@@ -217,6 +217,22 @@ def test_other_settings_are_refused_unless_overwritten(tmp_path):
     assert summary.made == 5
 
 
+def test_seeds_with_several_backgrounds_are_those_of_each_background(tmp_path):
+    images = build_images(tmp_path)
+    backgrounds = [dict(threshold=0.2), dict(threshold=0.6)]
+    both = tmp_path / 'both'
+    build_generator(background=backgrounds).run(images, both)
+    for place, background in enumerate(backgrounds):
+        alone = tmp_path / f'alone {place}'
+        build_generator(background=background).run(images, alone)
+        for seed in SEEDS[place::2]:
+            for image in images:
+                name = f'{seed.name}/{image.image_id}.png'
+                assert (both / name).read_bytes() == (alone / name).read_bytes()
+    with pytest.raises(ValueError, match='parameters.background'):
+        build_generator(background=backgrounds[::-1]).run(images, both)
+
+
 def test_keep_aggregate_writes_two_files_per_image(tmp_path):
     images = build_images(tmp_path)
     build_generator().run(images, tmp_path / 'all')
@@ -319,6 +335,7 @@ def test_out_of_gpu_memory_halves_the_batch_then_takes_the_cpu(tmp_path, monkeyp
         (dict(refine='grabcut'), 'refine'),
         (dict(keep='nothing'), 'keep'),
         (dict(background=dict(kind='learned')), 'background'),
+        (dict(background=[dict(threshold=0.2), dict(kind='learned')]), 'background'),
         (dict(background=dict(threshold=1.5)), 'threshold'),
         (dict(scales=()), 'scale'),
         (dict(scales=(1.0, 1.0)), 'scales'),

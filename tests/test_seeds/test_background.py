@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mmseg_wsss.seeds.background import background_score
+from mmseg_wsss.seeds.background import background_score, list_backgrounds
 
 
 def test_constant():
@@ -38,3 +38,24 @@ def test_power(alpha):
 def test_bad_options(options, message):
     with pytest.raises(ValueError, match=message):
         background_score(torch.rand(1, 1, 2, 2), **options)
+
+
+@pytest.mark.parametrize(
+    ('background', 'message'),
+    [
+        ([], r'one dict or a list of some, got \[\]'),
+        ('constant', "one dict or a list of some, got 'constant'"),
+        ([0.2, 0.3], 'one dict or a list of some, got 0.2'),
+        (dict(treshold=0.3), "Unknown parameter 'treshold'"),
+        ([dict(threshold=0.3), dict(threshold=3)], 'threshold must be in'),
+    ],
+)
+def test_bad_lists(background, message):
+    with pytest.raises(ValueError, match=message):
+        list_backgrounds(background)
+
+
+def test_lists():
+    assert list_backgrounds(None) == list_backgrounds({}) == [{}]
+    several = [dict(threshold=0.3), dict(kind='power')]
+    assert list_backgrounds(tuple(several)) == several

@@ -45,6 +45,23 @@ def test_no_refinement(scene):
     assert set(np.unique(expected)) == {0, 3, 7}
 
 
+@pytest.mark.parametrize('refine', [None, 'irn'])
+def test_seeds_take_backgrounds_in_turn(scene, refine):
+    image, maps = scene
+    maps = torch.cat([maps, maps[:1]])
+    backgrounds = [dict(threshold=0.1), dict(kind='power', alpha=2.0)]
+    masks = refine_seeds(maps, image, PRESENT, backgrounds, refine)
+    for seed, background in enumerate([*backgrounds, backgrounds[0]]):
+        alone = refine_seeds(maps[seed : seed + 1], image, PRESENT, background, refine)
+        assert torch.equal(masks[seed], alone[0])
+    # The two differ, and in a batch each image has the same masks as by itself.
+    assert not torch.equal(masks[0], masks[1])
+    batch = refine_seed_batch(
+        torch.stack([maps, maps]), [image, image], [PRESENT, PRESENT], backgrounds, refine
+    )
+    assert torch.equal(batch[1], masks)
+
+
 @pytest.mark.parametrize('refine', ['irn', 'psa', 'deeplab'])
 def test_crf_against_pydensecrf(scene, refine):
     densecrf = pytest.importorskip('pydensecrf.densecrf')
