@@ -147,6 +147,7 @@ GPU = replace(
         judge=0.01,
         vote=0.003,
         measured=False,
+        shared=False,
     ),
     jobs=3,
 )

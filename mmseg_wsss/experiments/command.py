@@ -75,7 +75,10 @@ def main(root: Path, arguments: Sequence[str] | None = None, doc: str = '') -> i
     """
     args = parse_args(doc, arguments)
     out = (args.out or root / 'work_dirs' / 'voc_animals' / args.budget).absolute()
-    launcher = (ForkLauncher if BUDGETS[args.budget].forks else Launcher)(root)
+    if BUDGETS[args.budget].forks:
+        launcher = ForkLauncher(root)
+    else:
+        launcher = Launcher(root, args.jobs or BUDGETS[args.budget].jobs)
     try:
         if args.summary:
             print('Written: ' + ', '.join(map(str, write_summary(out))))
@@ -189,7 +192,7 @@ def plan_text(
         hours = sum(step.seconds for step in chosen) / 3600
         lines.append(f'{kind:<14} {len(chosen):>6} {hours:>18.2f}')
     left = [step for step in steps if not records.has(step)]
-    hours = sum(step.seconds for step in left) / 3600 / budget.jobs
+    hours = estimated_hours(budget, left)
     known = 'measured' if budget.speeds.measured else 'guessed'
     lines += [
         '',
@@ -200,6 +203,12 @@ def plan_text(
     if others:
         lines.append(f'Left out, for --only: {", ".join(others)}.')
     return '\n'.join(lines)
+
+
+def estimated_hours(budget: Budget, steps: Sequence[Step]) -> float:
+    """Hours that steps take, as many of them at the same time as the budget says."""
+    at_once = 1 if budget.speeds.shared else budget.jobs
+    return sum(step.seconds for step in steps) / 3600 / at_once
 
 
 def _budget(args: argparse.Namespace) -> Budget:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from mmseg_wsss.utils.parallel import available_cpus
 
 SET_PARENT_DEATH_SIGNAL = 1
 PATIENCE = 30.0  # seconds a command has to end by itself
@@ -18,10 +21,13 @@ class Launcher:
 
     Args:
         root (Path): The root of the repository, where the commands run.
+        jobs (int): Commands that run at the same time: each gets its share of the processors,
+            unless the environment says how many threads it may have.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, jobs: int = 1) -> None:
         self.root = root
+        self.threads = max(1, available_cpus() // max(1, jobs))
         self._running: set[subprocess.Popen] = set()
         self._stopped = False
 
@@ -41,6 +47,7 @@ class Launcher:
             process = subprocess.Popen(
                 [sys.executable, *words],
                 cwd=self.root,
+                env={'OMP_NUM_THREADS': str(self.threads), **os.environ},
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 preexec_fn=die_with_parent,

@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .budget import PAPER_SIX
-from .group import ON_VALIDATION, Group, Variant
+from .group import ON_VALIDATION, Group
+from .idea_groups import IdeaGroups
 from .networks import Networks
 from .recipes import Recipes
-from .seed_groups import BACKGROUNDS, CLASSIFIERS, SeedGroups
+from .seed_groups import SeedGroups
 from .step import Step
 from .training import Training
 from .variants import (
     ALL_CONSTRAINED,
-    ALL_PIXELS,
     CEILING,
     CEILING_CONSTRAINED,
     HYBRID,
     NLNL,
     PLAIN,
-    PLAIN_LOSS,
     READINGS,
     SCORES,
     marked,
@@ -49,31 +47,30 @@ class NetworkGroups:
             self._loss(),
             self._schedule(),
             self._baselines(),
-            self._ideas(),
-            self._second_round(),
+            *IdeaGroups(self.recipes, self.seeds, self.networks).groups(),
             self._evaluation(),
             self._architecture(),
         ]
 
-    def _variant(self, name: str, make: Callable[[int], Step], **evaluation: Any) -> Variant:
-        steps = [self.recipes.test(make(seed), **evaluation) for seed in self.random_seeds]
-        return Variant(name, steps)
-
     def _training(self) -> Group:
         variants = [
-            self._variant(f'seed {name}', lambda seed, name=name: self.networks.single(seed, name))
+            self.networks.tested(
+                f'seed {name}', lambda seed, name=name: self.networks.single(seed, name)
+            )
             for name in self.recipes.budget.singles
         ]
         variants += [
-            self._variant(PLAIN, self.networks.plain),
-            self._variant(ALL_CONSTRAINED, self.networks.constrained),
-            self._variant('clean only', self.networks.clean_only),
+            self.networks.tested(PLAIN, self.networks.plain),
+            self.networks.tested(ALL_CONSTRAINED, self.networks.constrained),
+            self.networks.tested('clean only', self.networks.clean_only),
             *(
-                self._variant(f'hybrid, t = {t}', lambda seed, t=t: self.networks.hybrid(seed, t))
+                self.networks.tested(
+                    f'hybrid, t = {t}', lambda seed, t=t: self.networks.hybrid(seed, t)
+                )
                 for t in (3, 4, 5, 6)
             ),
-            self._variant(CEILING, self.networks.full),
-            self._variant(CEILING_CONSTRAINED, self.networks.full_constrained),
+            self.networks.tested(CEILING, self.networks.full),
+            self.networks.tested(CEILING_CONSTRAINED, self.networks.full_constrained),
         ]
         return Group(
             'training',
@@ -88,12 +85,14 @@ class NetworkGroups:
         )
 
     def _loss(self) -> Group:
-        variants = [self._variant(HYBRID, self.networks.hybrid)]
+        variants = [self.networks.tested(HYBRID, self.networks.hybrid)]
         variants += [
-            self._variant(name, lambda seed, options=options: self.networks.hybrid(seed, **options))
+            self.networks.tested(
+                name, lambda seed, options=options: self.networks.hybrid(seed, **options)
+            )
             for name, options in READINGS.items()
         ]
-        variants.append(self._variant(PLAIN, self.networks.plain))
+        variants.append(self.networks.tested(PLAIN, self.networks.plain))
         note = (
             'Each row differs from hybrid learning by default (positive: constraint; direct: low '
             'confidence; indirect: one draw) in what it names. A default taken from this table is '
@@ -105,7 +104,7 @@ class NetworkGroups:
         rows = {PLAIN: self.networks.plain, HYBRID: self.networks.hybrid}
         rows[CEILING] = self.networks.full
         variants = [
-            self._variant(
+            self.networks.tested(
                 name + training.text,
                 lambda seed, make=make, training=training: make(seed, training=training),
             )
@@ -136,11 +135,11 @@ class NetworkGroups:
             ),
         }
         variants = [
-            self._variant(PLAIN, self.networks.plain),
-            self._variant(HYBRID, self.networks.hybrid),
+            self.networks.tested(PLAIN, self.networks.plain),
+            self.networks.tested(HYBRID, self.networks.hybrid),
         ]
-        variants += [self._variant(name, make) for name, make in named.items()]
-        variants.append(self._variant(CEILING, self.networks.full))
+        variants += [self.networks.tested(name, make) for name, make in named.items()]
+        variants.append(self.networks.tested(CEILING, self.networks.full))
         note = 'Losses of others on the same labels, with their usual parameters.'
         return Group(
             'baselines',
@@ -150,85 +149,6 @@ class NetworkGroups:
             variants,
             PLAIN,
             note,
-        )
-
-    def _ideas(self) -> Group:
-        hybrid = dict(type='PNHybridLoss')
-
-        def classwise(seed: int) -> Step:
-            return self.recipes.reweigh(self.seeds.six(seed), 0.5)
-
-        variants = [
-            self._variant(HYBRID, self.networks.hybrid),
-            self._variant('weights by agreement', self.networks.weighted(self.seeds.six, 6)),
-            self._variant(
-                'class-wise thresholds',
-                self.networks.on(classwise, marked(6), hybrid, 'class-wise thresholds'),
-            ),
-        ]
-        sources = {BACKGROUNDS: self.seeds.several_backgrounds}
-        if len(self.random_seeds) > 1:
-            sources[CLASSIFIERS] = self.seeds.several_classifiers
-        for name, labels in sources.items():
-            variants += [
-                self._variant(
-                    f'{name}, plain', self.networks.on(labels, ALL_PIXELS, PLAIN_LOSS, name)
-                ),
-                self._variant(f'{name}, hybrid', self.networks.on(labels, marked(6), hybrid, name)),
-                self._variant(f'{name}, weights', self.networks.weighted(labels, 6)),
-            ]
-        start = Training(from_classifier=not self.recipes.budget.from_classifier)
-        rows = {HYBRID: self.networks.hybrid, PLAIN: self.networks.plain}
-        rows[CEILING] = self.networks.full
-        variants += [
-            self._variant(
-                name + start.text,
-                lambda seed, make=make: make(seed, training=start),
-            )
-            for name, make in rows.items()
-        ]
-        variants.append(self._variant(PLAIN, self.networks.plain))
-        note = (
-            'Class-wise thresholds: for each class the highest number of votes that leaves at '
-            'least half of its pixels clean; no true mask is needed. From the classifier: the '
-            'backbone starts with the weights of the classifier, not with those of ImageNet.'
-        )
-        return Group(
-            'ideas', 'Ways to a larger gain', ON_VALIDATION, SCORES, variants, HYBRID, note
-        )
-
-    def _second_round(self) -> Group:
-        def masks(seed: int) -> Step:
-            return self.recipes.masks(self.networks.hybrid(seed))
-
-        def alone(seed: int) -> Step:
-            return self.recipes.aggregate([(masks(seed), '')], title='masks of the first round')
-
-        def seven(seed: int) -> Step:
-            eight = self.seeds.eight(seed)
-            sources = [(eight, name) for name in PAPER_SIX]
-            return self.recipes.aggregate([*sources, (masks(seed), '')], title='six and masks')
-
-        def second(
-            name: str, labels: Callable[[int], Step], annotations: dict, loss: dict
-        ) -> Variant:
-            made = self.networks.on(labels, annotations, loss, f'second round, {name}')
-            return self._variant(name, made)
-
-        hybrid = dict(type='PNHybridLoss')
-        variants = [
-            self._variant(HYBRID, self.networks.hybrid),
-            second('masks alone, plain', alone, ALL_PIXELS, PLAIN_LOSS),
-            second('seven votes, plain', seven, ALL_PIXELS, PLAIN_LOSS),
-            second('seven votes, hybrid, t = 7', seven, marked('unanimous'), hybrid),
-            self._variant(CEILING, self.networks.full),
-        ]
-        note = (
-            'Masks of the training images by the network of the first row, refined by the dense '
-            'CRF, only with classes in the tags, by themselves or as a seventh seed.'
-        )
-        return Group(
-            'second-round', 'A second round', ON_VALIDATION, SCORES, variants, HYBRID, note
         )
 
     def _evaluation(self) -> Group:
@@ -244,7 +164,7 @@ class NetworkGroups:
             CEILING: self.networks.full,
         }
         variants = [
-            self._variant(name + way, make, **options)
+            self.networks.tested(name + way, make, **options)
             for name, make in rows.items()
             for way, options in ways.items()
         ]
@@ -254,13 +174,15 @@ class NetworkGroups:
     def _architecture(self) -> Group:
         single = self.recipes.budget.singles[0]
         variants = [
-            self._variant(
+            self.networks.tested(
                 f'seed {single}', lambda seed: self.networks.single(seed, single, second=True)
             ),
-            self._variant(PLAIN, lambda seed: self.networks.plain(seed, second=True)),
-            self._variant('clean only', lambda seed: self.networks.clean_only(seed, second=True)),
-            self._variant(HYBRID, lambda seed: self.networks.hybrid(seed, second=True)),
-            self._variant(CEILING, lambda seed: self.networks.full(seed, second=True)),
+            self.networks.tested(PLAIN, lambda seed: self.networks.plain(seed, second=True)),
+            self.networks.tested(
+                'clean only', lambda seed: self.networks.clean_only(seed, second=True)
+            ),
+            self.networks.tested(HYBRID, lambda seed: self.networks.hybrid(seed, second=True)),
+            self.networks.tested(CEILING, lambda seed: self.networks.full(seed, second=True)),
         ]
         note = f'Does the order hold? The network of configs/{self.recipes.budget.second}.'
         return Group(

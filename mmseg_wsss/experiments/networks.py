@@ -7,6 +7,7 @@ from typing import Any
 
 from mmseg_wsss.seeds import AGGREGATED_FOLDER
 
+from .group import Variant
 from .recipes import Recipes
 from .seed_groups import SeedGroups
 from .step import Step
@@ -35,6 +36,11 @@ class Networks:
 
     def __init__(self, recipes: Recipes, seeds: SeedGroups) -> None:
         self.recipes, self.seeds = recipes, seeds
+
+    def tested(self, name: str, make: Callable[[int], Step], **evaluation: Any) -> Variant:
+        """A row: a network of each random seed, tested; keywords as of :meth:`Recipes.test`."""
+        random_seeds = self.recipes.budget.random_seeds
+        return Variant(name, [self.recipes.test(make(seed), **evaluation) for seed in random_seeds])
 
     def plain(
         self, random_seed: int, second: bool = False, training: Training = AS_IN_THE_BUDGET

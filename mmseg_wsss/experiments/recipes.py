@@ -9,9 +9,9 @@ from typing import Any
 from mmseg_wsss.seeds import AGGREGATED_FOLDER
 
 from .budget import PAPER_SIX, Budget
-from .commands import WEIGHTS
-from .config_changes import rescale_schedule, set_crop
+from .config_changes import rescale_schedule
 from .config_text import config_text, load_config, set_options
+from .network_config import network_config
 from .step import Step
 from .training import AS_IN_THE_BUDGET, Training
 
@@ -168,45 +168,25 @@ class Recipes:
         """
         budget = self.budget
         name = budget.second if second else budget.network
-        config = load_config(str(self.configs / name))
-        set_options(config, budget.second_options if second else budget.network_options)
-        options: dict[str, Any] = {
-            'train_dataloader.batch_size': budget.batch,
-            'train_dataloader.dataset.pipeline.1': dict(annotations),
-            'test_dataloader.dataset.data_root': '<data>',
-            'test_dataloader.dataset.ann_file': '<split:val>',
-            # The test is a step of its own.
-            'val_cfg': None,
-            'val_dataloader': None,
-            'val_evaluator': None,
-        }
-        if loss is not None:
-            options['model.decode_head.loss_decode'] = dict(loss)
-        set_options(config, options)
-        if budget.crop is not None:
-            set_crop(config, budget.crop)
-        if labels is None:
-            pipeline = config['train_dataloader']['dataset']['pipeline']
-            truth = {**config['test_dataloader']['dataset'], 'pipeline': pipeline}
-            set_options(config, {'train_dataloader.dataset': truth})
-            inputs = {}
-        else:
-            root = {'seed_root': '<input:labels>/seeds', 'seed': seed, 'data_root': '<data>'}
-            set_options(config, {f'train_dataloader.dataset.{k}': v for k, v in root.items()})
-            inputs = dict(labels=labels)
-        set_options(config, {'train_dataloader.dataset.ann_file': '<split:train>'})
-        config['randomness'] = dict(seed=random_seed)
-        iterations = round(budget.iterations * training.length)
-        rescale_schedule(config, iterations)
-        config['optim_wrapper']['optimizer']['lr'] *= training.rate
-        chosen = training.from_classifier
-        if budget.from_classifier if chosen is None else chosen:
+        options = budget.second_options if second else budget.network_options
+        inputs = {} if labels is None else dict(labels=labels)
+        from_classifier = training.from_classifier
+        if from_classifier is None:
+            from_classifier = budget.from_classifier
+        if from_classifier:
             inputs['classifier'] = self.classifier(random_seed)
-            config['model']['backbone']['init_cfg'] = dict(
-                type='Pretrained',
-                checkpoint=f'<input:classifier>/{WEIGHTS}',
-                prefix='backbone.',
-            )
+        config = network_config(
+            self.configs / name,
+            budget,
+            options,
+            annotations,
+            loss,
+            None if labels is None else seed,
+            training,
+            from_classifier,
+        )
+        config['randomness'] = dict(seed=random_seed)
+        iterations = config['train_cfg']['max_iters']
         crop = config['model']['data_preprocessor']['size'][0]
         seconds = budget.speeds.network(iterations, budget.batch, crop)
         settings = self._settings(name, config, 'train')

@@ -26,6 +26,8 @@ class Speeds:
         judge (float): Of a photograph in an evaluation of seeds.
         vote (float): Of a photograph in the aggregation of masks on disk.
         measured (bool): Whether these are measurements or a guess.
+        shared (bool): Whether steps at the same time take the processors from each other, so that
+            all of them together take no less.
     """
 
     start: float = 15.0
@@ -40,6 +42,7 @@ class Speeds:
     judge: float = 0.05
     vote: float = 0.015
     measured: bool = True
+    shared: bool = True
 
     def classifier(self, images: int, epochs: int, crop: int) -> float:
         """Training of a classifier."""

@@ -10,9 +10,10 @@ import pytest
 
 from mmseg_wsss.datasets import read_split
 from mmseg_wsss.datasets.scenes import SceneSet, write_scenes
-from mmseg_wsss.experiments.budget import PAPER_SIX, TINY
-from mmseg_wsss.experiments.command import main, run_study
+from mmseg_wsss.experiments.budget import BUDGETS, PAPER_SIX, TINY
+from mmseg_wsss.experiments.command import estimated_hours, main, run_study
 from mmseg_wsss.experiments.fork_launcher import ForkLauncher
+from mmseg_wsss.experiments.step import Step
 from mmseg_wsss.seeds import read_mask
 
 BUDGET = replace(TINY, random_seeds=(0,))
@@ -179,6 +180,12 @@ def test_a_dry_run_makes_nothing(tmp_path, root, capsys):
     lines = {line.split()[0]: line.split()[1:] for line in text.splitlines() if line}
     assert lines['agreement'][:2] == ['24', '16'] and lines['draws'][0] == '12'
     assert '40 steps, 40 of them not made yet' in text
+
+
+def test_estimates_shrink_with_jobs_only_where_these_do_not_share_processors():
+    steps = [Step('test', str(number), {}, seconds=1800) for number in range(4)]
+    for name, expected in (('cpu', 2.0), ('gpu', 0.5)):
+        assert estimated_hours(replace(BUDGETS[name], jobs=4), steps) == expected
 
 
 @pytest.mark.parametrize(

@@ -56,3 +56,19 @@ def test_stop_ends_what_runs(launch, tmp_path):
     thread.join(20)
     assert found and found[0] < 0
     assert launch(['script.py', '0'], log) == 130
+
+
+def test_commands_at_the_same_time_share_the_processors(tmp_path, monkeypatch):
+    monkeypatch.setattr('mmseg_wsss.experiments.launcher.available_cpus', lambda: 6)
+    (tmp_path / 'script.py').write_text("import os; print(os.environ['OMP_NUM_THREADS'])")
+    threads = {}
+    for given in (None, '5'):
+        monkeypatch.delenv('OMP_NUM_THREADS', raising=False)
+        if given:
+            monkeypatch.setenv('OMP_NUM_THREADS', given)
+        for jobs in (1, 4, 9):
+            log = tmp_path / f'{given} {jobs}.txt'
+            assert Launcher(tmp_path, jobs)(['script.py'], log) == 0
+            threads[given, jobs] = log.read_text().strip()
+    assert [threads[None, jobs] for jobs in (1, 4, 9)] == ['6', '1', '1']
+    assert all(threads['5', jobs] == '5' for jobs in (1, 4, 9))
