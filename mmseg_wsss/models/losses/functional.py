@@ -200,9 +200,9 @@ def pn_hybrid_pixel_loss(
 ) -> Tensor:
     """Hybrid loss per pixel: positive where clean, negative where noisy, 0 elsewhere.
 
-    ``L = [clean] L_pos + [noisy] (w_dir g L_dir + w_ind L_ind)`` with ``L_dir = -log(1 - p[y])``
-    and ``L_ind = -log(1 - p[c])``; p belongs to the un-normalised logits in both. A reading of the
-    paper, see :class:`HybridSettings`.
+    ``L = [clean] L_pos + [noisy] (w_pos L_pos + w_dir g L_dir + w_ind L_ind)`` with
+    ``L_dir = -log(1 - p[y])`` and ``L_ind = -log(1 - p[c])``; p belongs to the un-normalised
+    logits in both. A reading of the paper, see :class:`HybridSettings`.
 
     Args:
         logits: Class scores (B, K, *S), K >= 2.
@@ -244,6 +244,8 @@ def pn_hybrid_pixel_loss(
     probability = rows.detach().softmax(1).t().gather(0, classes)
     weights = entry_weights(factors, probability, num_classes, settings)
     negative = (weights * negative_log_complement(rows).t().gather(0, classes)).sum(0)
+    if settings.noisy_positive_weight:
+        negative = negative + settings.noisy_positive_weight * positive[noisy]
     loss = torch.where(clean, positive, 0)
     # Adding 0 * logits would turn inf into nan; masked_scatter keeps the graph without it.
     return loss.masked_scatter(noisy, negative)

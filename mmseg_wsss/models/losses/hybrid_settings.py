@@ -35,6 +35,10 @@ class HybridSettings:
             average over the classes that no supervised pixel of the same image crop is labelled
             with (the term is 0 where there is none).
         num_draws: Draws per noisy pixel, >= 1.
+        noisy_positive_weight: Weight of the positive term on noisy pixels, >= 0. The paper learns
+            them negatively only (0, a reading); but most noisy labels may be right, and pixels
+            that are left out are no random ones: in a vote whose ties go to the background they
+            are mostly background.
         jnpl_weighting: Multiply each indirect term by the detached ``1 - p[c]`` (JNPL, CVPR 2021).
 
     Raises:
@@ -58,6 +62,7 @@ class HybridSettings:
     indirect: str = 'draws'
     num_draws: int = 1
     jnpl_weighting: bool = False
+    noisy_positive_weight: float = 0.0
 
     def __post_init__(self) -> None:
         for name, known in (
@@ -69,7 +74,9 @@ class HybridSettings:
                 raise ValueError(
                     f'{name} must be one of {", ".join(known)}; got {getattr(self, name)!r}'
                 )
-        for name in ('constraint_weight', 'direct_weight', 'indirect_weight'):
+        for name in (
+            'constraint_weight', 'direct_weight', 'indirect_weight', 'noisy_positive_weight',
+        ):  # fmt: skip
             if not 0 <= getattr(self, name) < float('inf'):
                 raise ValueError(f'{name} must be a number >= 0, got {getattr(self, name)}')
         if not 0 < self.temperature < float('inf'):

@@ -92,4 +92,7 @@ def _run_image(engine: StripEngine, image: int, logits: Tensor, grad: Tensor | N
         if grad is not None:
             if grad.stride() != logits.stride():
                 index = offsets(grad, row, column)
-            flat(grad).scatter_(0, index, slope.flatten().to(grad.dtype))
+            target, slope = flat(grad), slope.flatten()
+            if engine.terms.overlapping:
+                slope += target.gather(0, index)
+            target.scatter_(0, index, slope.to(grad.dtype))

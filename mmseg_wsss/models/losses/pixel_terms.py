@@ -19,17 +19,18 @@ class PixelTerms:
 
     Attributes:
         label: Assigned label (B, H, W) int64 in [0, K), anything valid where there is no term.
-        dense: Terms added up where ``dense_mask``.
-        dense_mask: (B, H, W) bool.
-        sparse_mask: Pixels of the negative term (B, H, W) bool, disjoint from ``dense_mask``;
-            None without one.
+        dense: Terms added up, times ``dense_weight``.
+        dense_weight: (B, H, W), bool or floating point, 0 where there is no dense term.
+        sparse_mask: Pixels of the negative term (B, H, W) bool; None without one.
         sparse_entries: From the labels (m,) of consecutive sparse pixels of one image, the index
             of that image and their range among all sparse pixels in raster order to the classes
             and the weights of :func:`negative_term`.
+        overlapping: Whether a pixel may have dense terms and a negative one.
     """
 
     label: Tensor
     dense: tuple[ConstraintTerm | SoftmaxTerm, ...]
-    dense_mask: Tensor
+    dense_weight: Tensor
     sparse_mask: Tensor | None = None
     sparse_entries: Callable[[Tensor, int, slice], Entries] | None = None
+    overlapping: bool = False

@@ -27,7 +27,8 @@ from .softmax_term import SoftmaxTerm
 class PNHybridLoss(SeedPixelLoss):
     """Positive learning on clean pixels, negative learning on noisy ones.
 
-    ``L = (sum_clean L_pos + sum_noisy (w_dir g L_dir + w_ind L_ind)) / supervised pixels``. The
+    ``L = (sum_clean L_pos + sum_noisy (w_pos L_pos + w_dir g L_dir + w_ind L_ind)) / supervised
+    pixels``, w_pos 0 by default. The
     parts are the paper's, their form is a reading of it; :class:`HybridSettings` lists every
     option and its source. The constraint never falls below
     ``log(1 + (K - 1) exp(-sqrt(K / (K - 1)) / temperature))``, 2.10 for 21 classes, so watch
@@ -46,6 +47,7 @@ class PNHybridLoss(SeedPixelLoss):
         indirect: ``draws``, ``mean`` or ``unvoted``.
         num_draws: Draws per noisy pixel.
         jnpl_weighting: Weight indirect terms by ``1 - p[c]``.
+        noisy_positive_weight: Weight of the positive term on noisy pixels, w_pos.
         seed: Seed of the draws, to which the rank is added; None draws from torch's global
             generator. A seeded generator starts anew when training is resumed.
         implementation: ``lean``: one pass, no full-size temporaries; ``plain``: the reference in
@@ -69,6 +71,7 @@ class PNHybridLoss(SeedPixelLoss):
         indirect: str = 'draws',
         num_draws: int = 1,
         jnpl_weighting: bool = False,
+        noisy_positive_weight: float = 0.0,
         seed: int | None = None,
         implementation: str = 'lean',
         loss_weight: float = 1.0,
@@ -88,6 +91,7 @@ class PNHybridLoss(SeedPixelLoss):
             indirect,
             num_draws,
             jnpl_weighting,
+            noisy_positive_weight,
         )
         self.seed = seed
         self.implementation = implementation
@@ -141,7 +145,12 @@ class PNHybridLoss(SeedPixelLoss):
             )
             return classes, lambda p: entry_weights(factors, p, num_classes, settings)
 
-        return PixelTerms(labels.label, dense, labels.clean, labels.noisy, sparse_entries)
+        weight, share = labels.clean, settings.noisy_positive_weight
+        if share:
+            weight = labels.clean.to(dtype).add_(labels.noisy, alpha=share)
+        return PixelTerms(
+            labels.label, dense, weight, labels.noisy, sparse_entries, overlapping=share > 0
+        )
 
     def _from_labels(
         self,

@@ -44,7 +44,7 @@ class StripEngine:
         self.terms = terms
         self.with_grad = with_grad
         label = terms.label
-        self.factor = terms.dense_mask.to(dtype)
+        self.factor = terms.dense_weight.to(dtype)
         if weight is not None:
             self.factor *= weight
         self.weight = weight
@@ -136,6 +136,8 @@ class StripEngine:
         if self.weight is not None:
             pixel_weight = self.weight.flatten()[position]
             value, factor = value * pixel_weight, factor * pixel_weight
+        if self.terms.overlapping:
+            value = value + self.loss.view(-1)[position]
         self.loss.view(-1)[position] = value
         return None if grad is None else grad.mul_(factor)
 

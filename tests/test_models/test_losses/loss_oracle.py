@@ -93,8 +93,9 @@ def hybrid(logits, codes, settings, draws=None, weight=None):
                     drawn_here = next(drawn) if draws is not None else []
                     pairs = negative_factors(z, y, settings, drawn_here, clean_labels, all_labels)
 
-                    def value(v, pairs=pairs):
-                        return math.fsum(f * neg_log_complement(v, c) for c, f in pairs)
+                    def value(v, y=y, pairs=pairs):
+                        negative = math.fsum(f * neg_log_complement(v, c) for c, f in pairs)
+                        return negative + settings.noisy_positive_weight * positive(v, y, settings)
 
                 factor = 1.0 if weight is None else weight[b, h, w].item()
                 pixels[b, h, w] = factor * value(z)

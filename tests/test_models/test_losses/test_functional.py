@@ -25,7 +25,12 @@ OPTIONS = [
         ('draws', 'mean', 'unvoted'),
         (False, True),
     )
-] + [dict(direct_weight=0.0), dict(indirect_weight=0.0), dict(constraint_weight=0.0)]
+] + [
+    dict(direct_weight=0.0),
+    dict(indirect_weight=0.0),
+    dict(constraint_weight=0.0),
+    dict(noisy_positive_weight=0.4, positive='ce+constraint'),
+]
 
 
 @pytest.mark.parametrize('options', OPTIONS, ids=lambda o: '-'.join(map(str, o.values())))

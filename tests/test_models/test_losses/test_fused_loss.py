@@ -30,6 +30,7 @@ LOSSES = [
     SeedGeneralizedCrossEntropyLoss,
     SeedSymmetricCrossEntropyLoss,
     partial(PNHybridLoss, seed=4, reduction='sum'),
+    partial(PNHybridLoss, seed=4, noisy_positive_weight=0.7, positive='ce+constraint'),
 ]
 SIZES = [
     ((4, 5), (16, 20)),

@@ -12,6 +12,7 @@ from mmseg_wsss.models.losses import HybridSettings
         dict(constraint_weight=-1),
         dict(direct_weight=float('nan')),
         dict(indirect_weight=float('inf')),
+        dict(noisy_positive_weight=-0.1),
         dict(temperature=0),
         dict(num_draws=0),
         dict(num_draws=1.5),

@@ -21,7 +21,14 @@ COMBINATIONS = [
         ('draws', 'mean', 'unvoted'),
         (False, True),
     )
-] + [dict(direct_weight=0.0), dict(indirect_weight=0.0), dict(num_draws=4)]
+] + [
+    dict(direct_weight=0.0),
+    dict(indirect_weight=0.0),
+    dict(num_draws=4),
+    dict(noisy_positive_weight=0.6),
+    dict(noisy_positive_weight=0.6, positive='ce+constraint', indirect='mean'),
+    dict(noisy_positive_weight=2.0, positive='ce', direct_weight=0.0, indirect_weight=0.0),
+]
 DEFAULTS = dict(temperature=0.6, constraint_weight=0.3, direct_weight=0.7, indirect_weight=1.3)
 
 
@@ -54,6 +61,17 @@ def test_lean_equals_the_loop_over_pixels_and_the_plain_version(options):
     plain_value, plain_grad = value_and_grad(plain, logits, codes)
     torch.testing.assert_close(value, plain_value, rtol=1e-12, atol=1e-14)
     torch.testing.assert_close(grad, plain_grad, rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize('implementation', ['lean', 'plain'])
+def test_noisy_pixels_with_full_positive_weight_alone_count_as_clean(implementation):
+    logits, codes = seed_batch()
+    clean = torch.where(codes == 255, 255, codes % 256)
+    off = dict(direct_weight=0.0, indirect_weight=0.0, implementation=implementation)
+    found = value_and_grad(PNHybridLoss(noisy_positive_weight=1.0, **off), logits, codes)
+    expected = value_and_grad(PNHybridLoss(**off), logits, clean)
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize('positive', ['constraint', 'ce', 'ce+constraint'])
