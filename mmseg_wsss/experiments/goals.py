@@ -54,12 +54,15 @@ def goal_table(results: Results) -> Table:
 
 
 def best(results: Results, names: list[str]) -> str:
-    """Name the variant with the highest mean among those that were measured; '' for none."""
-    means = {}
-    for name in names:
-        values = results.named(GROUP, name, METRIC)
-        if values:
-            means[name] = Spread.of(list(values.values())).mean
+    """Name the variant with the highest mean among those with the most runs; '' for none."""
+    # Runs of other random seeds cannot be compared.
+    runs = {name: results.named(GROUP, name, METRIC) for name in names}
+    most = max(map(len, runs.values()), default=0)
+    means = {
+        name: Spread.of(list(values.values())).mean
+        for name, values in runs.items()
+        if most and len(values) == most
+    }
     return max(means, key=means.get) if means else ''
 
 

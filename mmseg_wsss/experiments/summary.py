@@ -69,7 +69,7 @@ def write_summary(folder: Path) -> list[Path]:
 
 
 def group_table(results: Results, group: dict) -> Table:
-    """Make the table of a group.
+    """Make the table of a group; rows that nothing was measured of are left out.
 
     Args:
         results (Results): The study.
@@ -85,6 +85,8 @@ def group_table(results: Results, group: dict) -> Table:
     rows, strong = [], []
     for variant in group['variants']:
         values = [results.values(variant, metric) for metric in metrics]
+        if not any(values) and variant['name'] != group['reference']:
+            continue
         row = [variant['name'], *(Spread.of(list(one.values())).text() for one in values)]
         if reference is not None:
             row += _compare(variant['name'] == group['reference'], values[0], reference)
@@ -146,6 +148,7 @@ def _plot(results: Results, group: dict) -> str:
     rows = [
         (variant['name'], list(results.values(variant, metric).values()))
         for variant in group['variants']
+        if results.values(variant, metric)
     ]
     return summary_plot(rows, f'{next(iter(group["columns"]))}, percent', group['reference'])
 

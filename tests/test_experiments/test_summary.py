@@ -75,7 +75,7 @@ def test_cells_and_differences(folder):
     reference = np.array(MIOU['aggregate, plain'])
     for name, values in MIOU.items():
         if values[0] is None:
-            assert rows[name] == ['–', '–', '–', '–']
+            assert name not in rows
             continue
         values = np.array(values)
         cell = f'{values.mean():.2f} ± {values.std(ddof=1):.2f} (3)'

@@ -251,6 +251,8 @@ def test_a_full_disk_ends_it_and_it_resumes(tmp_path, seeds, capsys, monkeypatch
 def run_in_new_session(tmp_path):
     """Run the command as a terminal would: in a process group of its own."""
     os.setsid()
+    # Tests that are started in the background inherit an ignored Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with open(tmp_path / 'stderr', 'w') as sys.stderr:
         status = run(tmp_path, '--jobs', '2')
     os._exit(status)
