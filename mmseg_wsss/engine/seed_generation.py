@@ -136,6 +136,7 @@ class SeedGenerator:
                 'without the background.'
             )
         self.num_draws, self.random_seed = num_draws, random_seed
+        # A single one as a dict, as manifests of seed roots have it.
         self.background = backgrounds if len(backgrounds) > 1 else backgrounds[0]
         self.refine = refine
         self.crf_options = dict(crf or {})

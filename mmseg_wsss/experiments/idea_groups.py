@@ -58,15 +58,7 @@ class IdeaGroups:
                 self.networks.tested(f'{name}, weights', self.networks.weighted(labels, 6)),
             ]
         start = Training(from_classifier=not self.recipes.budget.from_classifier)
-        rows = {HYBRID: self.networks.hybrid, PLAIN: self.networks.plain}
-        rows[CEILING] = self.networks.full
-        variants += [
-            self.networks.tested(
-                name + start.text,
-                lambda seed, make=make: make(seed, training=start),
-            )
-            for name, make in rows.items()
-        ]
+        variants += self.networks.trained((HYBRID, PLAIN, CEILING), [start])
         variants.append(self.networks.tested(PLAIN, self.networks.plain))
         note = (
             'Class-wise thresholds: for each class the highest number of votes that leaves at '

@@ -101,16 +101,7 @@ class NetworkGroups:
         return Group('loss', 'Readings of the loss', ON_VALIDATION, SCORES, variants, HYBRID, note)
 
     def _schedule(self) -> Group:
-        rows = {PLAIN: self.networks.plain, HYBRID: self.networks.hybrid}
-        rows[CEILING] = self.networks.full
-        variants = [
-            self.networks.tested(
-                name + training.text,
-                lambda seed, make=make, training=training: make(seed, training=training),
-            )
-            for name, make in rows.items()
-            for training in SCHEDULES
-        ]
+        variants = self.networks.trained(list(self.networks.main), SCHEDULES)
         note = 'Is the order one of speed of learning? Each row with other schedules.'
         return Group(
             'schedule', 'Length and learning rate', ON_VALIDATION, SCORES, variants, PLAIN, note
@@ -158,14 +149,9 @@ class NetworkGroups:
             ', CRF': dict(crf='deeplab'),
             ', TTA and CRF': dict(tta=True, crf='deeplab'),
         }
-        rows = {
-            PLAIN: self.networks.plain,
-            HYBRID: self.networks.hybrid,
-            CEILING: self.networks.full,
-        }
         variants = [
             self.networks.tested(name + way, make, **options)
-            for name, make in rows.items()
+            for name, make in self.networks.main.items()
             for way, options in ways.items()
         ]
         note = 'TTA: the scales of the config and their mirror images. CRF: the preset deeplab.'

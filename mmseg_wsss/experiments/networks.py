@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from mmseg_wsss.seeds import AGGREGATED_FOLDER
@@ -19,6 +20,7 @@ from .variants import (
     CEILING_CONSTRAINED,
     CONSTRAINT_LOSS,
     DISSENT,
+    HYBRID,
     PLAIN,
     PLAIN_LOSS,
     TRUE_MASKS,
@@ -41,6 +43,19 @@ class Networks:
         """A row: a network of each random seed, tested; keywords as of :meth:`Recipes.test`."""
         random_seeds = self.recipes.budget.random_seeds
         return Variant(name, [self.recipes.test(make(seed), **evaluation) for seed in random_seeds])
+
+    @property
+    def main(self) -> dict[str, Callable[..., Step]]:
+        """How the main networks are made, by the names of their rows."""
+        return {PLAIN: self.plain, HYBRID: self.hybrid, CEILING: self.full}
+
+    def trained(self, names: Sequence[str], trainings: Sequence[Training]) -> list[Variant]:
+        """Rows: main networks of these names, each trained in all of these ways and tested."""
+        return [
+            self.tested(name + training.text, partial(self.main[name], training=training))
+            for name in names
+            for training in trainings
+        ]
 
     def plain(
         self, random_seed: int, second: bool = False, training: Training = AS_IN_THE_BUDGET

@@ -8,14 +8,13 @@ from typing import Any
 
 from mmseg_wsss.seeds import AGGREGATED_FOLDER
 
-from .budget import PAPER_SIX, Budget
+from .budget import INITIAL_WEIGHTS, PAPER_SIX, Budget
 from .config_changes import rescale_schedule
 from .config_text import config_text, load_config, set_options
 from .network_config import network_config
 from .step import Step
 from .training import AS_IN_THE_BUDGET, Training
 
-INITIAL_WEIGHTS = [dict(type='InitialWeightsHook')]
 SEED_DEFAULTS = dict(
     scales=(0.5, 1.0, 1.5, 2.0),
     num_draws=1,

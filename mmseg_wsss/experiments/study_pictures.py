@@ -9,7 +9,7 @@ import numpy as np
 
 from mmseg_wsss.datasets.splits import read_split
 from mmseg_wsss.evaluation import TruthFolder
-from mmseg_wsss.seeds import AGGREGATED_FOLDER, AGREEMENT_FOLDER, SeedManifest, read_mask
+from mmseg_wsss.seeds import AGGREGATED_FOLDER, SeedManifest, SeedStore, read_mask
 from mmseg_wsss.utils.atomic import write_atomic
 from mmseg_wsss.utils.image import read_image
 from mmseg_wsss.visualization import (
@@ -50,21 +50,23 @@ def write_pictures(folder: Path, images: Path, truth: TruthFolder) -> Path | Non
     }
     if HYBRID not in tests:
         return None
-    network = results.records[tests[HYBRID]]['inputs']['network']
-    root = folder / 'steps' / results.records[network]['inputs']['labels'] / 'seeds'
-    manifest = SeedManifest.load(root / 'manifest.json')
+    network = results.records[results.records[tests[HYBRID]]['inputs']['network']]
+    vote = results.records[network['inputs']['labels']]
+    store = SeedStore(folder / 'steps' / vote['name'] / 'seeds')
+    manifest = SeedManifest.load(store.manifest_path)
+    voters = {
+        name: folder / 'steps' / vote['inputs'][role] / place
+        for role, place, name in vote['settings']['voters']
+    }
     labels = []
     for image_id in _ids(folder, 'train'):
-        aggregate = read_mask(root / AGGREGATED_FOLDER / f'{image_id}.png')
-        agreement = read_mask(root / AGREEMENT_FOLDER / f'{image_id}.png')
+        aggregate = read_mask(store.mask_path(AGGREGATED_FOLDER, image_id))
+        agreement = store.read_agreement(image_id, len(voters))
         shown = truth.read(image_id, aggregate.shape, manifest.classes)
         image = read_image(str(images / f'{image_id}.jpg'))
-        seeds = {
-            name: read_mask(Path(place) / f'{image_id}.png')
-            for name, place in _seed_folders(folder, results, network).items()
-        }
+        seeds = {name: read_mask(place / f'{image_id}.png') for name, place in voters.items()}
         figures = seed_figures(image, {}, seeds, aggregate, agreement, shown, manifest.palette)
-        unanimous = float((agreement == len(manifest.seeds)).mean())
+        unanimous = float((agreement == len(voters)).mean())
         labels.append(FigureRow(image_id, figures[1:], _names(shown, manifest), unanimous))
     predictions = []
     for image_id in _ids(folder, 'val'):
@@ -83,15 +85,6 @@ def write_pictures(folder: Path, images: Path, truth: TruthFolder) -> Path | Non
 
 def _ids(folder: Path, split: str) -> list[str]:
     return spread(read_split(folder / 'lists' / f'{split}.txt'), NUM_IMAGES)
-
-
-def _seed_folders(folder: Path, results: Results, network: str) -> dict[str, Path]:
-    """Folders of the seeds that a network's labels were voted from, by name."""
-    aggregate = results.records[results.records[network]['inputs']['labels']]
-    return {
-        name: folder / 'steps' / aggregate['inputs'][role] / place
-        for role, place, name in aggregate['settings']['voters']
-    }
 
 
 def _names(truth: np.ndarray, manifest: SeedManifest) -> list[str]:

@@ -28,9 +28,8 @@ class PNHybridLoss(SeedPixelLoss):
     """Positive learning on clean pixels, negative learning on noisy ones.
 
     ``L = (sum_clean L_pos + sum_noisy (w_pos L_pos + w_dir g L_dir + w_ind L_ind)) / supervised
-    pixels``, w_pos 0 by default. The
-    parts are the paper's, their form is a reading of it; :class:`HybridSettings` lists every
-    option and its source. The constraint never falls below
+    pixels``, w_pos 0 by default. The parts are the paper's, their form is a reading of it;
+    :class:`HybridSettings` lists every option and its source. The constraint never falls below
     ``log(1 + (K - 1) exp(-sqrt(K / (K - 1)) / temperature))``, 2.10 for 21 classes, so watch
     ``statistics`` (logged by SeedStatisticsHook) to judge progress.
 
