@@ -149,7 +149,8 @@ def run_study(
         readers = 0 if budget.forks else 2
         commands = Commands(folder, data, budget.layout, lists, root, readers)
         worker = Worker(commands, records, launch)
-        failures = Executor(worker.make, records, report, budget.jobs).run(steps)
+        executor = Executor(worker.make, records, report, budget.jobs, commands.has_files)
+        failures = executor.run(steps)
         truth = truth_folder(data, budget.layout)
         pictures = write_pictures(out, data / budget.layout.images, truth)
         written = [*write_summary(out), *filter(None, [pictures])]

@@ -49,6 +49,14 @@ class Commands:
         """The step's config file: outside its folder, where mmengine writes a copy of its own."""
         return self.folder(step).parents[1] / 'configs' / f'{step.name}.py'
 
+    def has_files(self, step: Step) -> bool:
+        """Whether what other steps read of a finished one is there."""
+        if step.kind in ('classifier', 'network'):
+            return self._weights(step).is_file()
+        if step.kind in ('seeds', 'aggregate', 'reweigh'):
+            return (self.folder(step) / 'seeds' / 'manifest.json').is_file()
+        return step.kind != 'masks' or (self.folder(step) / 'masks').is_dir()
+
     def of(self, step: Step) -> list[str]:
         """The command, without the Python interpreter; paths in the repository are relative."""
         words = getattr(self, f'_{step.kind}')(step, self.folder(step))

@@ -11,7 +11,16 @@ from .recipes import Recipes
 from .seed_groups import BACKGROUNDS, CLASSIFIERS, SeedGroups
 from .step import Step
 from .training import Training
-from .variants import ALL_PIXELS, CEILING, HYBRID, PLAIN, PLAIN_LOSS, SCORES, marked
+from .variants import (
+    ALL_PIXELS,
+    CEILING,
+    CONSTRAINT_LOSS,
+    HYBRID,
+    PLAIN,
+    PLAIN_LOSS,
+    SCORES,
+    marked,
+)
 
 
 class IdeaGroups:
@@ -32,6 +41,7 @@ class IdeaGroups:
 
     def _ideas(self) -> Group:
         hybrid = dict(type='PNHybridLoss')
+        half_positive = dict(type='PNHybridLoss', noisy_positive_weight=0.5)
 
         def classwise(seed: int) -> Step:
             return self.recipes.reweigh(self.seeds.six(seed), 0.5)
@@ -53,7 +63,19 @@ class IdeaGroups:
                     f'{name}, plain', self.networks.on(labels, ALL_PIXELS, PLAIN_LOSS, name)
                 ),
                 self.networks.tested(
-                    f'{name}, hybrid', self.networks.on(labels, marked(6), hybrid, name)
+                    f'{name}, constraint',
+                    self.networks.on(labels, ALL_PIXELS, CONSTRAINT_LOSS, name),
+                ),
+                *(
+                    self.networks.tested(
+                        f'{name}, hybrid, t = {t}',
+                        self.networks.on(labels, marked(t), hybrid, name),
+                    )
+                    for t in (4, 5, 6)
+                ),
+                self.networks.tested(
+                    f'{name}, hybrid, noisy pixels positive x 0.5 as well',
+                    self.networks.on(labels, marked(6), half_positive, name),
                 ),
                 self.networks.tested(f'{name}, weights', self.networks.weighted(labels, 6)),
             ]
@@ -62,8 +84,8 @@ class IdeaGroups:
         variants.append(self.networks.tested(PLAIN, self.networks.plain))
         note = (
             'Class-wise thresholds: for each class the highest number of votes that leaves at '
-            'least half of its pixels clean; no true mask is needed. From the classifier: the '
-            'backbone starts with the weights of the classifier, not with those of ImageNet.'
+            'least half of its pixels clean; no true mask is needed. From the classifier, from '
+            'ImageNet: whose weights the backbone starts with, where the budget has the other.'
         )
         return Group(
             'ideas', 'Ways to a larger gain', ON_VALIDATION, SCORES, variants, HYBRID, note

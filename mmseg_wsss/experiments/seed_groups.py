@@ -24,7 +24,7 @@ VARIED = {
     'right among the clean': 'threshold/6/clean that are right',
 }
 THRESHOLDS = (0.1, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
-MIXED = (0.25, 0.45)
+MIXED = (0.35, 0.55)
 BACKGROUNDS, CLASSIFIERS = 'several backgrounds', 'several classifiers'
 
 

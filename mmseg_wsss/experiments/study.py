@@ -64,7 +64,7 @@ class Study:
         """
         variants = [one for group in groups for one in group.variants]
         if rows is not None:
-            variants = [one for one in variants if any(fnmatchcase(one.name, row) for row in rows)]
+            variants = [one for one in variants if matches(one.name, rows)]
         last = []
         for place in range(len(self.budget.random_seeds)):
             last += [one.steps[place] for one in variants]
@@ -74,7 +74,7 @@ class Study:
         """Raise a ValueError if a pattern matches no row of some tables."""
         names = [one.name for group in groups for one in group.variants]
         for pattern in rows:
-            if not any(fnmatchcase(name, pattern) for name in names):
+            if not any(matches(name, [pattern]) for name in names):
                 known = ', '.join(map(repr, dict.fromkeys(names)))
                 raise ValueError(f'row {pattern!r}, expected one that matches some of {known}')
 
@@ -107,3 +107,12 @@ class Study:
             cells = sum(len(variant.steps) for variant in group.variants)
             found.append((group.name, cells, len(new), sum(step.seconds for step in new)))
         return found
+
+
+def matches(name: str, patterns: Sequence[str]) -> bool:
+    """Whether a row's name matches one of some shell patterns; a comma is a character like others.
+
+    >>> matches('hybrid, t = 6', ['aggregate*', 'hybrid*'])
+    True
+    """
+    return any(fnmatchcase(name, pattern) for pattern in patterns)

@@ -40,13 +40,15 @@ def write_pictures(folder: Path, images: Path, truth: TruthFolder) -> Path | Non
         truth (TruthFolder): True masks, only shown.
 
     Returns:
-        Path: The page; None while the hybrid network of the first random seed is not tested.
+        Path: The page; None while the hybrid network of the first random seed is not tested, and
+        where its masks or those that it was trained on are gone. Rows without masks are left out.
     """
     results = Results(folder)
     tests = {
         variant['name']: variant['records'][0]
         for variant in results.group(GROUP)['variants']
         if variant['records'][0] in results.records
+        and (folder / 'steps' / variant['records'][0] / 'masks').is_dir()
     }
     if HYBRID not in tests:
         return None
@@ -58,6 +60,8 @@ def write_pictures(folder: Path, images: Path, truth: TruthFolder) -> Path | Non
         name: folder / 'steps' / vote['inputs'][role] / place
         for role, place, name in vote['settings']['voters']
     }
+    if not all(place.exists() for place in (store.manifest_path, *voters.values())):
+        return None
     labels = []
     for image_id in _ids(folder, 'train'):
         aggregate = read_mask(store.mask_path(AGGREGATED_FOLDER, image_id))

@@ -3,6 +3,7 @@
 import json
 import re
 import runpy
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -84,6 +85,30 @@ def test_a_killed_step_stops_what_needs_it_and_a_rerun_makes_the_rest(finished):
     assert not [words for words in after if words in done]
     assert len(records(folder)) == len(done) + len(after)
     assert not list((folder / 'out' / 'failures').iterdir())
+
+
+def test_a_study_without_its_files_makes_again_what_a_new_step_reads(finished, tmp_path, root):
+    folder, _, _ = finished
+    out = tmp_path / 'out'
+    shutil.copytree(folder / 'out', out)
+    shutil.rmtree(out / 'steps')  # what is kept of a study: its records
+    before = {path.name: path.read_bytes() for path in (out / 'runs').iterdir()}
+    (lost,) = [
+        path
+        for path in (out / 'runs').iterdir()
+        if json.loads(path.read_text())['title'] == 'test of true masks (ceiling), random seed 0'
+    ]
+    lost.unlink()
+    launch = Counting(root)
+    assert run_study(BUDGET, folder / 'data', out, root, launch, GROUPS, print) == 0
+    assert [words[0] for words in launch.words] == ['tools/train.py', 'tools/test.py']
+    after = {path.name: path.read_bytes() for path in (out / 'runs').iterdir()}
+    assert set(after) == set(before)
+    remade = json.loads(lost.read_text())['inputs']['network'] + '.json'
+    changed = {name for name, content in after.items() if content != before[name]}
+    assert changed == {lost.name, remade}
+    # There is nothing to draw pictures from, but all to make the tables from.
+    assert (out / 'summary.md').read_text() == (folder / 'out' / 'summary.md').read_text()
 
 
 def test_seed_scores_are_those_of_the_masks(finished):

@@ -63,6 +63,33 @@ def test_an_interrupted_study_goes_on(study):
     assert made == ['a', 'b', 'c', 'd']
 
 
+def test_lost_files_are_made_again_where_a_step_reads_them(study):
+    records, made, make = study
+    first = chain('a', 'b', 'c', 'd')
+    Executor(make, records, print).run(first)
+    lost = {'a', 'b', 'c', 'd'}
+
+    def again(step):
+        # In an order in which the files that a step reads are there.
+        assert not lost & {one.title for one in step.inputs.values()}
+        lost.discard(step.title)
+        return make(step)
+
+    def run(steps):
+        made.clear()
+        lines = []
+        executor = Executor(again, records, lines.append, 2, lambda step: step.title not in lost)
+        assert executor.run(steps) == {}
+        return made, lines[0]
+
+    # Nothing is to be made, so nothing is read.
+    assert run(first) == ([], '4 steps, 4 finished before')
+    new = Step('test', 'new', dict(name='new'), dict(one=first[2]), 10.0)
+    assert run(in_order([new, first[-1]])) == (['a', 'b', 'c', 'new'], '5 steps, 1 finished before')
+    lost.add('b')
+    assert run(in_order([new, first[-1]])) == ([], '5 steps, 5 finished before')
+
+
 @pytest.mark.parametrize('jobs', [1, 3])
 def test_a_failure_stops_what_depends_on_it(study, jobs):
     records, made, make = study
