@@ -8,13 +8,14 @@ from .results import Results, Values
 from .statistics import Difference, Spread
 from .variants import CEILING, HYBRID, PLAIN
 
-METRIC, GROUP = 'mIoU', 'training'
+METRIC, GROUP, LONGER = 'mIoU', 'training', 'schedule'
 OVER_PLAIN, OVER_SINGLE, OF_CEILING = 1.0, 2.0, 88.0
 TITLE = 'Goals'
 NOTE = (
     'Networks on validation images. The best single seed, and the best threshold, are those with '
     'the highest mean there: a choice on the validation images. Reached: the mean meets the goal, '
-    'and a difference is outside its spread.'
+    'and a difference is outside its spread. Rows of other schedules show whether a gain is one of '
+    'the speed of learning.'
 )
 
 
@@ -50,7 +51,26 @@ def goal_table(results: Results) -> Table:
         _share(f'{name}, share of the ceiling', named(name), named(CEILING))
         for name in (PLAIN, HYBRID)
     ]
+    rows += _other_schedules(results)
     return Table(TITLE, ['', 'mean ± deviation (runs)', 'goal', 'reached'], rows, NOTE)
+
+
+def _other_schedules(results: Results) -> list[list[str]]:
+    """Gain and share of the ceiling for each other schedule that both were measured with."""
+
+    def named(name: str) -> Values:
+        return results.named(LONGER, name, METRIC)
+
+    groups = {group['name']: group for group in results.plan['groups']}
+    names = [variant['name'] for variant in groups.get(LONGER, {'variants': []})['variants']]
+    rows = []
+    for suffix in [name[len(HYBRID) :] for name in names if name.startswith(f'{HYBRID}, ')]:
+        hybrid, plain, ceiling = (named(name + suffix) for name in (HYBRID, PLAIN, CEILING))
+        if set(hybrid) & set(plain):
+            rows.append(_gain(f'{HYBRID} over {PLAIN}{suffix}', hybrid, plain, OVER_PLAIN))
+        if set(hybrid) & set(ceiling):
+            rows.append(_share(f'{HYBRID}, share of the ceiling{suffix}', hybrid, ceiling))
+    return rows
 
 
 def best(results: Results, names: list[str]) -> str:

@@ -109,6 +109,43 @@ def test_goals(folder):
     assert rows['aggregate, plain, share of the ceiling'][2] == 'no'
 
 
+def test_goals_of_other_schedules(folder):
+    write_summary(folder)
+    assert '2 x iterations' not in (folder / 'summary.md').read_text()
+    plan = json.loads((folder / 'plan.json').read_text())
+    longer = {
+        'aggregate, plain': (47.0, 46.5, 48.0),
+        'hybrid, t = 6': (47.5, 46.0, 48.2),
+        'true masks (ceiling)': (55.0, 54.0, None),
+    }
+    variants = []
+    for number, (name, values) in enumerate(longer.items()):
+        names = [f'test-long{number}{seed}' for seed in SEEDS]
+        # Nothing was measured with the other rate.
+        variants.append(dict(name=name + ', 3 x learning rate', prefix='', records=['none'] * 3))
+        variants.append(dict(name=name + ', 2 x iterations', prefix='', records=names))
+        for one, value in zip(names, values, strict=True):
+            if value is not None:
+                content = json.dumps(record(one, mIoU=value, aAcc=value))
+                (folder / 'runs' / f'{one}.json').write_text(content)
+    plan['groups'].append(
+        dict(plan['groups'][0], name='schedule', title='Schedules', reference=None,
+             variants=variants)
+    )  # fmt: skip
+    (folder / 'plan.json').write_text(json.dumps(plan))
+    write_summary(folder)
+    rows = rows_of((folder / 'summary.md').read_text(), 'Goals')
+    gain = np.subtract(longer['hybrid, t = 6'], longer['aggregate, plain'])
+    assert rows['hybrid, t = 6 over aggregate, plain, 2 x iterations'] == [
+        f'{gain.mean():+.2f} ± {gain.std(ddof=1):.2f} (3)', '+1.0 mIoU', 'no'
+    ]  # fmt: skip
+    share = 100 * np.array([47.5 / 55, 46 / 54])
+    assert rows['hybrid, t = 6, share of the ceiling, 2 x iterations'] == [
+        f'{share.mean():.2f} ± {share.std(ddof=1):.2f} (2)', '88 %', 'too few runs'
+    ]  # fmt: skip
+    assert len(rows) == 7  # five of the study's own schedule
+
+
 def test_the_head_and_what_is_missing(folder):
     write_summary(folder)
     text = (folder / 'summary.md').read_text()
