@@ -65,9 +65,12 @@ def _other_schedules(results: Results) -> list[list[str]]:
     names = [variant['name'] for variant in groups.get(LONGER, {'variants': []})['variants']]
     rows = []
     for suffix in [name[len(HYBRID) :] for name in names if name.startswith(f'{HYBRID}, ')]:
-        hybrid, plain, ceiling = (named(name + suffix) for name in (HYBRID, PLAIN, CEILING))
-        if set(hybrid) & set(plain):
-            rows.append(_gain(f'{HYBRID} over {PLAIN}{suffix}', hybrid, plain, OVER_PLAIN))
+        hybrid, ceiling = named(HYBRID + suffix), named(CEILING + suffix)
+        singles = [name for name in names if name.startswith('seed ') and name.endswith(suffix)]
+        goals = {PLAIN + suffix: OVER_PLAIN, **dict.fromkeys(singles, OVER_SINGLE)}
+        for name, goal in goals.items():
+            if set(hybrid) & set(named(name)):
+                rows.append(_gain(f'{HYBRID} over {name}', hybrid, named(name), goal))
         if set(hybrid) & set(ceiling):
             rows.append(_share(f'{HYBRID}, share of the ceiling{suffix}', hybrid, ceiling))
     return rows

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from .group import ON_VALIDATION, Group
 from .idea_groups import IdeaGroups
 from .networks import Networks
 from .recipes import Recipes
-from .seed_groups import SeedGroups
+from .seed_groups import CLASSIFIERS, SeedGroups
 from .step import Step
 from .training import Training
 from .variants import (
     ALL_CONSTRAINED,
+    ALL_PIXELS,
     CEILING,
     CEILING_CONSTRAINED,
     HYBRID,
     NLNL,
     PLAIN,
+    PLAIN_LOSS,
     READINGS,
     SCORES,
     marked,
@@ -102,7 +105,33 @@ class NetworkGroups:
 
     def _schedule(self) -> Group:
         variants = self.networks.trained(list(self.networks.main), SCHEDULES)
-        note = 'Is the order one of speed of learning? Each row with other schedules.'
+        longer = SCHEDULES[-1]
+        both = dict(positive='ce+constraint')
+        variants += [
+            self.networks.tested(
+                f'seed {name}{longer.text}',
+                partial(self.networks.single, name=name, training=longer),
+            )
+            for name in self.recipes.budget.singles
+        ]
+        variants.append(
+            self.networks.tested(
+                f'{HYBRID}, positive: ce+constraint{longer.text}',
+                partial(self.networks.hybrid, training=longer, **both),
+            )
+        )
+        if len(self.random_seeds) > 1:
+            for name, annotations, loss in (
+                (f'{CLASSIFIERS}, plain', ALL_PIXELS, PLAIN_LOSS),
+                (f'{CLASSIFIERS}, {HYBRID}', marked(6), dict(type='PNHybridLoss')),
+            ):
+                labels = self.seeds.several_classifiers
+                made = self.networks.on(labels, annotations, loss, name, longer)
+                variants.append(self.networks.tested(name + longer.text, made))
+        note = (
+            'Is the order one of speed of learning? Each row with other schedules. Several '
+            'classifiers: those of all random seeds vote in turn.'
+        )
         return Group(
             'schedule', 'Length and learning rate', ON_VALIDATION, SCORES, variants, PLAIN, note
         )

@@ -72,11 +72,18 @@ class Networks:
         labels = self.seeds.six(random_seed)
         return self.network(random_seed, labels, marked(6), loss, 'clean only', second=second)
 
-    def single(self, random_seed: int, name: str, second: bool = False) -> Step:
+    def single(
+        self,
+        random_seed: int,
+        name: str,
+        second: bool = False,
+        training: Training = AS_IN_THE_BUDGET,
+    ) -> Step:
         """Cross-entropy on one seed."""
         labels = self.seeds.eight(random_seed)
+        title = f'seed {name}'
         return self.network(
-            random_seed, labels, ALL_PIXELS, PLAIN_LOSS, f'seed {name}', seed=name, second=second
+            random_seed, labels, ALL_PIXELS, PLAIN_LOSS, title, name, second, training
         )
 
     def hybrid(
@@ -141,9 +148,12 @@ class Networks:
         annotations: Mapping[str, Any],
         loss: Mapping[str, Any],
         title: str,
+        training: Training = AS_IN_THE_BUDGET,
     ) -> Callable[[int], Step]:
         """How to make a network on labels of its random seed."""
-        return lambda seed: self.network(seed, labels(seed), annotations, loss, title)
+        return lambda seed: self.network(
+            seed, labels(seed), annotations, loss, title, training=training
+        )
 
     def weighted(self, labels: Callable[[int], Step], num_seeds: int) -> Callable[[int], Step]:
         """How to make a network whose pixels weigh by the agreement of so many seeds."""

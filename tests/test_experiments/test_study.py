@@ -159,6 +159,23 @@ def test_schedules_change_length_and_rate_alone(study):
         assert long.seconds > 1.5 * network.seconds - 15
 
 
+def test_longer_schedules_of_other_labels_and_of_another_loss(study):
+    pairs = {
+        'seed 0.10-1.20': 'training',
+        'several classifiers, plain': 'ideas',
+        'several classifiers, hybrid, t = 6': 'ideas',
+        'hybrid, t = 6, positive: ce+constraint': 'loss',
+    }
+    for row, group in pairs.items():
+        long = find(study, 'schedule', f'{row}, 2 x iterations').inputs['network']
+        short = find(study, group, row.removeprefix('hybrid, t = 6, ')).inputs['network']
+        assert long.inputs['labels'].key == short.inputs['labels'].key
+        config, base = read(long), read(short)
+        assert config['train_cfg']['max_iters'] == 2 * base['train_cfg']['max_iters']
+        assert config['model'] == base['model']
+        assert config['train_dataloader'] == base['train_dataloader']
+
+
 @pytest.mark.parametrize('budget', [CPU_FIRST, BUDGETS['gpu']], ids=['cpu-first', 'gpu'])
 def test_networks_start_from_the_classifier_or_from_imagenet(budget, configs):
     study = Study(budget, DIGESTS, NUMBERS, configs)

@@ -117,6 +117,7 @@ def test_goals_of_other_schedules(folder):
         'aggregate, plain': (47.0, 46.5, 48.0),
         'hybrid, t = 6': (47.5, 46.0, 48.2),
         'true masks (ceiling)': (55.0, 54.0, None),
+        'seed 0.10-1.20': (45.0, 44.0, 45.5),
     }
     variants = []
     for number, (name, values) in enumerate(longer.items()):
@@ -143,7 +144,11 @@ def test_goals_of_other_schedules(folder):
     assert rows['hybrid, t = 6, share of the ceiling, 2 x iterations'] == [
         f'{share.mean():.2f} ± {share.std(ddof=1):.2f} (2)', '88 %', 'too few runs'
     ]  # fmt: skip
-    assert len(rows) == 7  # five of the study's own schedule
+    over = np.subtract(longer['hybrid, t = 6'], longer['seed 0.10-1.20'])
+    assert rows['hybrid, t = 6 over seed 0.10-1.20, 2 x iterations'] == [
+        f'{over.mean():+.2f} ± {over.std(ddof=1):.2f} (3)', '+2.0 mIoU', 'yes'
+    ]  # fmt: skip
+    assert len(rows) == 8  # five of the study's own schedule
 
 
 def test_the_head_and_what_is_missing(folder):
