@@ -26,9 +26,9 @@ model = dict(
     head=dict(type='ClassActivationHead', num_classes=6, in_channels=320, dropout=0.1),
 )
 # Fewer scales than the default (0.5, 1.0, 1.5, 2.0): a quarter of the work on a CPU. The
-# background's score looked at masks: 0.45 gives the best seeds of 60 training photographs after
-# the CRF, 0.35 covers too much of them (tools/background_curve.py shows the scores before it on a
-# sample of its own; 0.20 is the default).
+# background's score looked at masks, those of 120 training photographs: after the CRF 0.45 gives
+# the best seeds of 0.35 to 0.50 (table "Score of the background" in resources/studies;
+# tools/background_curve.py shows the scores before the CRF; 0.20 is the default).
 seed_generation = dict(
     scales=(0.5, 1.0),
     num_draws=1,
