@@ -81,7 +81,7 @@ SEED_GROUPS = (
     'seeds', 'vote', 'agreement', 'crf', 'dropout', 'background', 'draws', 'scales', 'diversity',
 )  # fmt: skip
 NETWORK_GROUPS = (
-    'training', 'loss', 'schedule', 'baselines', 'ideas', 'second-round', 'evaluation',
+    'training', 'loss', 'schedule', 'baselines', 'ideas', 'masks', 'second-round', 'evaluation',
     'architecture',
 )  # fmt: skip
 
@@ -101,7 +101,8 @@ CPU = Budget(
     iterations=400,
     batch=8,
     crop=192,
-    singles=PAPER_SIX,
+    # Networks on seeds of other rates of dropout do as well.
+    singles=('0.10-1.00', '0.10-1.20'),
     groups=SEED_GROUPS + NETWORK_GROUPS,
     network_options=CHANNELS_LAST,
     second_options=CHANNELS_LAST,
@@ -132,7 +133,16 @@ GPU = replace(
     batch=16,
     crop=None,
     singles=('0.05-1.20', '0.10-1.20'),
-    groups=('seeds', 'vote', 'agreement', 'training', 'second-round', 'evaluation', 'architecture'),
+    groups=(
+        'seeds',
+        'vote',
+        'agreement',
+        'training',
+        'masks',
+        'second-round',
+        'evaluation',
+        'architecture',
+    ),
     classifier_options={**AMP, **READERS},
     network_options={**AMP, **READERS},
     second_options={**AMP, **READERS},

@@ -109,14 +109,18 @@ class Commands:
         words.append(self._weights(network))
         words += ['--out', folder / 'masks', '--tags', self.lists / 'tags.csv']
         words += ['--num-workers', self.readers]
-        return words + (['--crf', step.settings['crf']] if step.settings['crf'] else [])
+        return words + self._evaluation(step)
 
     def _test(self, step: Step, folder: Path) -> list:
         network = step.inputs['network']
         words = ['tools/test.py', self.config_path(network), self._weights(network)]
         words += ['--work-dir', folder, '--out', folder / 'masks']
-        words += ['--tta'] * step.settings['tta']
-        return words + (['--crf', step.settings['crf']] if step.settings['crf'] else [])
+        return words + self._evaluation(step)
+
+    @staticmethod
+    def _evaluation(step: Step) -> list:
+        crf = step.settings['crf']
+        return ['--tta'] * step.settings['tta'] + (['--crf', crf] if crf else [])
 
     def _shown(self, word: object) -> str:
         if isinstance(word, Path) and word.is_relative_to(self.root):

@@ -5,17 +5,19 @@ from __future__ import annotations
 from mmseg_wsss.evaluation.table import Table
 
 from .results import Results, Values
+from .second_round import AFTER_HYBRID, AFTER_PLAIN, LONGER
+from .second_round import NAME as SECOND_ROUND
 from .statistics import Difference, Spread
 from .variants import CEILING, HYBRID, PLAIN
 
-METRIC, GROUP, LONGER = 'mIoU', 'training', 'schedule'
+METRIC, GROUP, SCHEDULE = 'mIoU', 'training', 'schedule'
 OVER_PLAIN, OVER_SINGLE, OF_CEILING = 1.0, 2.0, 88.0
 TITLE = 'Goals'
 NOTE = (
     'Networks on validation images. The best single seed, and the best threshold, are those with '
     'the highest mean there: a choice on the validation images. Reached: the mean meets the goal, '
     'and a difference is outside its spread. Rows of other schedules show whether a gain is one of '
-    'the speed of learning.'
+    'the speed of learning; those of a second round are of networks trained on masks of networks.'
 )
 
 
@@ -32,7 +34,7 @@ def goal_table(results: Results) -> Table:
     def named(name: str) -> Values:
         return results.named(GROUP, name, METRIC)
 
-    names = [variant['name'] for variant in results.group(GROUP)['variants']]
+    names = results.names(GROUP)
     single = best(results, [name for name in names if name.startswith('seed ')])
     threshold = best(results, [name for name in names if name.startswith('hybrid')])
     rows = [
@@ -51,7 +53,7 @@ def goal_table(results: Results) -> Table:
         _share(f'{name}, share of the ceiling', named(name), named(CEILING))
         for name in (PLAIN, HYBRID)
     ]
-    rows += _other_schedules(results)
+    rows += _other_schedules(results) + _second_round(results)
     return Table(TITLE, ['', 'mean ± deviation (runs)', 'goal', 'reached'], rows, NOTE)
 
 
@@ -59,10 +61,9 @@ def _other_schedules(results: Results) -> list[list[str]]:
     """Gain and share of the ceiling for each other schedule that both were measured with."""
 
     def named(name: str) -> Values:
-        return results.named(LONGER, name, METRIC)
+        return results.named(SCHEDULE, name, METRIC)
 
-    groups = {group['name']: group for group in results.plan['groups']}
-    names = [variant['name'] for variant in groups.get(LONGER, {'variants': []})['variants']]
+    names = results.names(SCHEDULE)
     rows = []
     for suffix in [name[len(HYBRID) :] for name in names if name.startswith(f'{HYBRID}, ')]:
         hybrid, ceiling = named(HYBRID + suffix), named(CEILING + suffix)
@@ -73,6 +74,30 @@ def _other_schedules(results: Results) -> list[list[str]]:
                 rows.append(_gain(f'{HYBRID} over {name}', hybrid, named(name), goal))
         if set(hybrid) & set(ceiling):
             rows.append(_share(f'{HYBRID}, share of the ceiling{suffix}', hybrid, ceiling))
+    return rows
+
+
+def _second_round(results: Results) -> list[list[str]]:
+    """What masks of hybrid learning bring as labels; nothing before they were measured."""
+    tables = {
+        SECOND_ROUND: [PLAIN + LONGER.text, AFTER_PLAIN],
+        SCHEDULE: [
+            name
+            for name in results.names(SCHEDULE)
+            if name.startswith('seed ') and name.endswith(LONGER.text)
+        ],
+    }
+    after = results.named(SECOND_ROUND, AFTER_HYBRID, METRIC)
+    rows = []
+    for group, names in tables.items():
+        goal = OVER_SINGLE if group == SCHEDULE else OVER_PLAIN
+        for name in names:
+            reference = results.named(group, name, METRIC)
+            if set(after) & set(reference):
+                rows.append(_gain(f'{AFTER_HYBRID} over {name}', after, reference, goal))
+    ceiling = results.named(SECOND_ROUND, CEILING + LONGER.text, METRIC)
+    if set(after) & set(ceiling):
+        rows.append(_share(f'{AFTER_HYBRID}, share of the ceiling{LONGER.text}', after, ceiling))
     return rows
 
 

@@ -7,9 +7,10 @@ from functools import partial
 from typing import Any
 
 from .group import ON_VALIDATION, Group
-from .idea_groups import IdeaGroups
+from .idea_group import IdeaGroup
 from .networks import Networks
 from .recipes import Recipes
+from .second_round import LONGER, SecondRound
 from .seed_groups import CLASSIFIERS, SeedGroups
 from .step import Step
 from .training import Training
@@ -19,6 +20,7 @@ from .variants import (
     CEILING,
     CEILING_CONSTRAINED,
     HYBRID,
+    HYBRID_LOSS,
     NLNL,
     PLAIN,
     PLAIN_LOSS,
@@ -27,7 +29,7 @@ from .variants import (
     marked,
 )
 
-SCHEDULES = (Training(), Training(rate=3.0), Training(length=2.0))
+SCHEDULES = (Training(), Training(rate=3.0), LONGER)
 
 
 class NetworkGroups:
@@ -50,7 +52,8 @@ class NetworkGroups:
             self._loss(),
             self._schedule(),
             self._baselines(),
-            *IdeaGroups(self.recipes, self.seeds, self.networks).groups(),
+            IdeaGroup(self.recipes, self.seeds, self.networks).group(),
+            *SecondRound(self.recipes, self.seeds, self.networks).groups(),
             self._evaluation(),
             self._architecture(),
         ]
@@ -105,29 +108,28 @@ class NetworkGroups:
 
     def _schedule(self) -> Group:
         variants = self.networks.trained(list(self.networks.main), SCHEDULES)
-        longer = SCHEDULES[-1]
         both = dict(positive='ce+constraint')
         variants += [
             self.networks.tested(
-                f'seed {name}{longer.text}',
-                partial(self.networks.single, name=name, training=longer),
+                f'seed {name}{LONGER.text}',
+                partial(self.networks.single, name=name, training=LONGER),
             )
             for name in self.recipes.budget.singles
         ]
         variants.append(
             self.networks.tested(
-                f'{HYBRID}, positive: ce+constraint{longer.text}',
-                partial(self.networks.hybrid, training=longer, **both),
+                f'{HYBRID}, positive: ce+constraint{LONGER.text}',
+                partial(self.networks.hybrid, training=LONGER, **both),
             )
         )
         if len(self.random_seeds) > 1:
             for name, annotations, loss in (
                 (f'{CLASSIFIERS}, plain', ALL_PIXELS, PLAIN_LOSS),
-                (f'{CLASSIFIERS}, {HYBRID}', marked(6), dict(type='PNHybridLoss')),
+                (f'{CLASSIFIERS}, {HYBRID}', marked(6), HYBRID_LOSS),
             ):
                 labels = self.seeds.several_classifiers
-                made = self.networks.on(labels, annotations, loss, name, longer)
-                variants.append(self.networks.tested(name + longer.text, made))
+                made = self.networks.on(labels, annotations, loss, name, LONGER)
+                variants.append(self.networks.tested(name + LONGER.text, made))
         note = (
             'Is the order one of speed of learning? Each row with other schedules. Several '
             'classifiers: those of all random seeds vote in turn.'
@@ -179,12 +181,22 @@ class NetworkGroups:
             ', TTA and CRF': dict(tta=True, crf='deeplab'),
         }
         variants = [
-            self.networks.tested(name + way, make, **options)
+            self.networks.tested(
+                name + LONGER.text + way, partial(make, training=LONGER), **options
+            )
             for name, make in self.networks.main.items()
             for way, options in ways.items()
         ]
         note = 'TTA: the scales of the config and their mirror images. CRF: the preset deeplab.'
-        return Group('evaluation', 'Evaluation', ON_VALIDATION, SCORES, variants, HYBRID, note)
+        return Group(
+            'evaluation',
+            'Evaluation',
+            ON_VALIDATION,
+            SCORES,
+            variants,
+            HYBRID + LONGER.text,
+            note,
+        )
 
     def _architecture(self) -> Group:
         single = self.recipes.budget.singles[0]

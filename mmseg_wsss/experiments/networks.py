@@ -18,6 +18,7 @@ from .variants import (
     ALL_PIXELS,
     CEILING,
     CEILING_CONSTRAINED,
+    CLEAN_LOSS,
     CONSTRAINT_LOSS,
     DISSENT,
     HYBRID,
@@ -68,9 +69,8 @@ class Networks:
 
     def clean_only(self, random_seed: int, second: bool = False) -> Step:
         """Cross-entropy on pixels with six votes."""
-        loss = dict(type='SeedCrossEntropyLoss', noisy='ignore')
         labels = self.seeds.six(random_seed)
-        return self.network(random_seed, labels, marked(6), loss, 'clean only', second=second)
+        return self.network(random_seed, labels, marked(6), CLEAN_LOSS, 'clean only', second=second)
 
     def single(
         self,

@@ -109,11 +109,14 @@ class Recipes:
             title (str): For people.
         """
         inputs, voters = {}, []
+        networks = sum(not name for _, name in sources)
         for step, name in sources:
             folder = f'seeds/{name}' if name else 'masks'
             inputs[step.name] = step
+            if not name:
+                name = 'network' if networks == 1 else f'network-{len(voters) + 1}'
             # The role is the input's key, so the settings say the same in a tree of steps.
-            voters.append([step.name, folder, name or 'network'])
+            voters.append([step.name, folder, name])
         settings = dict(
             voters=voters,
             tie=tie,
@@ -192,11 +195,11 @@ class Recipes:
         settings['checkpoint'] = f'iter_{iterations}.pth'
         return Step('network', f'{title}, random seed {random_seed}', settings, inputs, seconds)
 
-    def masks(self, network: Step, crf: str | None = 'deeplab') -> Step:
+    def masks(self, network: Step, tta: bool = True, crf: str | None = 'deeplab') -> Step:
         """Pseudo masks of the training images, only with classes of their tags."""
-        settings = dict(crf=crf, images={'train': self.digests['train']})
+        settings = dict(tta=tta, crf=crf, images={'train': self.digests['train']})
         seconds = self.budget.speeds.tested(
-            self.numbers['train'], False, crf is not None, self.budget.crop or 320
+            self.numbers['train'], tta, crf is not None, self.budget.crop or 320
         )
         return Step('masks', f'masks of {network.title}', settings, dict(network=network), seconds)
 

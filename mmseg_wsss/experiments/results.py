@@ -51,12 +51,17 @@ class Results:
                 found[seed] = value
         return found
 
+    def names(self, group: str) -> list[str]:
+        """Names of the variants of a group; none if there is no such group."""
+        groups = [one for one in self.plan['groups'] if one['name'] == group]
+        return [variant['name'] for one in groups for variant in one['variants']]
+
     def named(self, group: str, variant: str, metric: str) -> Values:
-        """A metric of the variant of a name; empty if there is no such variant."""
-        for one in self.group(group)['variants']:
-            if one['name'] == variant:
-                return self.values(one, metric)
-        return {}
+        """A metric of the variant of a name; empty if there is no such variant or group."""
+        if variant not in self.names(group):
+            return {}
+        variants = {one['name']: one for one in self.group(group)['variants']}
+        return self.values(variants[variant], metric)
 
     def cells(self, group: dict) -> tuple[int, int]:
         """How many cells of a group are measured, and of how many."""

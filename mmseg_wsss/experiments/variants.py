@@ -12,8 +12,11 @@ PLAIN, CEILING, HYBRID = 'aggregate, plain', 'true masks (ceiling)', 'hybrid, t 
 ALL_CONSTRAINED = 'aggregate, constraint'
 CEILING_CONSTRAINED = 'true masks, constraint'
 PLAIN_LOSS = dict(type='CrossEntropyLoss', avg_non_ignore=True)
+CLEAN_LOSS = dict(type='SeedCrossEntropyLoss', noisy='ignore')
+HYBRID_LOSS = dict(type='PNHybridLoss')
+HALF_POSITIVE = dict(type='PNHybridLoss', noisy_positive_weight=0.5)
 # No pixel is noisy for it: the constraint alone.
-CONSTRAINT_LOSS = dict(type='PNHybridLoss')
+CONSTRAINT_LOSS = HYBRID_LOSS
 NLNL = dict(positive='ce', direct_weight=0.0, indirect='draws')
 
 # Readings of the loss: what differs from hybrid learning as it is by default.

@@ -12,6 +12,8 @@ def test_measured_figures():
     assert per_image == pytest.approx(0.44, rel=0.02)
     both = speeds.network(600, 8, 256) + speeds.tested(222, False, False)
     assert 6 * 60 < both < 8 * 60
+    # Two at the same time: each takes half of the machine.
+    assert 2 * (speeds.tested(600, True, True) - speeds.start) == pytest.approx(720, rel=0.1)
 
 
 def test_costs_follow_pixels():

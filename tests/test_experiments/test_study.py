@@ -56,7 +56,10 @@ def test_tables_share_their_steps(study):
     for one, other in (
         (('training', 'aggregate, plain'), ('loss', 'aggregate, plain')),
         (('training', 'hybrid, t = 6'), ('loss', 'hybrid, t = 6')),
-        (('training', 'hybrid, t = 6'), ('evaluation', 'hybrid, t = 6')),
+        (
+            ('schedule', 'hybrid, t = 6, 2 x iterations'),
+            ('evaluation', 'hybrid, t = 6, 2 x iterations'),
+        ),
         (('seeds', 'aggregate of eight'), ('vote', 'eight')),
         (('baselines', 'URN'), ('ideas', 'weights by agreement')),
     ):
@@ -212,11 +215,43 @@ def test_the_constraint_alone_takes_all_pixels_as_clean(study):
         assert config['train_dataloader'] == base['train_dataloader']
 
 
-def test_second_round_and_several_classifiers(study):
-    seven = find(study, 'second-round', 'seven votes, plain').inputs['network'].inputs['labels']
-    names = [name for _, _, name in seven.settings['voters']]
-    assert names == [*PAPER_SIX, 'network']
+def labels_of(study, row):
+    return find(study, 'second-round', row, 1).inputs['network'].inputs['labels']
+
+
+def test_the_second_round_learns_from_the_networks_of_the_first(study):
+    first = {
+        name: find(study, 'second-round', f'{row}, 2 x iterations', 1).inputs['network'].key
+        for name, row in (('plain', 'aggregate, plain'), ('hybrid', 'hybrid, t = 6'))
+    }
+    for name, key in first.items():
+        root = labels_of(study, f'masks of {name}, plain')
+        (masks,) = root.inputs.values()
+        assert masks.kind == 'masks' and masks.inputs['network'].key == key
+        assert masks.settings['tta'] is True and masks.settings['crf'] == 'deeplab'
+        judged = find(study, 'masks', f'masks of {name}', 1)
+        assert judged.inputs['root'].key == root.key
+    # Both networks of all random seeds, those of the own one first: they win a tie.
+    six = labels_of(study, 'masks of all networks, hybrid, unanimous')
+    assert six.settings['tie'] == 'seed_order'
+    networks = [six.inputs[role].inputs['network'].key for role, _, _ in six.settings['voters']]
+    assert [name for _, _, name in six.settings['voters']] == [f'network-{n}' for n in range(1, 7)]
+    assert len(set(networks)) == 6 and networks[:2] == [first['hybrid'], first['plain']]
+    loss = read(find(study, 'second-round', 'masks of all networks, clean only').inputs['network'])
+    assert loss['model']['decode_head']['loss_decode']['noisy'] == 'ignore'
+    seven = labels_of(study, 'six seeds and masks of hybrid, hybrid, unanimous')
+    assert [name for _, _, name in seven.settings['voters']] == [*PAPER_SIX, 'network']
     assert {step.kind for step in seven.inputs.values()} == {'seeds', 'masks'}
+
+
+def test_the_second_round_is_as_long_as_the_first(study):
+    (group,) = study.chosen(['second-round'])
+    for variant in group.variants:
+        config = read(variant.steps[0].inputs['network'])
+        assert config['train_cfg']['max_iters'] == 2 * CPU_FIRST.iterations
+
+
+def test_several_classifiers_vote_in_turn(study):
     mixed = find(study, 'diversity', 'several classifiers', 1).inputs['root']
     roots = [mixed.inputs[role] for role, _, _ in mixed.settings['voters']]
     classifiers = [root.inputs['classifier'].key for root in roots]

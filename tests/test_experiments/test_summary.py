@@ -151,6 +151,57 @@ def test_goals_of_other_schedules(folder):
     assert len(rows) == 8  # five of the study's own schedule
 
 
+def test_goals_of_a_second_round(folder):
+    plan = json.loads((folder / 'plan.json').read_text())
+    values = {
+        'second-round': {
+            'aggregate, plain, 2 x iterations': (43.0, 44.0, 45.0),
+            'masks of plain, plain': (45.0, 46.5, 46.0),
+            'masks of hybrid, plain': (46.0, 47.0, 48.0),
+            'true masks (ceiling), 2 x iterations': (50.0, 50.0, 50.0),
+        },
+        'schedule': {
+            'seed 0.10-1.20, 2 x iterations': (42.0, 43.0, 44.0),
+            'seed 0.05-1.20, 2 x iterations': (None, None, None),
+            'seed 0.10-1.20': (47.0, 47.0, 47.0),
+        },
+    }
+    for place, (group, rows) in enumerate(values.items()):
+        variants = []
+        for number, (name, runs) in enumerate(rows.items()):
+            names = [f'test-{group}-{number}{seed}' for seed in SEEDS]
+            variants.append(dict(name=name, prefix='', records=names))
+            for one, value in zip(names, runs, strict=True):
+                if value is not None:
+                    content = json.dumps(record(one, mIoU=value, aAcc=value))
+                    (folder / 'runs' / f'{one}.json').write_text(content)
+        plan['groups'].append(
+            dict(plan['groups'][0], name=group, title=group, reference=None, variants=variants)
+        )
+        if place == 0:
+            (folder / 'plan.json').write_text(json.dumps(plan))
+            write_summary(folder)
+            assert len(rows_of((folder / 'summary.md').read_text(), 'Goals')) == 8
+    (folder / 'plan.json').write_text(json.dumps(plan))
+    write_summary(folder)
+    rows = rows_of((folder / 'summary.md').read_text(), 'Goals')
+    rows = {name: row for name, row in rows.items() if name.startswith('masks of')}
+    assert rows == {
+        'masks of hybrid, plain over aggregate, plain, 2 x iterations': [
+            '+3.00 ± 0.00 (3)', '+1.0 mIoU', 'yes'
+        ],
+        'masks of hybrid, plain over masks of plain, plain': [
+            '+1.17 ± 0.76 (3)', '+1.0 mIoU', 'yes'
+        ],
+        'masks of hybrid, plain over seed 0.10-1.20, 2 x iterations': [
+            '+4.00 ± 0.00 (3)', '+2.0 mIoU', 'yes'
+        ],
+        'masks of hybrid, plain, share of the ceiling, 2 x iterations': [
+            '94.00 ± 2.00 (3)', '88 %', 'yes'
+        ],
+    }  # fmt: skip
+
+
 def test_the_head_and_what_is_missing(folder):
     write_summary(folder)
     text = (folder / 'summary.md').read_text()

@@ -1,0 +1,152 @@
+"""The tables of a second round: masks of trained networks as labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from mmseg_wsss.seeds import AGGREGATED_FOLDER
+
+from .budget import PAPER_SIX
+from .group import ON_TRAINING, ON_VALIDATION, Group, Variant
+from .networks import Networks
+from .recipes import Recipes
+from .seed_groups import QUALITY, SeedGroups
+from .step import Step
+from .training import Training
+from .variants import (
+    ALL_PIXELS,
+    CEILING,
+    CLEAN_LOSS,
+    CONSTRAINT_LOSS,
+    HALF_POSITIVE,
+    HYBRID,
+    HYBRID_LOSS,
+    PLAIN,
+    PLAIN_LOSS,
+    SCORES,
+    marked,
+)
+
+# Cross-entropy has not learnt all classes after the budget's iterations.
+LONGER = Training(length=2.0)
+VOTE = 'vote of six seeds'
+OF_PLAIN, OF_HYBRID = 'masks of plain', 'masks of hybrid'
+SIX = 'masks of all networks'
+SEVEN = 'six seeds and masks of hybrid'
+PREFIX = f'{AGGREGATED_FOLDER}/'
+NAME = 'second-round'
+# The rows that goals compare: plain training on masks of hybrid or of plain learning.
+AFTER_HYBRID, AFTER_PLAIN = f'{OF_HYBRID}, plain', f'{OF_PLAIN}, plain'
+
+
+class SecondRound:
+    """Makes the tables of the second round.
+
+    Args:
+        recipes (Recipes): Makes the steps.
+        seeds (SeedGroups): Makes the labels of the first round.
+        networks (Networks): Makes the networks.
+    """
+
+    def __init__(self, recipes: Recipes, seeds: SeedGroups, networks: Networks) -> None:
+        self.recipes, self.seeds, self.networks = recipes, seeds, networks
+
+    def groups(self) -> list[Group]:
+        """The tables."""
+        return [self._labels(), self._networks()]
+
+    def masks(self, make: Callable[..., Step], random_seed: int) -> Step:
+        """Masks of the training images by a network of the first round."""
+        return self.recipes.masks(make(random_seed, training=LONGER))
+
+    def alone(self, make: Callable[..., Step], random_seed: int) -> Step:
+        """A seed root of one network's masks."""
+        masks = self.masks(make, random_seed)
+        return self.recipes.aggregate([(masks, '')], title=masks.title)
+
+    def six(self, random_seed: int) -> Step:
+        """The vote of the masks of both networks of all random seeds; ties go to the own ones."""
+        random_seeds = self.recipes.budget.random_seeds
+        first = random_seeds.index(random_seed)
+        sources = [
+            (self.masks(make, seed), '')
+            for seed in (*random_seeds[first:], *random_seeds[:first])
+            for make in (self._hybrid, self._plain)
+        ]
+        title = f'{SIX}, from random seed {random_seed} on'
+        return self.recipes.aggregate(sources, tie='seed_order', title=title)
+
+    def seven(self, random_seed: int) -> Step:
+        """The vote of the paper's six seeds and the masks of hybrid learning."""
+        sources = [(self.seeds.eight(random_seed), name) for name in PAPER_SIX]
+        sources.append((self.masks(self._hybrid, random_seed), ''))
+        return self.recipes.aggregate(sources, title=f'{SEVEN}, random seed {random_seed}')
+
+    @property
+    def _plain(self) -> Callable[..., Step]:
+        return self.networks.plain
+
+    @property
+    def _hybrid(self) -> Callable[..., Step]:
+        return self.networks.hybrid
+
+    @property
+    def _made(self) -> dict[str, Callable[[int], Step]]:
+        return {
+            OF_PLAIN: partial(self.alone, self._plain),
+            OF_HYBRID: partial(self.alone, self._hybrid),
+            SIX: self.six,
+            SEVEN: self.seven,
+        }
+
+    def _labels(self) -> Group:
+        random_seeds = self.recipes.budget.random_seeds
+        roots = {VOTE: self.seeds.six, **self._made}
+        variants = [
+            Variant(name, [self.recipes.judge(make(seed)) for seed in random_seeds], PREFIX)
+            for name, make in roots.items()
+        ]
+        note = (
+            f'Masks of networks trained {LONGER.length:g} times as long as the budget says, with '
+            'test-time augmentation and the dense CRF, only with classes in the tags.'
+        )
+        return Group(
+            'masks', 'Masks of trained networks', ON_TRAINING, QUALITY, variants, VOTE, note
+        )
+
+    def _networks(self) -> Group:
+        variants = self.networks.trained((PLAIN, HYBRID), [LONGER])
+        for name, pixels, loss, title in (
+            (OF_PLAIN, ALL_PIXELS, PLAIN_LOSS, 'plain'),
+            (OF_HYBRID, ALL_PIXELS, PLAIN_LOSS, 'plain'),
+            (OF_HYBRID, ALL_PIXELS, CONSTRAINT_LOSS, 'constraint'),
+            (SIX, ALL_PIXELS, PLAIN_LOSS, 'plain'),
+            (SIX, ALL_PIXELS, CONSTRAINT_LOSS, 'constraint'),
+            (SIX, marked('unanimous'), CLEAN_LOSS, 'clean only'),
+            (SIX, marked('unanimous'), HYBRID_LOSS, 'hybrid, unanimous'),
+            (
+                SIX,
+                marked('unanimous'),
+                HALF_POSITIVE,
+                'hybrid, noisy pixels positive x 0.5 as well',
+            ),
+            (SEVEN, marked('unanimous'), HYBRID_LOSS, 'hybrid, unanimous'),
+        ):
+            row = f'{name}, {title}'
+            made = self.networks.on(self._made[name], pixels, loss, f'second round, {row}', LONGER)
+            variants.append(self.networks.tested(row, made))
+        variants += self.networks.trained([CEILING], [LONGER])
+        note = (
+            'The first rows are the networks of the first round, whose masks the others are '
+            f'trained on; all rows with {LONGER.length:g} times the iterations of the budget.'
+        )
+        return Group(
+            NAME,
+            'A second round',
+            ON_VALIDATION,
+            SCORES,
+            variants,
+            PLAIN + LONGER.text,
+            note,
+        )
