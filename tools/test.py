@@ -79,6 +79,11 @@ def build_config(args: argparse.Namespace) -> Config:
         cfg.model = cfg.tta_model
     if args.crf:
         cfg.test_cfg = dict(type='DenseCRFTestLoop', crf=dict(preset=args.crf))
+    cfg.setdefault('default_hooks', {})
+    logger = cfg.default_hooks.setdefault('logger', dict(type='LoggerHook'))
+    if logger is not None and logger.get('type') == 'LoggerHook':
+        # With several processes mmengine's can tear the file of the scores.
+        cfg.default_hooks.logger = {**logger, 'type': 'ScoresLoggerHook'}
     if args.out is not None:
         cfg.test_evaluator['output_dir'] = args.out
         cfg.test_evaluator['keep_results'] = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mmseg_wsss.evaluation.table import Table
 
 from .results import Results, Values
-from .second_round import AFTER_HYBRID, AFTER_PLAIN, LONGER
+from .second_round import LONGER, SECOND_HYBRID, SECOND_PLAIN
 from .second_round import NAME as SECOND_ROUND
 from .statistics import Difference, Spread
 from .variants import CEILING, HYBRID, PLAIN
@@ -17,7 +17,7 @@ NOTE = (
     'Networks on validation images. The best single seed, and the best threshold, are those with '
     'the highest mean there: a choice on the validation images. Reached: the mean meets the goal, '
     'and a difference is outside its spread. Rows of other schedules show whether a gain is one of '
-    'the speed of learning; those of a second round are of networks trained on masks of networks.'
+    'the speed of learning; masks of all networks are the labels of the second round.'
 )
 
 
@@ -78,26 +78,26 @@ def _other_schedules(results: Results) -> list[list[str]]:
 
 
 def _second_round(results: Results) -> list[list[str]]:
-    """What masks of hybrid learning bring as labels; nothing before they were measured."""
+    """Gain of the second round over itself and the first; nothing before it was measured."""
     tables = {
-        SECOND_ROUND: [PLAIN + LONGER.text, AFTER_PLAIN],
+        SECOND_ROUND: [SECOND_PLAIN, PLAIN + LONGER.text],
         SCHEDULE: [
             name
             for name in results.names(SCHEDULE)
             if name.startswith('seed ') and name.endswith(LONGER.text)
         ],
     }
-    after = results.named(SECOND_ROUND, AFTER_HYBRID, METRIC)
+    after = results.named(SECOND_ROUND, SECOND_HYBRID, METRIC)
     rows = []
     for group, names in tables.items():
         goal = OVER_SINGLE if group == SCHEDULE else OVER_PLAIN
         for name in names:
             reference = results.named(group, name, METRIC)
             if set(after) & set(reference):
-                rows.append(_gain(f'{AFTER_HYBRID} over {name}', after, reference, goal))
+                rows.append(_gain(f'{SECOND_HYBRID} over {name}', after, reference, goal))
     ceiling = results.named(SECOND_ROUND, CEILING + LONGER.text, METRIC)
     if set(after) & set(ceiling):
-        rows.append(_share(f'{AFTER_HYBRID}, share of the ceiling{LONGER.text}', after, ceiling))
+        rows.append(_share(f'{SECOND_HYBRID}, share of the ceiling{LONGER.text}', after, ceiling))
     return rows
 
 

@@ -30,6 +30,13 @@ from .variants import (
 )
 
 SCHEDULES = (Training(), Training(rate=3.0), LONGER)
+# Readings of the loss that are also trained longer.
+LONGER_READINGS = (
+    'positive: ce+constraint',
+    'positive: constraint, temperature 0.1',
+    'positive: constraint, temperature 0.3',
+    'noisy pixels positive x 0.5 as well',
+)
 
 
 class NetworkGroups:
@@ -108,7 +115,6 @@ class NetworkGroups:
 
     def _schedule(self) -> Group:
         variants = self.networks.trained(list(self.networks.main), SCHEDULES)
-        both = dict(positive='ce+constraint')
         variants += [
             self.networks.tested(
                 f'seed {name}{LONGER.text}',
@@ -116,12 +122,13 @@ class NetworkGroups:
             )
             for name in self.recipes.budget.singles
         ]
-        variants.append(
+        variants += [
             self.networks.tested(
-                f'{HYBRID}, positive: ce+constraint{LONGER.text}',
-                partial(self.networks.hybrid, training=LONGER, **both),
+                f'{HYBRID}, {name}{LONGER.text}',
+                partial(self.networks.hybrid, training=LONGER, **READINGS[name]),
             )
-        )
+            for name in LONGER_READINGS
+        ]
         if len(self.random_seeds) > 1:
             for name, annotations, loss in (
                 (f'{CLASSIFIERS}, plain', ALL_PIXELS, PLAIN_LOSS),

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from mmseg_wsss.seeds import AGGREGATED_FOLDER
-
 from .budget import PAPER_SIX
 from .group import ON_TRAINING, ON_VALIDATION, Group, Variant
 from .networks import Networks
 from .recipes import Recipes
-from .seed_groups import QUALITY, SeedGroups
+from .seed_groups import VOTED, SeedGroups
 from .step import Step
 from .training import Training
 from .variants import (
@@ -32,12 +30,11 @@ from .variants import (
 LONGER = Training(length=2.0)
 VOTE = 'vote of six seeds'
 OF_PLAIN, OF_HYBRID = 'masks of plain', 'masks of hybrid'
-SIX = 'masks of all networks'
+ALL_NETWORKS = 'masks of all networks'
 SEVEN = 'six seeds and masks of hybrid'
-PREFIX = f'{AGGREGATED_FOLDER}/'
 NAME = 'second-round'
-# The rows that goals compare: plain training on masks of hybrid or of plain learning.
-AFTER_HYBRID, AFTER_PLAIN = f'{OF_HYBRID}, plain', f'{OF_PLAIN}, plain'
+# The rows that goals compare.
+SECOND_HYBRID, SECOND_PLAIN = f'{ALL_NETWORKS}, hybrid, unanimous', f'{ALL_NETWORKS}, plain'
 
 
 class SecondRound:
@@ -65,7 +62,7 @@ class SecondRound:
         masks = self.masks(make, random_seed)
         return self.recipes.aggregate([(masks, '')], title=masks.title)
 
-    def six(self, random_seed: int) -> Step:
+    def all_networks(self, random_seed: int) -> Step:
         """The vote of the masks of both networks of all random seeds; ties go to the own ones."""
         random_seeds = self.recipes.budget.random_seeds
         first = random_seeds.index(random_seed)
@@ -74,7 +71,7 @@ class SecondRound:
             for seed in (*random_seeds[first:], *random_seeds[:first])
             for make in (self._hybrid, self._plain)
         ]
-        title = f'{SIX}, from random seed {random_seed} on'
+        title = f'{ALL_NETWORKS}, from random seed {random_seed} on'
         return self.recipes.aggregate(sources, tie='seed_order', title=title)
 
     def seven(self, random_seed: int) -> Step:
@@ -96,7 +93,7 @@ class SecondRound:
         return {
             OF_PLAIN: partial(self.alone, self._plain),
             OF_HYBRID: partial(self.alone, self._hybrid),
-            SIX: self.six,
+            ALL_NETWORKS: self.all_networks,
             SEVEN: self.seven,
         }
 
@@ -104,16 +101,14 @@ class SecondRound:
         random_seeds = self.recipes.budget.random_seeds
         roots = {VOTE: self.seeds.six, **self._made}
         variants = [
-            Variant(name, [self.recipes.judge(make(seed)) for seed in random_seeds], PREFIX)
+            Variant(name, [self.recipes.judge(make(seed)) for seed in random_seeds])
             for name, make in roots.items()
         ]
         note = (
             f'Masks of networks trained {LONGER.length:g} times as long as the budget says, with '
             'test-time augmentation and the dense CRF, only with classes in the tags.'
         )
-        return Group(
-            'masks', 'Masks of trained networks', ON_TRAINING, QUALITY, variants, VOTE, note
-        )
+        return Group('masks', 'Masks of trained networks', ON_TRAINING, VOTED, variants, VOTE, note)
 
     def _networks(self) -> Group:
         variants = self.networks.trained((PLAIN, HYBRID), [LONGER])
@@ -121,12 +116,12 @@ class SecondRound:
             (OF_PLAIN, ALL_PIXELS, PLAIN_LOSS, 'plain'),
             (OF_HYBRID, ALL_PIXELS, PLAIN_LOSS, 'plain'),
             (OF_HYBRID, ALL_PIXELS, CONSTRAINT_LOSS, 'constraint'),
-            (SIX, ALL_PIXELS, PLAIN_LOSS, 'plain'),
-            (SIX, ALL_PIXELS, CONSTRAINT_LOSS, 'constraint'),
-            (SIX, marked('unanimous'), CLEAN_LOSS, 'clean only'),
-            (SIX, marked('unanimous'), HYBRID_LOSS, 'hybrid, unanimous'),
+            (ALL_NETWORKS, ALL_PIXELS, PLAIN_LOSS, 'plain'),
+            (ALL_NETWORKS, ALL_PIXELS, CONSTRAINT_LOSS, 'constraint'),
+            (ALL_NETWORKS, marked('unanimous'), CLEAN_LOSS, 'clean only'),
+            (ALL_NETWORKS, marked('unanimous'), HYBRID_LOSS, 'hybrid, unanimous'),
             (
-                SIX,
+                ALL_NETWORKS,
                 marked('unanimous'),
                 HALF_POSITIVE,
                 'hybrid, noisy pixels positive x 0.5 as well',

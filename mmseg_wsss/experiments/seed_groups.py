@@ -23,6 +23,8 @@ VARIED = {
     'noisy pixels at t = 6': 'threshold/6/noisy',
     'right among the clean': 'threshold/6/clean that are right',
 }
+# Of votes whose voters are not in the same root.
+VOTED = {title: metric for title, metric in VARIED.items() if 'singles' not in metric}
 THRESHOLDS = (0.1, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
 MIXED = (0.35, 0.55)
 BACKGROUNDS, CLASSIFIERS = 'several backgrounds', 'several classifiers'
@@ -216,7 +218,6 @@ class SeedGroups:
         variants.append(Variant(BACKGROUNDS, self._judged(self.several_backgrounds)))
         if len(self.random_seeds) > 1:
             variants.append(Variant(CLASSIFIERS, self._judged(self.several_classifiers)))
-        columns = {title: metric for title, metric in VARIED.items() if 'singles' not in metric}
         thresholds = ', '.join(map(str, MIXED))
         note = (
             'Six votes each. Several backgrounds: the score of the background as in the config and '
@@ -224,7 +225,7 @@ class SeedGroups:
             'in turn.'
         )
         return Group(
-            'diversity', 'Seeds that differ more', ON_TRAINING, columns, variants,
+            'diversity', 'Seeds that differ more', ON_TRAINING, VOTED, variants,
             'six of one classifier', note,
         )  # fmt: skip
 

@@ -25,6 +25,7 @@ READINGS: dict[str, dict[str, Any]] = {
     'positive: ce+constraint': dict(positive='ce+constraint'),
     'positive: ce+constraint, weight 0.1': dict(positive='ce+constraint', constraint_weight=0.1),
     'positive: constraint, temperature 0.1': dict(temperature=0.1),
+    'positive: constraint, temperature 0.3': dict(temperature=0.3),
     'direct: all': dict(direct_gate='all'),
     'direct: untagged': dict(direct_gate='untagged'),
     'direct: off': dict(direct_weight=0.0),

@@ -5,6 +5,7 @@ from .channels_last_hook import ChannelsLastHook
 from .initial_weights_hook import InitialWeightsHook
 from .multi_seed_cam_hook import MultiSeedCAMHook
 from .resumable_randomness_hook import ResumableRandomnessHook
+from .scores_logger_hook import ScoresLoggerHook
 from .seed_picture_hook import SeedPictureHook
 from .seed_statistics_hook import SeedStatisticsHook
 
@@ -14,6 +15,7 @@ __all__ = [
     'InitialWeightsHook',
     'MultiSeedCAMHook',
     'ResumableRandomnessHook',
+    'ScoresLoggerHook',
     'SeedPictureHook',
     'SeedStatisticsHook',
 ]
