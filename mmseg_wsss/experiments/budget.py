@@ -90,7 +90,7 @@ INITIAL_WEIGHTS = [dict(type='InitialWeightsHook')]
 CHANNELS_LAST = {'custom_hooks': [*INITIAL_WEIGHTS, dict(type='ChannelsLastHook')]}
 CPU = Budget(
     name='cpu',
-    purpose='two CPU cores, MobileNetV2, all tables in about 20 hours',
+    purpose='two CPU cores, MobileNetV2, all tables in about 22 hours',
     layout=ANIMALS,
     random_seeds=(0, 1, 2),
     images=dict(train=1500, judge=150, val=222),

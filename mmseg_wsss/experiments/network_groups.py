@@ -218,6 +218,10 @@ class NetworkGroups:
             self.networks.tested(HYBRID, lambda seed: self.networks.hybrid(seed, second=True)),
             self.networks.tested(CEILING, lambda seed: self.networks.full(seed, second=True)),
         ]
+        variants += [
+            self.networks.tested(name + LONGER.text, partial(make, second=True, training=LONGER))
+            for name, make in self.networks.main.items()
+        ]
         note = f'Does the order hold? The network of configs/{self.recipes.budget.second}.'
         return Group(
             'architecture', 'A second architecture', ON_VALIDATION, SCORES, variants, PLAIN, note

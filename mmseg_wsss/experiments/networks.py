@@ -155,7 +155,13 @@ class Networks:
             seed, labels(seed), annotations, loss, title, training=training
         )
 
-    def weighted(self, labels: Callable[[int], Step], num_seeds: int) -> Callable[[int], Step]:
+    def weighted(
+        self,
+        labels: Callable[[int], Step],
+        num_seeds: int,
+        title: str = 'weights by agreement',
+        training: Training = AS_IN_THE_BUDGET,
+    ) -> Callable[[int], Step]:
         """How to make a network whose pixels weigh by the agreement of so many seeds."""
         loss = dict(type='SeedWeightedCrossEntropyLoss', num_seeds=num_seeds)
-        return lambda seed: self.network(seed, labels(seed), DISSENT, loss, 'weights by agreement')
+        return self.on(labels, DISSENT, loss, title, training)

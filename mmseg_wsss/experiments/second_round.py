@@ -131,6 +131,10 @@ class SecondRound:
             row = f'{name}, {title}'
             made = self.networks.on(self._made[name], pixels, loss, f'second round, {row}', LONGER)
             variants.append(self.networks.tested(row, made))
+        row = f'{ALL_NETWORKS}, weights by agreement'
+        voters = 2 * len(self.recipes.budget.random_seeds)
+        made = self.networks.weighted(self.all_networks, voters, f'second round, {row}', LONGER)
+        variants.append(self.networks.tested(row, made))
         variants += self.networks.trained([CEILING], [LONGER])
         note = (
             'The first rows are the networks of the first round, whose masks the others are '

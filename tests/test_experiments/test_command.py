@@ -20,7 +20,8 @@ from mmseg_wsss.seeds import read_mask
 BUDGET = replace(TINY, random_seeds=(0,))
 GROUPS = ['seeds', 'agreement', 'training', 'masks', 'second-round']
 ROWS = [
-    '0.*', '*eight*', '*six', 't = ?', 'hybrid, t = 6', 'aggregate, plain, *', 'hybrid, t = 6, *',
+    '0.*', '*of eight*', 'mean of the eight', '*six', 't = ?', 'hybrid, t = 6',
+    'aggregate, plain, *', 'hybrid, t = 6, *',
     'masks of hybrid', 'masks of hybrid, plain', 'six *, unanimous', 'true masks (ceiling), *',
 ]  # fmt: skip
 

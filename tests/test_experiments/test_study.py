@@ -162,6 +162,19 @@ def test_schedules_change_length_and_rate_alone(study):
         assert long.seconds > 1.5 * network.seconds - 15
 
 
+def test_the_second_architecture_is_also_trained_longer(study):
+    for row in ('aggregate, plain', 'hybrid, t = 6', 'true masks (ceiling)'):
+        short = find(study, 'architecture', row).inputs['network']
+        long = find(study, 'architecture', f'{row}, 2 x iterations').inputs['network']
+        config, base = read(long), read(short)
+        assert config['train_cfg']['max_iters'] == 2 * base['train_cfg']['max_iters']
+        assert config['model'] == base['model']
+        assert base['model']['decode_head']['type'] == 'SegformerHead'
+        assert {role: step.key for role, step in long.inputs.items()} == {
+            role: step.key for role, step in short.inputs.items()
+        }
+
+
 def test_longer_schedules_of_other_labels_and_of_another_loss(study):
     pairs = {
         'seed 0.10-1.20': 'training',
@@ -237,6 +250,10 @@ def test_the_second_round_learns_from_the_networks_of_the_first(study):
     networks = [six.inputs[role].inputs['network'].key for role, _, _ in six.settings['voters']]
     assert [name for _, _, name in six.settings['voters']] == [f'network-{n}' for n in range(1, 7)]
     assert len(set(networks)) == 6 and networks[:2] == [first['hybrid'], first['plain']]
+    weighted = find(study, 'second-round', 'masks of all networks, weights by agreement', 1)
+    assert weighted.inputs['network'].inputs['labels'].key == six.key
+    loss = read(weighted.inputs['network'])['model']['decode_head']['loss_decode']
+    assert loss == dict(type='SeedWeightedCrossEntropyLoss', num_seeds=6)
     loss = read(find(study, 'second-round', 'masks of all networks, clean only').inputs['network'])
     assert loss['model']['decode_head']['loss_decode']['noisy'] == 'ignore'
     seven = labels_of(study, 'six seeds and masks of hybrid, hybrid, unanimous')
