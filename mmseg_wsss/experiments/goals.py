@@ -63,41 +63,52 @@ def _other_schedules(results: Results) -> list[list[str]]:
     def named(name: str) -> Values:
         return results.named(SCHEDULE, name, METRIC)
 
-    names = results.names(SCHEDULE)
     rows = []
-    for suffix in [name[len(HYBRID) :] for name in names if name.startswith(f'{HYBRID}, ')]:
-        hybrid, ceiling = named(HYBRID + suffix), named(CEILING + suffix)
-        singles = [name for name in names if name.startswith('seed ') and name.endswith(suffix)]
-        goals = {PLAIN + suffix: OVER_PLAIN, **dict.fromkeys(singles, OVER_SINGLE)}
-        for name, goal in goals.items():
-            if set(hybrid) & set(named(name)):
-                rows.append(_gain(f'{HYBRID} over {name}', hybrid, named(name), goal))
-        if set(hybrid) & set(ceiling):
-            rows.append(_share(f'{HYBRID}, share of the ceiling{suffix}', hybrid, ceiling))
+    for name in results.names(SCHEDULE):
+        if name.startswith(f'{HYBRID}, '):
+            suffix = name[len(HYBRID) :]
+            goals = {PLAIN + suffix: (named(PLAIN + suffix), OVER_PLAIN)}
+            goals |= _singles(results, suffix)
+            rows += _against(HYBRID, suffix, named(name), goals, named(CEILING + suffix))
     return rows
 
 
 def _second_round(results: Results) -> list[list[str]]:
     """Gain of the second round over itself and the first; nothing before it was measured."""
-    tables = {
-        SECOND_ROUND: [SECOND_PLAIN, PLAIN + LONGER.text],
-        SCHEDULE: [
-            name
-            for name in results.names(SCHEDULE)
-            if name.startswith('seed ') and name.endswith(LONGER.text)
-        ],
+
+    def named(name: str) -> Values:
+        return results.named(SECOND_ROUND, name, METRIC)
+
+    suffix = LONGER.text
+    goals = {name: (named(name), OVER_PLAIN) for name in (SECOND_PLAIN, PLAIN + suffix)}
+    goals |= _singles(results, suffix)
+    return _against(SECOND_HYBRID, suffix, named(SECOND_HYBRID), goals, named(CEILING + suffix))
+
+
+def _singles(results: Results, suffix: str) -> dict[str, tuple[Values, float]]:
+    """The single seeds of a schedule, each with its goal."""
+    return {
+        name: (results.named(SCHEDULE, name, METRIC), OVER_SINGLE)
+        for name in results.names(SCHEDULE)
+        if name.startswith('seed ') and name.endswith(suffix)
     }
-    after = results.named(SECOND_ROUND, SECOND_HYBRID, METRIC)
-    rows = []
-    for group, names in tables.items():
-        goal = OVER_SINGLE if group == SCHEDULE else OVER_PLAIN
-        for name in names:
-            reference = results.named(group, name, METRIC)
-            if set(after) & set(reference):
-                rows.append(_gain(f'{SECOND_HYBRID} over {name}', after, reference, goal))
-    ceiling = results.named(SECOND_ROUND, CEILING + LONGER.text, METRIC)
-    if set(after) & set(ceiling):
-        rows.append(_share(f'{SECOND_HYBRID}, share of the ceiling{LONGER.text}', after, ceiling))
+
+
+def _against(
+    name: str,
+    suffix: str,
+    values: Values,
+    goals: dict[str, tuple[Values, float]],
+    ceiling: Values,
+) -> list[list[str]]:
+    """Gains over others and share of the ceiling, as far as the same random seeds have both."""
+    rows = [
+        _gain(f'{name} over {other}', values, reference, goal)
+        for other, (reference, goal) in goals.items()
+        if set(values) & set(reference)
+    ]
+    if set(values) & set(ceiling):
+        rows.append(_share(f'{name}, share of the ceiling{suffix}', values, ceiling))
     return rows
 
 

@@ -53,15 +53,20 @@ class Results:
 
     def names(self, group: str) -> list[str]:
         """Names of the variants of a group; none if there is no such group."""
-        groups = [one for one in self.plan['groups'] if one['name'] == group]
-        return [variant['name'] for one in groups for variant in one['variants']]
+        return list(self._variants(group))
 
     def named(self, group: str, variant: str, metric: str) -> Values:
         """A metric of the variant of a name; empty if there is no such variant or group."""
-        if variant not in self.names(group):
-            return {}
-        variants = {one['name']: one for one in self.group(group)['variants']}
-        return self.values(variants[variant], metric)
+        found = self._variants(group).get(variant)
+        return self.values(found, metric) if found else {}
+
+    def _variants(self, group: str) -> dict[str, dict]:
+        return {
+            variant['name']: variant
+            for one in self.plan['groups']
+            if one['name'] == group
+            for variant in one['variants']
+        }
 
     def cells(self, group: dict) -> tuple[int, int]:
         """How many cells of a group are measured, and of how many."""

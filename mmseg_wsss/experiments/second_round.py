@@ -48,6 +48,12 @@ class SecondRound:
 
     def __init__(self, recipes: Recipes, seeds: SeedGroups, networks: Networks) -> None:
         self.recipes, self.seeds, self.networks = recipes, seeds, networks
+        self.labels: dict[str, Callable[[int], Step]] = {
+            OF_PLAIN: partial(self.alone, networks.plain),
+            OF_HYBRID: partial(self.alone, networks.hybrid),
+            ALL_NETWORKS: self.all_networks,
+            SEVEN: self.seven,
+        }
 
     def groups(self) -> list[Group]:
         """The tables."""
@@ -69,7 +75,7 @@ class SecondRound:
         sources = [
             (self.masks(make, seed), '')
             for seed in (*random_seeds[first:], *random_seeds[:first])
-            for make in (self._hybrid, self._plain)
+            for make in (self.networks.hybrid, self.networks.plain)
         ]
         title = f'{ALL_NETWORKS}, from random seed {random_seed} on'
         return self.recipes.aggregate(sources, tie='seed_order', title=title)
@@ -77,29 +83,12 @@ class SecondRound:
     def seven(self, random_seed: int) -> Step:
         """The vote of the paper's six seeds and the masks of hybrid learning."""
         sources = [(self.seeds.eight(random_seed), name) for name in PAPER_SIX]
-        sources.append((self.masks(self._hybrid, random_seed), ''))
+        sources.append((self.masks(self.networks.hybrid, random_seed), ''))
         return self.recipes.aggregate(sources, title=f'{SEVEN}, random seed {random_seed}')
-
-    @property
-    def _plain(self) -> Callable[..., Step]:
-        return self.networks.plain
-
-    @property
-    def _hybrid(self) -> Callable[..., Step]:
-        return self.networks.hybrid
-
-    @property
-    def _made(self) -> dict[str, Callable[[int], Step]]:
-        return {
-            OF_PLAIN: partial(self.alone, self._plain),
-            OF_HYBRID: partial(self.alone, self._hybrid),
-            ALL_NETWORKS: self.all_networks,
-            SEVEN: self.seven,
-        }
 
     def _labels(self) -> Group:
         random_seeds = self.recipes.budget.random_seeds
-        roots = {VOTE: self.seeds.six, **self._made}
+        roots = {VOTE: self.seeds.six, **self.labels}
         variants = [
             Variant(name, [self.recipes.judge(make(seed)) for seed in random_seeds])
             for name, make in roots.items()
@@ -129,7 +118,7 @@ class SecondRound:
             (SEVEN, marked('unanimous'), HYBRID_LOSS, 'hybrid, unanimous'),
         ):
             row = f'{name}, {title}'
-            made = self.networks.on(self._made[name], pixels, loss, f'second round, {row}', LONGER)
+            made = self.networks.on(self.labels[name], pixels, loss, f'second round, {row}', LONGER)
             variants.append(self.networks.tested(row, made))
         row = f'{ALL_NETWORKS}, weights by agreement'
         voters = 2 * len(self.recipes.budget.random_seeds)

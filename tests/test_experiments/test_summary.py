@@ -31,6 +31,16 @@ def record(name, **metrics):
     )  # fmt: skip
 
 
+def write_runs(folder, name, prefix, values):
+    """Write the records of a variant, one for each random seed that has a value."""
+    names = [f'{prefix}{seed}' for seed in SEEDS]
+    for one, value in zip(names, values, strict=True):
+        if value is not None:
+            content = json.dumps(record(one, mIoU=value, aAcc=value + 40))
+            (folder / 'runs' / f'{one}.json').write_text(content)
+    return dict(name=name, prefix='', records=names)
+
+
 @pytest.fixture
 def folder(tmp_path):
     """A study of one group, with a failed variant and a group that was not measured."""
@@ -38,12 +48,7 @@ def folder(tmp_path):
     (tmp_path / 'failures').mkdir()
     variants = []
     for number, (name, values) in enumerate(MIOU.items()):
-        names = [f'test-{number}{seed}' for seed in SEEDS]
-        variants.append(dict(name=name, prefix='', records=names))
-        for one, value in zip(names, values, strict=True):
-            if value is not None:
-                content = record(one, mIoU=value, aAcc=value + 40)
-                (tmp_path / 'runs' / f'{one}.json').write_text(json.dumps(content))
+        variants.append(write_runs(tmp_path, name, f'test-{number}', values))
     note = dict(name='network-1', title='a network', error='exit status 1\nout of memory', at='x')
     (tmp_path / 'failures' / 'network-1.json').write_text(json.dumps(note))
     common = dict(on='validation images', columns={'mIoU': 'mIoU', 'right': 'aAcc'}, note='A note.')
@@ -121,14 +126,9 @@ def test_goals_of_other_schedules(folder):
     }
     variants = []
     for number, (name, values) in enumerate(longer.items()):
-        names = [f'test-long{number}{seed}' for seed in SEEDS]
         # Nothing was measured with the other rate.
         variants.append(dict(name=name + ', 3 x learning rate', prefix='', records=['none'] * 3))
-        variants.append(dict(name=name + ', 2 x iterations', prefix='', records=names))
-        for one, value in zip(names, values, strict=True):
-            if value is not None:
-                content = json.dumps(record(one, mIoU=value, aAcc=value))
-                (folder / 'runs' / f'{one}.json').write_text(content)
+        variants.append(write_runs(folder, name + ', 2 x iterations', f'test-long{number}', values))
     plan['groups'].append(
         dict(plan['groups'][0], name='schedule', title='Schedules', reference=None,
              variants=variants)
@@ -167,14 +167,10 @@ def test_goals_of_a_second_round(folder):
         },
     }
     for place, (group, rows) in enumerate(values.items()):
-        variants = []
-        for number, (name, runs) in enumerate(rows.items()):
-            names = [f'test-{group}-{number}{seed}' for seed in SEEDS]
-            variants.append(dict(name=name, prefix='', records=names))
-            for one, value in zip(names, runs, strict=True):
-                if value is not None:
-                    content = json.dumps(record(one, mIoU=value, aAcc=value))
-                    (folder / 'runs' / f'{one}.json').write_text(content)
+        variants = [
+            write_runs(folder, name, f'test-{group}-{number}', runs)
+            for number, (name, runs) in enumerate(rows.items())
+        ]
         plan['groups'].append(
             dict(plan['groups'][0], name=group, title=group, reference=None, variants=variants)
         )
