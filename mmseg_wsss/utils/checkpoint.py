@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import threading
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,10 @@ import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer, print_log
 from torch import Tensor, nn
+
+# torch keeps the known classes for the whole process: a thread that is done reading would take
+# them from one that still reads.
+_READING = threading.Lock()
 
 
 def load_weights(
@@ -75,7 +80,7 @@ def read_checkpoint(path: str | os.PathLike, trust: bool = False) -> Any:
     if not os.path.isfile(path):
         raise FileNotFoundError(f'{path}: there is no such checkpoint.')
     try:
-        with _known_globals():
+        with _READING, _known_globals():
             return torch.load(path, map_location='cpu', weights_only=True)
     except pickle.UnpicklingError as error:
         if not trust:

@@ -56,7 +56,7 @@ class SeedRandomCrop(RandomCrop):
 
     def _is_mixed(self, code: np.ndarray) -> bool:
         label = decode_seed_label(code)[0]
-        counts = cv2.calcHist([label], [0], None, [256], [0, 256])[:, 0]
+        counts = cv2.calcHist([label], [0], None, [256], [0, 256]).ravel()
         counts[self.ignore_index] = 0
         # The largest share of a crop with one class is 1.
         return counts.any() and counts.max() / counts.sum() < self.cat_max_ratio
