@@ -174,18 +174,15 @@ GPU_FIRST = replace(
     singles=('0.10-1.20',),
     groups=('agreement', 'training', 'schedule'),
     # Of an H100 and 16 cores that are shared by all; only that of the networks was measured there.
-    speeds=Speeds(
+    speeds=replace(
+        GPU.speeds,
         start=2.0,
         classify=0.001,
-        views=0.01,
         seed=0.005,
-        bare_seed=0.002,
         train=0.0026,
         test=0.02,
-        crf=0.02,
         judge=0.003,
-        vote=0.003,
-        measured=False,
+        shared=True,
     ),
     jobs=12,
     from_classifier=False,
