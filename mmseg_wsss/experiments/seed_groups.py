@@ -25,8 +25,8 @@ VARIED = {
 }
 # Of votes whose voters are not in the same root.
 VOTED = {title: metric for title, metric in VARIED.items() if 'singles' not in metric}
-THRESHOLDS = (0.1, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
-MIXED = (0.35, 0.55)
+THRESHOLDS = (0.1, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
+MIXED = (0.25, 0.55)
 BACKGROUNDS, CLASSIFIERS = 'several backgrounds', 'several classifiers'
 
 
@@ -192,9 +192,9 @@ class SeedGroups:
         default = self.recipes.seed_defaults['background']
         scores = [dict(kind='constant', threshold=share) for share in THRESHOLDS]
         scores += [dict(kind='power', alpha=alpha) for alpha in (2.0, 4.0, 8.0)]
-        if background_name(default) not in map(background_name, scores):
-            scores.append(default)
         settings = {background_name(score): dict(background=score) for score in scores}
+        # As the config writes it, since other words are other steps.
+        settings[background_name(default)] = dict(background=default)
         note = 'A score taken from this table is chosen by true masks of training images.'
         title, reference = 'Score of the background', background_name(default)
         return self._variation('background', title, settings, reference, note)

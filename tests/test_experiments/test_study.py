@@ -275,8 +275,8 @@ def test_several_classifiers_vote_in_turn(study):
     assert len(set(classifiers)) == 3 and classifiers[:3] == classifiers[3:]
 
 
-def test_several_backgrounds_vote_in_turn(study, configs):
-    own = load_config(str(configs / CPU_FIRST.classifier))['seed_generation']['background']
+def test_several_backgrounds_vote_in_turn(study):
+    own = CPU_FIRST.classifier_options['seed_generation.background']
     root = find(study, 'diversity', 'several backgrounds').inputs['root']
     found = []
     for role, folder, name in root.settings['voters']:
@@ -287,19 +287,23 @@ def test_several_backgrounds_vote_in_turn(study, configs):
     assert found == [own['threshold'], *MIXED] * 2
 
 
-def test_the_reference_of_seed_tables_is_what_the_config_says(configs):
+@pytest.mark.parametrize(
+    ('background', 'name'),
+    [(dict(kind='power', alpha=6.0), '(1 - max)^6'), (dict(threshold=0.35), 'constant 0.35')],
+)
+def test_the_reference_of_seed_tables_is_what_the_config_says(configs, background, name):
     options = {
-        'seed_generation.background': dict(kind='power', alpha=6.0),
+        'seed_generation.background': background,
         'seed_generation.refine': None,
         'seed_generation.num_draws': 2,
         'seed_generation.scales': (0.7,),
     }
     budget = replace(CPU_FIRST, classifier_options=options)
     groups = {group.name: group for group in Study(budget, DIGESTS, NUMBERS, configs).groups}
-    expected = dict(background='(1 - max)^6', crf='none', draws='2', scales='0.7')
-    assert {name: groups[name].reference for name in expected} == expected
-    for name in expected:
-        variant = next(one for one in groups[name].variants if one.name == expected[name])
+    expected = dict(background=name, crf='none', draws='2', scales='0.7')
+    assert {table: groups[table].reference for table in expected} == expected
+    for table, reference in expected.items():
+        (variant,) = (one for one in groups[table].variants if one.name == reference)
         section = read(variant.steps[0].inputs['root'])['seed_generation']
         given = {f'seed_generation.{key}': section[key] for key in
                  ('background', 'refine', 'num_draws', 'scales')}  # fmt: skip
