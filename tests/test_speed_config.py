@@ -15,7 +15,7 @@ from mmseg.structures import SegDataSample
 
 from mmseg_wsss.engine.hooks import ChannelsLastHook
 from mmseg_wsss.models.heads import FusedLossHead
-from mmseg_wsss.registry import HOOKS
+from mmseg_wsss.registry import HOOKS, OPTIM_WRAPPER_CONSTRUCTORS
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
 LOSSES = sorted(path.name for path in (CONFIGS / '_base_/losses').glob('*.py'))
@@ -64,12 +64,13 @@ def test_speed_options_give_the_same_training_step(tmp_path):
         tmp_path,
         'speed.py',
         'model = _base_.fused_model\n'
-        'optim_wrapper = _base_.bf16_optim_wrapper\n'
+        'optim_wrapper = dict(**_base_.bf16_optim_wrapper, **_base_.grouped_parameters)\n'
         'custom_hooks = [*_base_.custom_hooks, _base_.channels_last_hook]\n'
         'compile = _base_.inductor',
     )
     assert config.optim_wrapper.type == 'AmpOptimWrapper'
     assert config.optim_wrapper.optimizer.type == 'AdamW'
+    assert config.optim_wrapper.constructor in OPTIM_WRAPPER_CONSTRUCTORS
     assert config.compile.backend == 'inductor'
     model = build(config.model)
     assert isinstance(model.decode_head, FusedLossHead)

@@ -1,6 +1,6 @@
 """What runs: hooks and the seed generation they drive."""
 
-from . import hooks, loops
+from . import hooks, loops, optimizers
 from .activation_extractor import ActivationExtractor
 from .activation_stream import activation_stream
 from .background_study import study_background
@@ -22,6 +22,7 @@ __all__ = [
     'hooks',
     'load_classifier',
     'loops',
+    'optimizers',
     'read_images',
     'seed_dataset',
     'study_background',

@@ -123,6 +123,12 @@ CPU_FIRST = replace(
 )
 AMP = {'optim_wrapper.type': 'AmpOptimWrapper', 'optim_wrapper.dtype': 'bfloat16'}
 READERS = {'train_dataloader.num_workers': 6}
+# Networks of these sizes wait for the launch of kernels. A test has photographs of many sizes; to
+# search for the fastest convolutions of each takes longer than it saves.
+FEWER_KERNELS = {
+    'optim_wrapper.constructor': 'GroupedOptimWrapperConstructor',
+    'env_cfg.cudnn_benchmark': False,
+}
 GPU = replace(
     CPU,
     name='gpu',
@@ -146,8 +152,8 @@ GPU = replace(
         'architecture',
     ),
     classifier_options={**AMP, **READERS},
-    network_options={**AMP, **READERS},
-    second_options={**AMP, **READERS},
+    network_options={**AMP, **READERS, **FEWER_KERNELS},
+    second_options={**AMP, **READERS, **FEWER_KERNELS},
     speeds=Speeds(
         start=14.0,
         classify=0.0022,
@@ -169,8 +175,8 @@ GPU_FIRST = replace(
     name='gpu-first',
     purpose='one GPU, all photographs, MobileNetV2, networks by their configs as they are',
     images=dict(train=None, judge=150, val=None),
-    network_options={**CHANNELS_LAST, **AMP},
-    second_options={**CHANNELS_LAST, **AMP},
+    network_options={**CHANNELS_LAST, **AMP, **FEWER_KERNELS},
+    second_options={**CHANNELS_LAST, **AMP, **FEWER_KERNELS},
     iterations=600,
     crop=None,
     singles=('0.10-1.20',),

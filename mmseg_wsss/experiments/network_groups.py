@@ -29,7 +29,8 @@ from .variants import (
     marked,
 )
 
-SCHEDULES = (Training(), Training(rate=3.0), LONGER)
+MUCH_LONGER = Training(length=4.0)
+SCHEDULES = (Training(), Training(rate=3.0), LONGER, MUCH_LONGER)
 # Readings of the loss that are also trained longer.
 LONGER_READINGS = (
     'positive: ce+constraint',
@@ -117,10 +118,11 @@ class NetworkGroups:
         variants = self.networks.trained(list(self.networks.main), SCHEDULES)
         variants += [
             self.networks.tested(
-                f'seed {name}{LONGER.text}',
-                partial(self.networks.single, name=name, training=LONGER),
+                f'seed {name}{training.text}',
+                partial(self.networks.single, name=name, training=training),
             )
             for name in self.recipes.budget.singles
+            for training in (LONGER, MUCH_LONGER)
         ]
         variants += [
             self.networks.tested(

@@ -1,0 +1,137 @@
+"""Time of a training step with mmengine's parameter groups, one for each parameter, and with one
+group for each learning rate and weight decay (GroupedOptimWrapperConstructor), in turns in one run.
+
+Networks, losses and optimizers of this project's configs, with random weights and random images:
+
+    python tools/benchmarks/optimizer_groups.py --configs pnl/segformer_b2_voc
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import logging
+import platform
+import statistics
+import time
+from contextlib import nullcontext
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.model import revert_sync_batchnorm
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import init_default_scope
+from mmengine.structures import PixelData
+
+import mmseg_wsss  # noqa: F401  # mends torchvision before mmseg comes
+
+from mmseg.registry import MODELS  # isort: skip
+from mmseg.structures import SegDataSample  # isort: skip
+
+CONFIGS = Path(__file__).parents[2] / 'configs'
+CONSTRUCTORS = {
+    "mmengine's": 'DefaultOptimWrapperConstructor',
+    'grouped': 'GroupedOptimWrapperConstructor',
+}
+
+
+def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        '--configs', nargs='+', default=['pnl/deeplabv3plus_mobilenetv2_voc_animals'],
+        help='names below configs',
+    )  # fmt: skip
+    parser.add_argument('--size', type=int, nargs=2, default=[256, 256], metavar=('H', 'W'))
+    parser.add_argument('--batch-size', type=int, default=8)
+    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    parser.add_argument('--repeats', type=int, default=30)
+    parser.add_argument('--bf16', action='store_true', help='autocast to bfloat16')
+    return parser.parse_args(arguments)
+
+
+class Training:
+    """A network with an optimizer, and a batch of random images and labels.
+
+    Args:
+        config (Config): Of the network.
+        constructor (str): Makes the optimizer.
+        args (argparse.Namespace): The command line.
+    """
+
+    def __init__(self, config: Config, constructor: str, args: argparse.Namespace) -> None:
+        model = copy.deepcopy(config.model)
+        model.backbone.init_cfg = None
+        torch.manual_seed(0)
+        self.model = revert_sync_batchnorm(MODELS.build(model)).train().to(args.device)
+        # Without mixed precision of its own: the step below does that, on a CPU as well.
+        wrapper = dict(type='OptimWrapper', constructor=constructor)
+        for key in ('optimizer', 'paramwise_cfg'):
+            if key in config.optim_wrapper:
+                wrapper[key] = copy.deepcopy(config.optim_wrapper[key])
+        self.optimizer = build_optim_wrapper(self.model, wrapper).optimizer
+        self.images = torch.randn(args.batch_size, 3, *args.size, device=args.device)
+        classes = model.decode_head.num_classes
+        labels = torch.randint(classes, (args.batch_size, 1, *args.size), device=args.device)
+        self.samples = [SegDataSample(gt_sem_seg=PixelData(data=label)) for label in labels]
+        self.device, self.bf16 = torch.device(args.device), args.bf16
+
+    def step(self) -> tuple[float, float]:
+        """Seconds of a whole step, and of the optimizer in it."""
+        start = self._now()
+        context = nullcontext()
+        if self.bf16:
+            context = torch.autocast(self.device.type, dtype=torch.bfloat16)
+        with context:
+            losses = self.model.loss(self.images, self.samples)
+        sum(value for name, value in losses.items() if 'loss' in name).backward()
+        middle = self._now()
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        end = self._now()
+        return end - start, end - middle
+
+    def _now(self) -> float:
+        if self.device.type == 'cuda':
+            torch.cuda.synchronize()
+        return time.perf_counter()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the benchmark."""
+    args = parse_args(arguments)
+    logging.disable(logging.WARNING)  # mmengine logs the options of every parameter
+    device = torch.device(args.device)
+    machine = torch.cuda.get_device_name() if device.type == 'cuda' else platform.processor()
+    print(
+        f'torch {torch.__version__}, {device.type} {machine}; batch {args.batch_size}, '
+        f'{args.size[0]}x{args.size[1]}, {"bfloat16" if args.bf16 else "float32"}; medians of '
+        f'{args.repeats}'
+    )
+    for name in args.configs:
+        config = Config.fromfile(CONFIGS / f'{name}.py')
+        init_default_scope(config.default_scope)
+        trainings = {key: Training(config, value, args) for key, value in CONSTRUCTORS.items()}
+        times: dict[str, list[tuple[float, float]]] = {key: [] for key in trainings}
+        for round_ in range(args.repeats + 3):
+            for key, training in trainings.items():
+                seconds = training.step()
+                if round_ >= 3:  # the first rounds warm up
+                    times[key].append(seconds)
+        print(f'\n{name}')
+        print(f'{"":12s} {"groups":>6s} {"optimizer ms":>12s} {"step ms":>8s} {"ratio":>6s}')
+        medians = {
+            key: [statistics.median(column) * 1e3 for column in zip(*own, strict=True)]
+            for key, own in times.items()
+        }
+        reference = next(iter(medians.values()))[0]
+        for key, (step, optimizer) in medians.items():
+            groups = len(trainings[key].optimizer.param_groups)
+            print(f'{key:12s} {groups:6d} {optimizer:12.2f} {step:8.2f} {step / reference:6.3f}')
+
+
+if __name__ == '__main__':
+    main()
