@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,23 +19,21 @@ from mmengine.dist import (
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
-from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import Subset
 
-from mmseg_wsss.datasets.preflight import DataItem, check_items
+from mmseg_wsss.datasets.preflight import DataItem
 from mmseg_wsss.datasets.tags import tags_for
-from mmseg_wsss.seeds import read_mask, write_mask
-from mmseg_wsss.utils.atomic import remove_stale_temporaries, write_atomic
+from mmseg_wsss.seeds import write_mask
 from mmseg_wsss.utils.image import read_image, resize_image
 from mmseg_wsss.utils.memory import LEAST_SIDE, is_out_of_memory
-from mmseg_wsss.utils.parallel import available_cpus
 from mmseg_wsss.utils.progress import Progress
 
 from .halved_batch import halve_batch, shape_of
+from .pseudo_mask_folder import PseudoMaskFolder
 from .pseudo_mask_images import PseudoMaskImages
+from .shared_check import check_images
 
-SETTINGS_NAME = 'pseudo_masks.json'
 CRF_PRESETS = ('irn', 'psa', 'deeplab')
 
 
@@ -81,7 +77,6 @@ class PseudoMaskMaker:
         self.model = model
         self.classes = list(classes)
         self.palette = palette
-        self.out = Path(out)
         self.tags = tags
         self.preset = crf
         self.crf = None
@@ -96,6 +91,7 @@ class PseudoMaskMaker:
             'crf_options': dict(crf_options or {}),
             'tags_filtered': tags is not None,
         }
+        self.folder = PseudoMaskFolder(out, self.settings)
 
     def run(
         self, images: PseudoMaskImages, num_workers: int = 0, overwrite: bool = False
@@ -136,31 +132,17 @@ class PseudoMaskMaker:
         """
         allowed = self._allowed_labels(images.image_ids)
         if is_main_process():
-            self._open(overwrite)
+            self.folder.open(overwrite)
         barrier()
         rank, world_size = get_rank(), get_world_size()
         mine = range(rank, len(images), world_size)
-        found = [
-            index
-            for index in mine
-            if not self._is_finished(images, images.image_ids[index], allowed)
-        ]
+        found = [index for index in mine if not self._has(images, images.image_ids[index], allowed)]
         # What is left is shared anew: an earlier run may have left it all to one process.
         left = sorted(set().union(*all_gather_object(set(found))))
         todo = left[rank::world_size]
-        self._check_files(images, todo)
-        return todo, len(mine) - len(found)
-
-    def _check_files(self, images: PseudoMaskImages, todo: Sequence[int]) -> None:
-        """Read every image before hours are spent on the others; all processes stop together."""
         names = [images.image_ids[index] for index in todo]
-        items = [DataItem(image_id, images.paths[image_id]) for image_id in names]
-        jobs = max(1, available_cpus() // get_world_size())
-        found = check_items('images', items, workers=jobs).problems if items else []
-        problems = sum(all_gather_object(found), [])
-        if problems:
-            shown = '\n  '.join(problems[:20])
-            raise ValueError(f'{len(problems)} images cannot be used:\n  {shown}')
+        check_images([DataItem(image_id, images.paths[image_id]) for image_id in names])
+        return todo, len(mine) - len(found)
 
     def label_mask(self, logits: Tensor, image: np.ndarray | None, labels: Sequence[int]) -> Tensor:
         """Turn the network's output for an image into a mask.
@@ -207,40 +189,11 @@ class PseudoMaskMaker:
             )
         return {image_id: (0, *labels) for image_id, labels in found.items()}
 
-    def _open(self, overwrite: bool) -> None:
-        """Make the folder, or make sure that its masks were made with the same settings."""
-        path = self.out / SETTINGS_NAME
-        text = json.dumps(self.settings, indent=2, sort_keys=True, default=str) + '\n'
-        existing = path.read_text(encoding='utf-8') if path.is_file() else None
-        if existing is None and any(self.out.rglob('*.png')):
-            raise ValueError(
-                f'{self.out}: holds PNG files but no {SETTINGS_NAME}; choose an empty folder.'
-            )
-        if existing is not None and existing != text:
-            if not overwrite:
-                raise ValueError(
-                    f'{path}: the masks there were made otherwise '
-                    f'({_differences(existing, text)}). Choose another folder, or --overwrite them.'
-                )
-            for mask in self.out.rglob('*.png'):
-                mask.unlink()
-        self.out.mkdir(parents=True, exist_ok=True)
-        remove_stale_temporaries(self.out)
-        write_atomic(path, text.encode())
-
-    def _is_finished(
+    def _has(
         self, images: PseudoMaskImages, image_id: str, allowed: Mapping[str, tuple[int, ...]]
     ) -> bool:
-        path = self._path(image_id)
-        if not path.is_file():
-            return False
-        try:
-            mask = read_mask(path, num_classes=len(self.classes))
-        except ValueError:
-            return False
-        with Image.open(images.paths[image_id]) as image:  # the header only
-            same_size = sorted(image.size) == sorted(mask.shape)  # EXIF may turn it
-        return same_size and set(np.unique(mask)) <= set(allowed[image_id])
+        path = images.paths[image_id]
+        return self.folder.has(image_id, path, len(self.classes), allowed[image_id])
 
     @torch.inference_mode()
     def make(self, images: PseudoMaskImages, todo: Sequence[int], num_workers: int = 0) -> None:
@@ -271,7 +224,7 @@ class PseudoMaskMaker:
         for index, batch in zip(todo, loader, strict=True):
             image_id = images.image_ids[index]
             mask = self._mask(model, batch, images.paths[image_id], allowed[image_id])
-            write_mask(self._path(image_id), mask, self.palette)
+            write_mask(self.folder.path(image_id), mask, self.palette)
             progress.step()
 
     def _mask(self, model: nn.Module, batch: dict, path: str, labels: Sequence[int]) -> np.ndarray:
@@ -305,16 +258,3 @@ class PseudoMaskMaker:
                 'current',
                 level=logging.WARNING,
             )
-
-    def _path(self, image_id: str) -> Path:
-        return self.out / f'{image_id}.png'
-
-
-def _differences(existing: str, wanted: str) -> str:
-    try:
-        old = json.loads(existing)
-    except ValueError:
-        return 'the file is damaged'
-    new = json.loads(wanted)
-    keys = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
-    return 'other ' + ', '.join(keys)

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
+from collections.abc import Mapping, Sequence
 
-import cv2
 import numpy as np
 import torch
 from mmengine import dist
 from mmengine.logging import print_log
-from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch import nn
 
-from mmseg_wsss.datasets.preflight import DataItem, check_items
+from mmseg_wsss.datasets.preflight import DataItem
 from mmseg_wsss.seeds import (
     IGNORE_INDEX,
     PAPER_SEEDS,
@@ -30,18 +25,15 @@ from mmseg_wsss.seeds.crf import DenseCRF
 from mmseg_wsss.seeds.refine import REFINE_KINDS
 from mmseg_wsss.utils.digest import weights_sha256
 from mmseg_wsss.utils.palette import label_palette
-from mmseg_wsss.utils.parallel import available_cpus, prepare_process
-from mmseg_wsss.utils.progress import Progress
 
 from .activation_extractor import ActivationExtractor
 from .seed_batches import plan_batches
 from .seed_image import SeedImage
-from .seed_image_dataset import SeedImageDataset, SeedSample
+from .seed_pipeline import SeedPipeline
 from .seed_summary import SeedSummary
 from .seed_writer import KEEP_KINDS, SeedWriter
+from .shared_check import check_images
 
-# Problems named in one message.
-_SHOWN = 20
 # Batch size, reading processes, writing threads.
 _CPU_DEFAULTS = (1, 1, 1)
 _GPU_DEFAULTS = (8, 8, 4)
@@ -208,7 +200,15 @@ class SeedGenerator:
         # What is left is shared anew: an earlier run may have left it all to one process.
         pending = set().union(*dist.all_gather_object(found))
         todo = [batch for batch in batches if not pending.isdisjoint(batch)][rank::world_size]
-        self._check_files([images[index] for batch in todo for index in batch])
+        check_images(
+            [
+                DataItem(images[index].image_id, images[index].path, tags=images[index].tags)
+                for batch in todo
+                for index in batch
+            ],
+            self.classes,
+            parallel=self.num_workers > 0,
+        )
         summary = SeedSummary(
             skipped=sum(map(len, mine)) - len(found),
             empty=[images[i].image_id for batch in mine for i in batch if not images[i].tags],
@@ -216,7 +216,8 @@ class SeedGenerator:
             agreement=np.zeros(len(self.seeds) + 1, np.int64),
         )
         wanted = {images[index].image_id for index in pending}
-        self._generate(images, todo, wanted, store, summary)
+        if todo:
+            self._pipeline(store).run(images, todo, wanted, summary)
         summary.seconds = time.monotonic() - started
         dist.barrier()
         parts = dist.all_gather_object(summary)
@@ -238,25 +239,6 @@ class SeedGenerator:
                     f'Image {image.image_id} has the tags {outside}; labels of foreground classes '
                     f'are 1 to {len(self.classes) - 1}.'
                 )
-
-    def _check_files(self, images: Sequence[SeedImage]) -> None:
-        """Read every image before hours are spent on the others; all processes stop together."""
-        items = [DataItem(image.image_id, image.path, tags=image.tags) for image in images]
-        jobs = max(1, available_cpus() // dist.get_world_size()) if self.num_workers else 1
-        found = []
-        if items:
-            report = check_items('images of this process', items, self.classes, jobs)
-            found = report.problems
-            if not found:
-                print_log(report.text(), 'current')
-        problems = sum(dist.all_gather_object(found), [])
-        if problems:
-            shown = problems[:_SHOWN] + ['...'] * (len(problems) > _SHOWN)
-            raise ValueError(
-                f'{len(problems)} images cannot be used; no seed was made in this run:\n  '
-                + '\n  '.join(shown)
-                + '\nMend them or take them out of the split.'
-            )
 
     def _manifest(self, images: Sequence[SeedImage], config_sha256: str | None) -> SeedManifest:
         return SeedManifest(
@@ -285,16 +267,7 @@ class SeedGenerator:
             )
         }
 
-    def _generate(
-        self,
-        images: Sequence[SeedImage],
-        batches: list[list[int]],
-        wanted: set[str],
-        store: SeedStore,
-        summary: SeedSummary,
-    ) -> None:
-        if not batches:
-            return
+    def _pipeline(self, store: SeedStore) -> SeedPipeline:
         writer = SeedWriter(
             store,
             self.seeds,
@@ -306,90 +279,11 @@ class SeedGenerator:
             self.aggregate,
             self.keep,
         )
-        progress = Progress(sum(map(len, batches)), 'seeds', partial(print_log, logger='current'))
-        pending: deque[Future] = deque()
-        # The writers' number of threads is their own, yet torch gives it to later threads as well.
-        num_threads = torch.get_num_threads()
-        pool = self._writers()
-        try:
-            for samples in self._samples(images, batches):
-                for group, ready in self._masks_or_maps(writer, samples, wanted):
-                    for sample, item in zip(group, ready, strict=True):
-                        if pool is None:
-                            self._count(summary, _refine_and_write(writer, sample, item))
-                            continue
-                        pending.append(pool.submit(_refine_and_write, writer, sample, item))
-                        # Bounded: the network waits rather than pile up maps.
-                        while len(pending) > 2 * self.num_writers:
-                            self._count(summary, pending.popleft().result())
-                progress.step(len(samples))
-            while pending:
-                self._count(summary, pending.popleft().result())
-        finally:
-            if pool is not None:
-                pool.shutdown(wait=True, cancel_futures=True)
-                torch.set_num_threads(num_threads)
-
-    def _masks_or_maps(
-        self, writer: SeedWriter, samples: list[SeedSample], wanted: set[str]
-    ) -> Iterator[tuple[list[SeedSample], Tensor | np.ndarray]]:
-        """Maps of a batch where the writers refine, masks where the GPU does, in its own order."""
-        groups: dict[tuple, list[tuple[SeedSample, Tensor]]] = {}
-        for sample, maps in zip(samples, self.extractor(samples), strict=True):
-            if sample.info.image_id not in wanted:
-                continue
-            if maps.is_cuda:
-                groups.setdefault(maps.shape, []).append((sample, maps))
-            else:
-                yield [sample], maps[None]
-        for pairs in groups.values():
-            group, maps = zip(*pairs, strict=True)
-            yield list(group), writer.refine(group, torch.stack(maps))
-
-    def _writers(self) -> ThreadPoolExecutor | None:
-        if self.num_writers == 0:
-            return None
-        # One intra-op thread each: more would fight with the network's.
-        return ThreadPoolExecutor(
-            self.num_writers, 'seed-writer', initializer=torch.set_num_threads, initargs=(1,)
-        )
-
-    def _samples(
-        self, images: Sequence[SeedImage], batches: list[list[int]]
-    ) -> Iterator[list[SeedSample]]:
-        dataset = SeedImageDataset(
-            images,
-            self.extractor.views,
-            self.seeds,
-            self.extractor.num_channels,
+        return SeedPipeline(
+            self.extractor,
+            writer,
             self.num_draws,
             self.random_seed,
-            self.extractor.flip,
+            self.num_workers,
+            self.num_writers,
         )
-        yield from DataLoader(
-            dataset,
-            batch_sampler=batches,
-            num_workers=self.num_workers,
-            collate_fn=list,
-            worker_init_fn=partial(_start_reader, os.getpid()),
-        )
-
-    @staticmethod
-    def _count(summary: SeedSummary, result: tuple[np.ndarray, np.ndarray, int]) -> None:
-        labels, agreement, num_bytes = result
-        summary.labels += labels
-        summary.agreement += agreement
-        summary.num_bytes += num_bytes
-        summary.made += 1
-
-
-def _refine_and_write(
-    writer: SeedWriter, sample: SeedSample, ready: Tensor | np.ndarray
-) -> tuple[np.ndarray, np.ndarray, int]:
-    masks = ready if isinstance(ready, np.ndarray) else writer.refine([sample], ready[None])[0]
-    return writer.write(sample, masks)
-
-
-def _start_reader(parent: int, worker: int) -> None:
-    prepare_process(parent)
-    cv2.setNumThreads(0)

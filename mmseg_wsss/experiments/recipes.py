@@ -8,9 +8,10 @@ from typing import Any
 
 from mmseg_wsss.seeds import AGGREGATED_FOLDER
 
-from .budget import INITIAL_WEIGHTS, PAPER_SIX, Budget
+from .budget import PAPER_SIX, Budget
+from .classifier_config import classifier_config, training_crop
 from .config_changes import rescale_schedule
-from .config_text import config_text, load_config, set_options
+from .config_text import config_text, set_options
 from .network_config import network_config
 from .step import Step
 from .training import AS_IN_THE_BUDGET, Training
@@ -228,25 +229,15 @@ class Recipes:
         title = f'classifier, random seed {random_seed}'
         if dropout is not None:
             title += f', dropout {dropout} in training'
-        crop = self._crop_of(config, 'scale')
+        crop = training_crop(config)
         seconds = self.budget.speeds.classifier(self.numbers['train'], epochs, crop)
         settings = self._settings(self.budget.classifier, config, 'train', 'val')
         settings['checkpoint'] = f'epoch_{epochs}.pth'
         return Step('classifier', title, settings, {}, seconds)
 
     def _classifier_config(self, dropout: float | None) -> dict[str, Any]:
-        config = load_config(str(self.configs / self.budget.classifier))
-        options: dict[str, Any] = {
-            'custom_hooks': INITIAL_WEIGHTS,
-            **self.budget.classifier_options,
-        }
-        for part, split in (('train', 'train'), ('val', 'val'), ('test', 'val')):
-            options[f'{part}_dataloader.dataset.data_root'] = '<data>'
-            options[f'{part}_dataloader.dataset.ann_file'] = f'<split:{split}>'
-        if dropout is not None:
-            options['model.head.dropout'] = dropout
-        set_options(config, options)
-        return config
+        base = self.configs / self.budget.classifier
+        return classifier_config(base, self.budget.classifier_options, dropout)
 
     def _settings(self, base: str, config: Mapping[str, Any], *splits: str) -> dict[str, Any]:
         return dict(
@@ -254,8 +245,3 @@ class Recipes:
             config=config_text(config),
             images={split: self.digests[split] for split in splits},
         )
-
-    @staticmethod
-    def _crop_of(config: Mapping[str, Any], key: str) -> int:
-        steps = config['train_dataloader']['dataset']['pipeline']
-        return next(step[key] for step in steps if key in step)

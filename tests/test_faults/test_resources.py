@@ -275,7 +275,7 @@ def test_a_crashed_checker_ends_seed_making(project, monkeypatch, capsys):
     """A process that reads the data set beforehand."""
     monkeypatch.setattr('mmseg_wsss.datasets.preflight.check_item', die)
     monkeypatch.setattr('mmseg_wsss.datasets.converters.parallel.available_cpus', lambda: 2)
-    monkeypatch.setattr('mmseg_wsss.engine.seed_generation.available_cpus', lambda: 2)
+    monkeypatch.setattr('mmseg_wsss.engine.shared_check.available_cpus', lambda: 2)
     for number in range(20):
         Image.new('RGB', (8, 8)).save(project / 'images' / f'{number}.png')
     names = [path.stem for path in (project / 'images').glob('*.png')]

@@ -20,13 +20,14 @@ from seed_roots import CLASSES, write_images, write_seed_root, write_split
 
 import mmseg_wsss
 from mmseg_wsss.datasets.tags import write_tags
+from mmseg_wsss.engine.pseudo_mask_folder import SETTINGS_NAME
 from mmseg_wsss.engine.pseudo_mask_images import (
     PseudoMaskImages,
     training_classes,
     training_images,
     without_annotations,
 )
-from mmseg_wsss.engine.pseudo_masks import SETTINGS_NAME, PseudoMaskMaker
+from mmseg_wsss.engine.pseudo_masks import PseudoMaskMaker
 
 SHAPE = (24, 32)
 TAGS = {'one': (1,), 'sub/two': (2,), 'three': (), 'four': (1, 2)}
