@@ -13,7 +13,7 @@ fused_model = dict(type='FusedLossEncoderDecoder')
 # mmengine's AmpOptimWrapper runs on accelerators only.
 bf16_optim_wrapper = dict(type='AmpOptimWrapper', dtype='bfloat16', loss_scale=1.0)
 # One group of parameters for each learning rate and weight decay, not one for each parameter: the
-# optimizer's kernels run once for each group. Same updates.
+# optimizer's kernels run once for each group. Same updates. tools/train.py does it by itself.
 grouped_parameters = dict(constructor='GroupedOptimWrapperConstructor')
 # Convolutions in the layout that tensor cores read.
 channels_last_hook = dict(type='ChannelsLastHook')

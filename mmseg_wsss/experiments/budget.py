@@ -181,14 +181,15 @@ GPU_FIRST = replace(
     crop=None,
     singles=('0.10-1.20',),
     groups=('agreement', 'training', 'schedule'),
-    # Of an H100 and 16 cores that are shared by all; only that of the networks was measured there.
+    # Of an H200 and 16 cores that are shared by all; networks and tests were measured there, 13 at
+    # the same time.
     speeds=replace(
         GPU.speeds,
         start=2.0,
         classify=0.001,
         seed=0.005,
-        train=0.0026,
-        test=0.02,
+        train=0.0015,
+        test=0.01,
         judge=0.003,
         shared=True,
     ),

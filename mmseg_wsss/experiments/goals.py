@@ -7,6 +7,7 @@ from mmseg_wsss.evaluation.table import Table
 from .results import Results, Values
 from .second_round import LONGER, SECOND_HYBRID, SECOND_PLAIN
 from .second_round import NAME as SECOND_ROUND
+from .seed_groups import CLASSIFIERS
 from .statistics import Difference, Spread
 from .variants import CEILING, HYBRID, PLAIN
 
@@ -17,7 +18,8 @@ NOTE = (
     'Networks on validation images. The best single seed, and the best threshold, are those with '
     'the highest mean there: a choice on the validation images. Reached: the mean meets the goal, '
     'and a difference is outside its spread. Rows of other schedules show whether a gain is one of '
-    'the speed of learning; masks of all networks are the labels of the second round.'
+    'the speed of learning. Several classifiers: their seeds vote in turn. Masks of all networks '
+    'are the labels of the second round.'
 )
 
 
@@ -53,7 +55,7 @@ def goal_table(results: Results) -> Table:
         _share(f'{name}, share of the ceiling', named(name), named(CEILING))
         for name in (PLAIN, HYBRID)
     ]
-    rows += _other_schedules(results) + _second_round(results)
+    rows += _other_schedules(results) + _several_classifiers(results) + _second_round(results)
     return Table(TITLE, ['', 'mean ± deviation (runs)', 'goal', 'reached'], rows, NOTE)
 
 
@@ -71,6 +73,20 @@ def _other_schedules(results: Results) -> list[list[str]]:
             goals |= _singles(results, suffix)
             rows += _against(HYBRID, suffix, named(name), goals, named(CEILING + suffix))
     return rows
+
+
+def _several_classifiers(results: Results) -> list[list[str]]:
+    """Gain of votes of several classifiers; nothing before they were measured."""
+
+    def named(name: str) -> Values:
+        return results.named(SCHEDULE, name + suffix, METRIC)
+
+    suffix = LONGER.text
+    name = f'{CLASSIFIERS}, {HYBRID}'
+    others = (f'{CLASSIFIERS}, plain', PLAIN)
+    goals = {other + suffix: (named(other), OVER_PLAIN) for other in others}
+    goals |= _singles(results, suffix)
+    return _against(name, suffix, named(name), goals, named(CEILING))
 
 
 def _second_round(results: Results) -> list[list[str]]:

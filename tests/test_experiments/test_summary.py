@@ -114,10 +114,21 @@ def test_goals(folder):
     assert rows['aggregate, plain, share of the ceiling'][2] == 'no'
 
 
+def goals_with_schedules(folder, variants):
+    """The rows of the goals after a table of schedules came to the study."""
+    plan = json.loads((folder / 'plan.json').read_text())
+    plan['groups'].append(
+        dict(plan['groups'][0], name='schedule', title='Schedules', reference=None,
+             variants=variants)
+    )  # fmt: skip
+    (folder / 'plan.json').write_text(json.dumps(plan))
+    write_summary(folder)
+    return rows_of((folder / 'summary.md').read_text(), 'Goals')
+
+
 def test_goals_of_other_schedules(folder):
     write_summary(folder)
     assert '2 x iterations' not in (folder / 'summary.md').read_text()
-    plan = json.loads((folder / 'plan.json').read_text())
     longer = {
         'aggregate, plain': (47.0, 46.5, 48.0),
         'hybrid, t = 6': (47.5, 46.0, 48.2),
@@ -129,13 +140,7 @@ def test_goals_of_other_schedules(folder):
         # Nothing was measured with the other rate.
         variants.append(dict(name=name + ', 3 x learning rate', prefix='', records=['none'] * 3))
         variants.append(write_runs(folder, name + ', 2 x iterations', f'test-long{number}', values))
-    plan['groups'].append(
-        dict(plan['groups'][0], name='schedule', title='Schedules', reference=None,
-             variants=variants)
-    )  # fmt: skip
-    (folder / 'plan.json').write_text(json.dumps(plan))
-    write_summary(folder)
-    rows = rows_of((folder / 'summary.md').read_text(), 'Goals')
+    rows = goals_with_schedules(folder, variants)
     gain = np.subtract(longer['hybrid, t = 6'], longer['aggregate, plain'])
     assert rows['hybrid, t = 6 over aggregate, plain, 2 x iterations'] == [
         f'{gain.mean():+.2f} ± {gain.std(ddof=1):.2f} (3)', '+1.0 mIoU', 'no'
@@ -149,6 +154,27 @@ def test_goals_of_other_schedules(folder):
         f'{over.mean():+.2f} ± {over.std(ddof=1):.2f} (3)', '+2.0 mIoU', 'yes'
     ]  # fmt: skip
     assert len(rows) == 8  # five of the study's own schedule
+
+
+def test_goals_of_several_classifiers(folder):
+    """Against themselves, the vote and the single seed of one classifier, as long as they were."""
+    values = {
+        'aggregate, plain, 2 x iterations': (43.0, 44.0, 45.0),
+        'seed 0.10-1.20, 2 x iterations': (42.0, 43.0, 44.0),
+        'several classifiers, plain, 2 x iterations': (45.0, 45.0, 45.0),
+        'several classifiers, hybrid, t = 6, 2 x iterations': (45.0, 46.0, 47.5),
+    }
+    variants = [
+        write_runs(folder, name, f'test-several{number}', runs)
+        for number, (name, runs) in enumerate(values.items())
+    ]
+    rows = goals_with_schedules(folder, variants)
+    name = 'several classifiers, hybrid, t = 6 over '
+    assert {key[len(name) :]: row for key, row in rows.items() if key.startswith(name)} == {
+        'several classifiers, plain, 2 x iterations': ['+1.17 ± 1.26 (3)', '+1.0 mIoU', 'no'],
+        'aggregate, plain, 2 x iterations': ['+2.17 ± 0.29 (3)', '+1.0 mIoU', 'yes'],
+        'seed 0.10-1.20, 2 x iterations': ['+3.17 ± 0.29 (3)', '+2.0 mIoU', 'yes'],
+    }
 
 
 def test_goals_of_a_second_round(folder):

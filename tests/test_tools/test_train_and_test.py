@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from seed_roots import write_images, write_seed_root, write_split
 from sklearn.metrics import confusion_matrix
 
@@ -114,6 +115,26 @@ def test_training_is_resumed_and_not_begun_anew(trained):
     assert 'Iter(train) [4/4]' in logs[1]
     assert 'loss_pn_hybrid' in logs[1]
     assert (path / 'work' / 'iter_4.pth').is_file()
+
+
+def test_parameters_are_grouped_and_a_training_keeps_its_groups(trained, tmp_path, root):
+    """By learning rate and weight decay, with the same weights to the bit."""
+    _, config = trained
+    options = ['optim_wrapper.optimizer.weight_decay=0.1']
+    options += ['optim_wrapper.paramwise_cfg.norm_decay_mult=0.0']
+    usual = ['optim_wrapper.constructor=DefaultOptimWrapperConstructor']
+    found = {}
+    for name, more in {'grouped': [], 'usual': usual}.items():
+        train = ['train.py', config, '--work-dir', tmp_path / name]
+        command(root, *train, '--cfg-options', *options, *more, 'train_cfg.max_iters=2')
+        command(root, *train, '--resume', '--cfg-options', *options)
+        found[name] = torch.load(tmp_path / name / 'iter_4.pth', weights_only=False)
+    groups = {name: one['optimizer']['param_groups'] for name, one in found.items()}
+    assert [group['weight_decay'] for group in groups['grouped']] == [0.1, 0.0]
+    number = sum(len(group['params']) for group in groups['grouped'])
+    assert len(groups['usual']) == number > 2
+    for name, weight in found['usual']['state_dict'].items():
+        assert torch.equal(weight, found['grouped']['state_dict'][name]), name
 
 
 def test_written_masks_score_what_the_evaluation_says(trained, tmp_path, root):
