@@ -61,7 +61,8 @@ class SecondRound:
 
     def masks(self, make: Callable[..., Step], random_seed: int) -> Step:
         """Masks of the training images by a network of the first round."""
-        return self.recipes.masks(make(random_seed, training=LONGER))
+        augmented = self.recipes.budget.augmented_masks
+        return self.recipes.masks(make(random_seed, training=LONGER), tta=augmented)
 
     def alone(self, make: Callable[..., Step], random_seed: int) -> Step:
         """A seed root of one network's masks."""
@@ -95,7 +96,8 @@ class SecondRound:
         ]
         note = (
             f'Masks of networks trained {LONGER.length:g} times as long as the budget says, with '
-            'test-time augmentation and the dense CRF, only with classes in the tags.'
+            + 'test-time augmentation and ' * self.recipes.budget.augmented_masks
+            + 'the dense CRF, only with classes in the tags.'
         )
         return Group('masks', 'Masks of trained networks', ON_TRAINING, VOTED, variants, VOTE, note)
 
