@@ -37,6 +37,8 @@ READINGS: dict[str, dict[str, Any]] = {
     'negatives off': dict(direct_weight=0.0, indirect_weight=0.0),
     'negatives x 0.1': dict(direct_weight=0.1, indirect_weight=0.1),
     'negatives x 3': dict(direct_weight=3.0, indirect_weight=3.0),
+    # About what the positive term pulls with, at the weights of a trained network.
+    'negatives x 20': dict(direct_weight=20.0, indirect_weight=20.0),
     'noisy pixels positive x 0.5 as well': dict(noisy_positive_weight=0.5),
     'noisy pixels positive as well': dict(noisy_positive_weight=1.0),
     'ce, negatives x 0.1': dict(positive='ce', direct_weight=0.1, indirect_weight=0.1),
