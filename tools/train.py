@@ -69,35 +69,33 @@ def build_config(args: argparse.Namespace) -> Config:
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.loss_scale = 'dynamic'
     cfg.resume = args.resume
-    began_with = None
     if args.resume and not cfg.get('load_from'):
-        began_with = resume_from_latest(cfg, args.trust_checkpoint)
+        resume_from_latest(cfg, args.trust_checkpoint)
     make_resumable(cfg)
-    group_parameters(cfg, began_with)
+    # The same updates with fewer kernels.
+    set_constructor(cfg, f'mmseg_wsss.{GROUPED}')
     return cfg
 
 
-def resume_from_latest(cfg: Config, trust: bool) -> str | None:
-    """Go on from the newest whole checkpoint, with its random seed; give the config it has."""
+def resume_from_latest(cfg: Config, trust: bool) -> None:
+    """Go on from the newest whole checkpoint, with its random seed and groups of parameters."""
     found = find_resumable(cfg.work_dir, trust)
     if found is None:
-        return None
+        return
     cfg.load_from, content = found
     seed = content['meta'].get('seed')
     # The order of the images is drawn before mmengine reads the seed from the checkpoint.
     if seed is not None and (cfg.get('randomness') or {}).get('seed') is None:
         cfg.randomness = dict(cfg.get('randomness') or {}, seed=seed)
-    return str(content['meta'].get('cfg', ''))
+    # The optimizer's state is in the groups that the training began with.
+    if GROUPED not in str(content['meta'].get('cfg', '')):
+        set_constructor(cfg, 'DefaultOptimWrapperConstructor')
 
 
-def group_parameters(cfg: Config, began_with: str | None) -> None:
-    """Let the optimizer start its kernels once for each learning rate, with the same updates.
-
-    A training that began without it goes on without it: its optimizer's state has other groups.
-    """
-    began_without = began_with is not None and GROUPED not in began_with
-    if 'optimizer' in (cfg.get('optim_wrapper') or {}) and not began_without:
-        cfg.optim_wrapper.setdefault('constructor', f'mmseg_wsss.{GROUPED}')
+def set_constructor(cfg: Config, name: str) -> None:
+    """Let this constructor make the optimizer, unless the config names one."""
+    if 'optimizer' in (cfg.get('optim_wrapper') or {}):
+        cfg.optim_wrapper.setdefault('constructor', name)
 
 
 def make_resumable(cfg: Config) -> None:

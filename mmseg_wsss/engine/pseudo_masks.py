@@ -84,14 +84,14 @@ class PseudoMaskMaker:
             from mmseg_wsss.seeds.crf import DenseCRF
 
             self.crf = DenseCRF(crf, **(crf_options or {}))
-        self.settings = {
+        settings = {
             **(settings or {}),
             'classes': self.classes,
             'crf': crf,
             'crf_options': dict(crf_options or {}),
             'tags_filtered': tags is not None,
         }
-        self.folder = PseudoMaskFolder(out, self.settings)
+        self.folder = PseudoMaskFolder(out, settings)
 
     def run(
         self, images: PseudoMaskImages, num_workers: int = 0, overwrite: bool = False

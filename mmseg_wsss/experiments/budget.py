@@ -130,7 +130,8 @@ CPU_FIRST = replace(
 AMP = {'optim_wrapper.type': 'AmpOptimWrapper', 'optim_wrapper.dtype': 'bfloat16'}
 READERS = {'train_dataloader.num_workers': 6}
 # Networks of these sizes wait for the launch of kernels. A test has photographs of many sizes; to
-# search for the fastest convolutions of each takes longer than it saves.
+# search for the fastest convolutions of each takes longer than it saves. tools/train.py groups by
+# itself now; without this the records would be those of other configs.
 FEWER_KERNELS = {
     'optim_wrapper.constructor': 'GroupedOptimWrapperConstructor',
     'env_cfg.cudnn_benchmark': False,

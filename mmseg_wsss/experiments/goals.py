@@ -76,29 +76,29 @@ def _other_schedules(results: Results) -> list[list[str]]:
 
 
 def _several_classifiers(results: Results) -> list[list[str]]:
-    """Gain of votes of several classifiers; nothing before they were measured."""
-
-    def named(name: str) -> Values:
-        return results.named(SCHEDULE, name + suffix, METRIC)
-
-    suffix = LONGER.text
-    name = f'{CLASSIFIERS}, {HYBRID}'
-    others = (f'{CLASSIFIERS}, plain', PLAIN)
-    goals = {other + suffix: (named(other), OVER_PLAIN) for other in others}
-    goals |= _singles(results, suffix)
-    return _against(name, suffix, named(name), goals, named(CEILING))
+    """Gain of votes of several classifiers."""
+    name, suffix = f'{CLASSIFIERS}, {HYBRID}', LONGER.text
+    plain = f'{CLASSIFIERS}, plain{suffix}'
+    return _other_labels(results, SCHEDULE, name, name + suffix, plain)
 
 
 def _second_round(results: Results) -> list[list[str]]:
-    """Gain of the second round over itself and the first; nothing before it was measured."""
+    """Gain of the second round."""
+    return _other_labels(results, SECOND_ROUND, SECOND_HYBRID, SECOND_HYBRID, SECOND_PLAIN)
 
-    def named(name: str) -> Values:
-        return results.named(SECOND_ROUND, name, METRIC)
+
+def _other_labels(
+    results: Results, group: str, name: str, hybrid: str, plain: str
+) -> list[list[str]]:
+    """Gain on other labels over themselves and those of one classifier; none unless measured."""
+
+    def named(row: str) -> Values:
+        return results.named(group, row, METRIC)
 
     suffix = LONGER.text
-    goals = {name: (named(name), OVER_PLAIN) for name in (SECOND_PLAIN, PLAIN + suffix)}
+    goals = {row: (named(row), OVER_PLAIN) for row in (plain, PLAIN + suffix)}
     goals |= _singles(results, suffix)
-    return _against(SECOND_HYBRID, suffix, named(SECOND_HYBRID), goals, named(CEILING + suffix))
+    return _against(name, suffix, named(hybrid), goals, named(CEILING + suffix))
 
 
 def _singles(results: Results, suffix: str) -> dict[str, tuple[Values, float]]:

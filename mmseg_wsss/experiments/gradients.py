@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -22,7 +23,11 @@ from torch import Tensor, nn
 import mmseg_wsss
 from mmseg_wsss.evaluation.table import Table
 from mmseg_wsss.models.losses import PNHybridLoss
-from mmseg_wsss.models.losses.functional import draw_complementary_labels, pn_hybrid_pixel_loss
+from mmseg_wsss.models.losses.functional import (
+    at_least_float32,
+    draw_complementary_labels,
+    pn_hybrid_pixel_loss,
+)
 from mmseg_wsss.models.losses.hybrid_settings import HybridSettings
 from mmseg_wsss.models.losses.pixel_labels import PixelLabels
 from mmseg_wsss.utils.checkpoint import load_weights
@@ -57,19 +62,12 @@ def pixel_terms(logits: Tensor, labels: PixelLabels, settings: HybridSettings) -
             logits, labels.label, labels.clean, labels.noisy, changed, draws
         )
 
-    everywhere = labels.clean | labels.noisy
-    plain = pn_hybrid_pixel_loss(
-        logits,
-        labels.label,
-        everywhere,
-        torch.zeros_like(everywhere),
-        HybridSettings(positive='ce', indirect='mean'),
-    )
+    plain = nn.functional.cross_entropy(at_least_float32(logits), labels.label, reduction='none')
     return {
         POSITIVE: loss().where(labels.clean, 0),
         DIRECT: loss(direct_weight=settings.direct_weight).where(labels.noisy, 0),
         INDIRECT: loss(indirect_weight=settings.indirect_weight).where(labels.noisy, 0),
-        REFERENCE: plain,
+        REFERENCE: plain.where(labels.clean | labels.noisy, 0),
     }
 
 
@@ -95,9 +93,8 @@ def measure(
     """
     head = model.decode_head
     weights = [one for one in model.parameters() if one.requires_grad]
-    acting: dict[str, int] = {}
-    pull: dict[str, float] = {}
-    norms: dict[str, list[float]] = {}
+    acting, pull = Counter(), Counter()
+    norms: defaultdict[str, list[float]] = defaultdict(list)
     supervised = 0
     for batch in batches:
         batch = model.data_preprocessor(batch, True)
@@ -112,13 +109,13 @@ def measure(
         for name, term in pixel_terms(logits, labels, settings).items():
             (gradient,) = torch.autograd.grad(term.sum(), logits, retain_graph=True)
             sizes = gradient.abs().sum(1)
-            acting[name] = acting.get(name, 0) + int(sizes.count_nonzero())
-            pull[name] = pull.get(name, 0.0) + sizes.sum().item()
+            acting[name] += int(sizes.count_nonzero())
+            pull[name] += sizes.sum().item()
             found = torch.autograd.grad(
                 logits, weights, gradient / max(number, 1), retain_graph=True, allow_unused=True
             )
             squares = sum(one.square().sum() for one in found if one is not None)
-            norms.setdefault(name, []).append(squares.sqrt().item())
+            norms[name].append(squares.sqrt().item())
     if not norms:
         raise ValueError('there is no batch to measure')
     total = sum(size for name, size in pull.items() if name != REFERENCE)

@@ -11,10 +11,7 @@ from __future__ import annotations
 import argparse
 import copy
 import logging
-import platform
 import statistics
-import time
-from contextlib import nullcontext
 from pathlib import Path
 
 import torch
@@ -23,6 +20,7 @@ from mmengine.model import revert_sync_batchnorm
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from mmengine.structures import PixelData
+from training_step import add_arguments, forward_backward, machine, now, shape
 
 import mmseg_wsss  # noqa: F401  # mends torchvision before mmseg comes
 
@@ -45,11 +43,7 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
         '--configs', nargs='+', default=['pnl/deeplabv3plus_mobilenetv2_voc_animals'],
         help='names below configs',
     )  # fmt: skip
-    parser.add_argument('--size', type=int, nargs=2, default=[256, 256], metavar=('H', 'W'))
-    parser.add_argument('--batch-size', type=int, default=8)
-    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
-    parser.add_argument('--repeats', type=int, default=30)
-    parser.add_argument('--bf16', action='store_true', help='autocast to bfloat16')
+    add_arguments(parser, size=(256, 256), batch_size=8, repeats=30)
     return parser.parse_args(arguments)
 
 
@@ -77,40 +71,24 @@ class Training:
         classes = model.decode_head.num_classes
         labels = torch.randint(classes, (args.batch_size, 1, *args.size), device=args.device)
         self.samples = [SegDataSample(gt_sem_seg=PixelData(data=label)) for label in labels]
-        self.device, self.bf16 = torch.device(args.device), args.bf16
+        self.args = args
 
     def step(self) -> tuple[float, float]:
         """Seconds of a whole step, and of the optimizer in it."""
-        start = self._now()
-        context = nullcontext()
-        if self.bf16:
-            context = torch.autocast(self.device.type, dtype=torch.bfloat16)
-        with context:
-            losses = self.model.loss(self.images, self.samples)
-        sum(value for name, value in losses.items() if 'loss' in name).backward()
-        middle = self._now()
+        start = now(self.args.device)
+        forward_backward(self.model, self.images, self.samples, self.args.bf16)
+        middle = now(self.args.device)
         self.optimizer.step()
         self.optimizer.zero_grad()
-        end = self._now()
+        end = now(self.args.device)
         return end - start, end - middle
-
-    def _now(self) -> float:
-        if self.device.type == 'cuda':
-            torch.cuda.synchronize()
-        return time.perf_counter()
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the benchmark."""
     args = parse_args(arguments)
     logging.disable(logging.WARNING)  # mmengine logs the options of every parameter
-    device = torch.device(args.device)
-    machine = torch.cuda.get_device_name() if device.type == 'cuda' else platform.processor()
-    print(
-        f'torch {torch.__version__}, {device.type} {machine}; batch {args.batch_size}, '
-        f'{args.size[0]}x{args.size[1]}, {"bfloat16" if args.bf16 else "float32"}; medians of '
-        f'{args.repeats}'
-    )
+    print(f'{machine(args.device)}; {shape(args)}; medians of {args.repeats}')
     for name in args.configs:
         config = Config.fromfile(CONFIGS / f'{name}.py')
         init_default_scope(config.default_scope)

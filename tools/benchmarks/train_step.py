@@ -10,10 +10,7 @@ from __future__ import annotations
 
 import argparse
 import copy
-import platform
 import statistics
-import time
-from contextlib import nullcontext
 from pathlib import Path
 
 import torch
@@ -22,6 +19,7 @@ from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import init_default_scope
 from mmengine.structures import PixelData
 from torch import nn
+from training_step import add_arguments, forward_backward, machine, now, shape
 
 import mmseg_wsss  # noqa: F401  # mends torchvision before mmseg comes
 
@@ -47,12 +45,8 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
         '--configs', nargs='+', default=['segformer_b2_voc', 'deeplabv2_r101_voc'],
         help='names in configs/pnl',
     )  # fmt: skip
-    parser.add_argument('--size', type=int, nargs=2, default=[512, 512], metavar=('H', 'W'))
-    parser.add_argument('--batch-size', type=int, default=2)
-    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    add_arguments(parser, size=(512, 512), batch_size=2, repeats=5)
     parser.add_argument('--threads', type=int, default=torch.get_num_threads())
-    parser.add_argument('--repeats', type=int, default=5)
-    parser.add_argument('--bf16', action='store_true', help='autocast to bfloat16')
     parser.add_argument('--channels-last', action='store_true')
     return parser.parse_args(arguments)
 
@@ -99,35 +93,19 @@ class Step:
 
     def seconds(self) -> float:
         """Wall time of one step."""
-        self._wait()
-        start = time.perf_counter()
-        context = nullcontext()
-        if self.args.bf16:
-            context = torch.autocast(torch.device(self.args.device).type, dtype=torch.bfloat16)
-        with context:
-            losses = self.model.loss(self.images, self.samples)
-        total = sum(value for name, value in losses.items() if '.loss' in name)
-        total.backward()
+        start = now(self.args.device)
+        forward_backward(self.model, self.images, self.samples, self.args.bf16)
         self.optimizer.step()
         self.optimizer.zero_grad()
-        self._wait()
-        return time.perf_counter() - start
-
-    def _wait(self) -> None:
-        if torch.device(self.args.device).type == 'cuda':
-            torch.cuda.synchronize()
+        return now(self.args.device) - start
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the benchmark."""
     args = parse_args(arguments)
     torch.set_num_threads(args.threads)
-    device = torch.device(args.device)
-    machine = torch.cuda.get_device_name() if device.type == 'cuda' else platform.processor()
     print(
-        f'torch {torch.__version__}, {device.type} {machine}, {args.threads} threads; batch '
-        f'{args.batch_size}, {args.size[0]}x{args.size[1]}, '
-        f'{"bfloat16" if args.bf16 else "float32"}'
+        f'{machine(args.device)}, {args.threads} threads; {shape(args)}'
         f'{", channels-last" if args.channels_last else ""}; fastest of {args.repeats}, and the '
         'median of the ratios within a round'
     )

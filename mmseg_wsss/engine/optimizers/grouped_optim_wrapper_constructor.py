@@ -8,9 +8,6 @@ from torch.optim import Optimizer
 
 from mmseg_wsss.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
-# What tells groups apart is everything else: learning rate, weight decay and so on.
-MEMBERS = ('params', 'param_names')
-
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
@@ -57,12 +54,10 @@ def merge_param_groups(optimizer: Optimizer) -> None:
     """
     merged: list[tuple[dict, dict]] = []
     for group in optimizer.param_groups:
-        options = {key: value for key, value in group.items() if key not in MEMBERS}
+        options = {key: value for key, value in group.items() if key != 'params'}
         for known, other in merged:
             if known == options:
-                for key in MEMBERS:
-                    if key in group:
-                        other[key].extend(group[key])
+                other['params'].extend(group['params'])
                 break
         else:
             merged.append((options, group))
