@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mmseg_wsss.datasets.coco_classes import COCO_CLASSES
-from mmseg_wsss.datasets.splits import read_lines, read_split
+from mmseg_wsss.datasets.class_list import read_class_list
+from mmseg_wsss.datasets.seed_folders import check_seed_folders, find_seed_images
 from mmseg_wsss.seeds import (
     AGGREGATED_FOLDER,
     AGREEMENT_FOLDER,
@@ -21,7 +21,6 @@ from mmseg_wsss.seeds import (
     SeedManifest,
     SeedStore,
     aggregate_seeds,
-    check_image_id,
     read_mask,
 )
 from mmseg_wsss.utils.palette import label_palette
@@ -103,10 +102,16 @@ def aggregate(args: argparse.Namespace) -> int:
     """Check everything that can be checked beforehand, then aggregate image by image."""
     if args.jobs < 1:
         raise ValueError(f'--jobs {args.jobs}, expected at least 1')
-    classes = read_classes(args.classes, args.num_classes)
+    if args.classes is None and not 1 <= args.num_classes <= 255:
+        raise ValueError(f'--num-classes {args.num_classes}, expected 1 to 255')
+    classes = (
+        read_class_list(args.classes)
+        if args.classes is not None
+        else [f'class {index}' for index in range(args.num_classes)]
+    )
     names = args.names or [directory.resolve().name for directory in args.seeds]
-    check_directories(args.seeds, names, args.out)
-    image_ids = find_images(args.seeds, args.split)
+    check_seed_folders(args.seeds, names, args.out)
+    image_ids = find_seed_images(args.seeds, args.split)
     manifest = SeedManifest(
         classes=classes,
         palette=label_palette(len(classes)),
@@ -213,70 +218,6 @@ def summary(votes: np.ndarray) -> str:
         lines.append(f'{threshold:>10} {100 * noisy / total:>11.2f} %')
     lines.append(f'no seed votes at {100 * int(votes[0]) / total:.2f} % of the pixels')
     return '\n'.join(lines)
-
-
-def read_classes(classes: str | None, num_classes: int | None) -> list[str]:
-    """Give the class names, background first."""
-    if classes is None:
-        if not 1 <= num_classes <= 255:
-            raise ValueError(f'--num-classes {num_classes}, expected 1 to 255')
-        return [f'class {index}' for index in range(num_classes)]
-    if classes == 'coco14':
-        return list(COCO_CLASSES)
-    if classes == 'voc12':
-        from mmseg.datasets import PascalVOCDataset
-
-        return list(PascalVOCDataset.METAINFO['classes'])
-    lines = classes.split(',') if ',' in classes else read_lines(classes, 'class list')
-    names = [line.strip() for line in lines]
-    # Blank lines at the end name nothing; one in between would shift every label after it.
-    while names and not names[-1]:
-        names.pop()
-    if not all(names):
-        raise ValueError(f'--classes {classes}: name {names.index("") + 1} is empty')
-    return names
-
-
-def check_directories(directories: Sequence[Path], names: Sequence[str], out: Path) -> None:
-    """Make sure that directories and names fit each other, and that no seed can be overwritten."""
-    if len(names) != len(directories):
-        raise ValueError(f'--names gives {len(names)} names for {len(directories)} --seeds')
-    if len(set(names)) != len(names):
-        raise ValueError(f'the seeds are named {", ".join(names)}: tell them apart with --names')
-    for directory in directories:
-        if not directory.is_dir():
-            raise FileNotFoundError(f'{directory}: there is no such directory of seeds')
-        seeds, root = directory.resolve(), out.resolve()
-        if seeds.is_relative_to(root) or root.is_relative_to(seeds):
-            raise ValueError(
-                f'{directory}: these seeds and --out {out} are inside one another; choose a new '
-                'root elsewhere'
-            )
-
-
-def find_images(directories: Sequence[Path], split: Path | None) -> list[str]:
-    """List the images, sorted or as in the split, each with a mask in every directory."""
-    found = [
-        {path.relative_to(directory).as_posix()[:-4] for path in directory.rglob('*.png')}
-        for directory in directories
-    ]
-    image_ids = sorted(set().union(*found)) if split is None else read_split(split)
-    if not image_ids:
-        raise ValueError(f'{directories[0]}: there is no .png file in any directory of seeds')
-    for image_id in image_ids:
-        check_image_id(image_id, str(directories[0]))
-    lines = []
-    for directory, stems in zip(directories, found, strict=True):
-        missing = [image_id for image_id in image_ids if image_id not in stems]
-        if missing:
-            lines.append(f'  {directory}: {len(missing)} missing, first {", ".join(missing[:3])}')
-    if lines:
-        raise ValueError(
-            f'every one of the {len(image_ids)} images must be in every directory of seeds:\n'
-            + '\n'.join(lines)
-            + '\nAdd the masks or leave the images out with --split.'
-        )
-    return image_ids
 
 
 if __name__ == '__main__':

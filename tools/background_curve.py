@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from aggregate_seeds import read_classes
 from make_seeds import seed_pair
 from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 
 import mmseg_wsss  # noqa: F401  # mends the dependency stack before a config is read
 from mmseg_wsss.datasets import read_split
+from mmseg_wsss.datasets.class_list import read_class_list
 from mmseg_wsss.engine import (
     SeedImage,
     load_classifier,
@@ -120,7 +120,7 @@ def run(args: argparse.Namespace) -> None:
     images = choose(args, images)
     if not args.gt.is_dir():
         raise FileNotFoundError(f'{args.gt}: there is no such folder of true masks')
-    own = tuple(read_classes(args.gt_classes, None)) if args.gt_classes else None
+    own = tuple(read_class_list(args.gt_classes)) if args.gt_classes else None
     pairs = args.seeds or list(section.get('seeds') or PAPER_SEEDS)[:1]
     seeds = [pair if isinstance(pair, Seed) else Seed(*pair) for pair in pairs]
     device = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')

@@ -10,9 +10,9 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
-from aggregate_seeds import read_classes
 
 from mmseg_wsss.datasets import read_split, read_tags
+from mmseg_wsss.datasets.class_list import read_class_list
 from mmseg_wsss.evaluation import (
     CALIBRATION_TITLE,
     SeedRootEvaluation,
@@ -132,7 +132,7 @@ def truth_folder(args: argparse.Namespace) -> TruthFolder | None:
     """Give the true masks, if there are any."""
     if args.gt is None:
         return None
-    classes = tuple(read_classes(args.gt_classes, None)) if args.gt_classes else None
+    classes = tuple(read_class_list(args.gt_classes)) if args.gt_classes else None
     return TruthFolder(args.gt, classes)
 
 

@@ -23,7 +23,8 @@ from mmseg_wsss.engine.pseudo_mask_images import (
     training_classes,
     training_images,
 )
-from mmseg_wsss.engine.pseudo_masks import CRF_PRESETS, PseudoMaskMaker
+from mmseg_wsss.engine.pseudo_masks import PseudoMaskMaker
+from mmseg_wsss.seeds import CRF_PRESETS
 from mmseg_wsss.utils.checkpoint import load_weights
 from mmseg_wsss.utils.digest import json_sha256, weights_sha256
 from mmseg_wsss.utils.process_group import join_process_group

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from aggregate_seeds import read_classes
 
 from mmseg_wsss.datasets import read_split
+from mmseg_wsss.datasets.class_list import read_class_list
 from mmseg_wsss.evaluation import TruthFolder
 from mmseg_wsss.seeds import (
     AGGREGATED_FOLDER,
@@ -115,7 +115,7 @@ def read_parts(
     }
     truth = prediction = None
     if args.gt is not None:
-        own = tuple(read_classes(args.gt_classes, None)) if args.gt_classes else None
+        own = tuple(read_class_list(args.gt_classes)) if args.gt_classes else None
         truth = TruthFolder(args.gt, own).read(image_id, shape, manifest.classes)
     if args.predictions is not None:
         prediction = read_mask(args.predictions / f'{image_id}.png', shape, num_classes)

@@ -7,7 +7,6 @@ import difflib
 import io
 import json
 import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -17,10 +16,8 @@ from mmseg_wsss.seeds import check_image_id
 from mmseg_wsss.utils.atomic import write_atomic
 
 from .array_pickle import load_array_dict
+from .image_names import names_of
 from .splits import read_lines
-
-COCO_NAME = re.compile(r'(?:COCO_(?:train|val)2014_)?([0-9]{12})|([1-9][0-9]{0,11}|0)')
-VOC_NAME = re.compile(r'([0-9]{4})_([0-9]{6})')
 
 
 def read_tags(path: str | os.PathLike, classes: Sequence[str]) -> dict[str, tuple[int, ...]]:
@@ -106,10 +103,7 @@ def write_tags(
 def tags_for(tags: Mapping[str, tuple[int, ...]], image_id: str) -> tuple[int, ...] | None:
     """Find the tags of an image under any of the names that the field gives it.
 
-    The id itself comes first, then without its folders. MS COCO's
-    ``COCO_train2014_000000000009``, ``000000000009`` and ``9`` name one image (the numbers of
-    train2014 and val2014 do not overlap), and so do PASCAL VOC's ``2007_000032`` and
-    ``2007000032``.
+    The names are those of :func:`mmseg_wsss.datasets.image_names.names_of`, the id itself first.
 
     Args:
         tags (Mapping[str, tuple[int, ...]]): From :func:`read_tags`.
@@ -123,26 +117,10 @@ def tags_for(tags: Mapping[str, tuple[int, ...]], image_id: str) -> tuple[int, .
     >>> tags_for({'COCO_val2014_000000000042': (37,)}, '42')
     (37,)
     """
-    for name in _names_of(image_id):
+    for name in names_of(image_id):
         if name in tags:
             return tags[name]
     return None
-
-
-def _names_of(image_id: str) -> Iterable[str]:
-    yield image_id
-    name = image_id.rpartition('/')[2]
-    yield name
-    if match := VOC_NAME.fullmatch(name):
-        yield ''.join(match.groups())
-    elif match := COCO_NAME.fullmatch(name):
-        number = int(match[1] or match[2])
-        yield str(number)
-        yield f'{number:012d}'
-        yield f'COCO_train2014_{number:012d}'
-        yield f'COCO_val2014_{number:012d}'
-        if len(name) == 10:
-            yield f'{name[:4]}_{name[4:]}'
 
 
 def _read_csv(

@@ -21,7 +21,7 @@ from mmseg_wsss.seeds.activation import (
 from mmseg_wsss.utils.memory import LEAST_SIDE, is_out_of_memory
 
 from .image_normalizer import ImageNormalizer
-from .inference_copy import inference_copy
+from .seed_classifiers import prepare_classifiers
 from .seed_image_dataset import SeedSample
 from .seed_view import plan_views
 
@@ -79,24 +79,7 @@ class ActivationExtractor:
             self.feature_map = torch.compile(_feature_map, backend=compile_backend, dynamic=True)
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.shared = not isinstance(model, Mapping)
-        if self.shared:
-            self.models = {None: model}
-        else:
-            self.models = {float(dropout): net for dropout, net in model.items()}
-            missing = {seed.dropout for seed in self.seeds} - set(self.models)
-            if missing:
-                raise ValueError(
-                    f'No classifier was given for the dropout rates {sorted(missing)}; there are '
-                    f'classifiers for {sorted(self.models)}.'
-                )
-        for key, net in self.models.items():
-            if not hasattr(getattr(net, 'head', None), 'class_weight'):
-                raise ValueError(
-                    f'{type(net).__name__} has no ClassActivationHead, so there are no activation '
-                    'maps. Set the head of the classifier to type="ClassActivationHead".'
-                )
-            net = inference_copy(net).to(self.device, memory_format=self.memory_format)
-            self.models[key] = net
+        self.models = prepare_classifiers(model, self.seeds, self.device, self.memory_format)
         self.normalizers = {key: ImageNormalizer(net) for key, net in self.models.items()}
         self._fallback: ActivationExtractor | None = None
 

@@ -19,7 +19,7 @@ from mmengine.dist import (
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import Subset
 
 from mmseg_wsss.datasets.preflight import DataItem
@@ -30,11 +30,10 @@ from mmseg_wsss.utils.memory import LEAST_SIDE, is_out_of_memory
 from mmseg_wsss.utils.progress import Progress
 
 from .halved_batch import halve_batch, shape_of
+from .mask_labeler import MaskLabeler
 from .pseudo_mask_folder import PseudoMaskFolder
 from .pseudo_mask_images import PseudoMaskImages
 from .shared_check import check_images
-
-CRF_PRESETS = ('irn', 'psa', 'deeplab')
 
 
 class PseudoMaskMaker:
@@ -72,18 +71,11 @@ class PseudoMaskMaker:
         crf_options: dict | None = None,
         settings: Mapping[str, Any] | None = None,
     ) -> None:
-        if crf is not None and crf not in CRF_PRESETS:
-            raise ValueError(f'crf={crf!r}, expected None or one of {", ".join(CRF_PRESETS)}.')
         self.model = model
         self.classes = list(classes)
         self.palette = palette
         self.tags = tags
-        self.preset = crf
-        self.crf = None
-        if crf is not None:
-            from mmseg_wsss.seeds.crf import DenseCRF
-
-            self.crf = DenseCRF(crf, **(crf_options or {}))
+        self.labeler = MaskLabeler(len(self.classes), crf, crf_options)
         settings = {
             **(settings or {}),
             'classes': self.classes,
@@ -144,39 +136,6 @@ class PseudoMaskMaker:
         check_images([DataItem(image_id, images.paths[image_id]) for image_id in names])
         return todo, len(mine) - len(found)
 
-    def label_mask(self, logits: Tensor, image: np.ndarray | None, labels: Sequence[int]) -> Tensor:
-        """Turn the network's output for an image into a mask.
-
-        Args:
-            logits (Tensor): (K, H, W) at the image's own size.
-            image (np.ndarray, optional): (H, W, 3) uint8 RGB; needed by the CRF only.
-            labels (Sequence[int]): Labels that can win, background (0) included.
-
-        Returns:
-            Tensor: (H, W) uint8, values from ``labels``; ties go to the lowest.
-
-        Raises:
-            ValueError: If K is not the number of classes.
-        """
-        if len(logits) != len(self.classes):
-            raise ValueError(
-                f'The network predicts {len(logits)} classes, the data set has {len(self.classes)}.'
-            )
-        kept = torch.tensor(sorted(labels), device=logits.device)
-        # Softmax over the kept ones = the probabilities made to sum to 1 without the others.
-        probabilities = logits[kept].float().softmax(dim=0)
-        if self.crf is not None and len(kept) > 1:
-            pixels = torch.from_numpy(np.ascontiguousarray(image)).to(logits.device)
-            probabilities = self.crf(pixels, self._unary(probabilities[None]))[0]
-        return kept[probabilities.argmax(dim=0)].to(torch.uint8)
-
-    def _unary(self, probabilities: Tensor) -> Tensor:
-        from mmseg_wsss.seeds.crf import unary_from_labels, unary_from_probabilities
-
-        if self.preset == 'irn':
-            return unary_from_labels(probabilities.argmax(dim=1), probabilities.shape[1], 0.7)
-        return unary_from_probabilities(probabilities)
-
     def _allowed_labels(self, image_ids: Sequence[str]) -> dict[str, tuple[int, ...]]:
         if self.tags is None:
             return dict.fromkeys(image_ids, tuple(range(len(self.classes))))
@@ -236,9 +195,9 @@ class PseudoMaskMaker:
                 logits = sample.seg_logits.data
                 height, width = logits.shape[-2:]
                 image = None
-                if self.crf is not None:
+                if self.labeler.needs_image:
                     image = resize_image(read_image(path), (height, width), 'area')
-                mask = self.label_mask(logits, image, labels).cpu().numpy()
+                mask = self.labeler(logits, image, labels).cpu().numpy()
                 return mask if size is None else resize_image(mask, size, 'nearest')
             except (MemoryError, RuntimeError) as error:
                 if not is_out_of_memory(error):

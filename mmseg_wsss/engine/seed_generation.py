@@ -28,7 +28,7 @@ from mmseg_wsss.utils.palette import label_palette
 
 from .activation_extractor import ActivationExtractor
 from .seed_batches import plan_batches
-from .seed_image import SeedImage
+from .seed_image import SeedImage, check_seed_images
 from .seed_pipeline import SeedPipeline
 from .seed_summary import SeedSummary
 from .seed_writer import KEEP_KINDS, SeedWriter
@@ -135,13 +135,7 @@ class SeedGenerator:
         self.aggregate = {'tie': 'lowest', **(aggregate or {})}
         self.seed_order = self.aggregate.pop('seed_order', None)
         if self.seed_order is not None:
-            names = [seed.name for seed in self.seeds]
-            if sorted(self.seed_order) != sorted(names):
-                raise ValueError(
-                    f'aggregate.seed_order must name every seed once, best first: {names}, got '
-                    f'{list(self.seed_order)}.'
-                )
-            self.aggregate['seed_order'] = [names.index(name) for name in self.seed_order]
+            self.aggregate['seed_order'] = _positions(self.seed_order, self.seeds)
         self.keep = keep
         defaults = _GPU_DEFAULTS if self.device.type == 'cuda' else _CPU_DEFAULTS
         self.batch_size, self.num_workers, self.num_writers = (
@@ -186,7 +180,7 @@ class SeedGenerator:
             ValueError: If there are no images, an id comes twice, an image cannot be read, or the
                 seed root was made with other settings.
         """
-        self._check_images(images)
+        check_seed_images(images, len(self.classes))
         store = SeedStore(out)
         manifest = self._manifest(images, config_sha256)
         if dist.is_main_process():
@@ -224,21 +218,6 @@ class SeedGenerator:
         total = SeedSummary.merge(parts)
         print_log(total.report(self.classes), 'current')
         return total
-
-    def _check_images(self, images: Sequence[SeedImage]) -> None:
-        if not images:
-            raise ValueError('There are no images to make seeds of: the data set is empty.')
-        seen: set[str] = set()
-        for image in images:
-            if image.image_id in seen:
-                raise ValueError(f'Image id {image.image_id} comes twice in the data set.')
-            seen.add(image.image_id)
-            outside = [tag for tag in image.tags if not 1 <= tag < len(self.classes)]
-            if outside:
-                raise ValueError(
-                    f'Image {image.image_id} has the tags {outside}; labels of foreground classes '
-                    f'are 1 to {len(self.classes) - 1}.'
-                )
 
     def _manifest(self, images: Sequence[SeedImage], config_sha256: str | None) -> SeedManifest:
         return SeedManifest(
@@ -287,3 +266,13 @@ class SeedGenerator:
             self.num_workers,
             self.num_writers,
         )
+
+
+def _positions(order: Sequence[str], seeds: Sequence[Seed]) -> list[int]:
+    names = [seed.name for seed in seeds]
+    if sorted(order) != sorted(names):
+        raise ValueError(
+            f'aggregate.seed_order must name every seed once, best first: {names}, got '
+            f'{list(order)}.'
+        )
+    return [names.index(name) for name in order]

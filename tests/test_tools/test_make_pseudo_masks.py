@@ -275,19 +275,9 @@ def test_errors_name_the_cause(data, capsys):
         tool.main(['config.py', 'net.pth', '--out', 'masks'])
 
 
-def test_network_of_another_class_list():
-    maker = PseudoMaskMaker(torch.nn.Identity(), CLASSES, PALETTE, 'unused')
-    with pytest.raises(ValueError, match='predicts 4 classes, the data set has 3'):
-        maker.label_mask(torch.zeros(4, 2, 2), None, (0, 1))
+def test_unknown_preset():
     with pytest.raises(ValueError, match="crf='best'"):
         PseudoMaskMaker(torch.nn.Identity(), CLASSES, PALETTE, 'unused', crf='best')
-
-
-def test_ties_go_to_the_lowest_label():
-    maker = PseudoMaskMaker(torch.nn.Identity(), CLASSES, PALETTE, 'unused')
-    logits = torch.tensor([[[0.0, 5.0]], [[1.0, 1.0]], [[1.0, 9.0]]])
-    assert maker.label_mask(logits, None, (2, 1, 0)).tolist() == [[1, 2]]
-    assert maker.label_mask(logits, None, (0, 1)).tolist() == [[1, 0]]
 
 
 def test_config_helpers(data):

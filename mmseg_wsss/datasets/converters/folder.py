@@ -2,51 +2,23 @@
 
 from __future__ import annotations
 
-import io
-import json
 import os
 import os.path as osp
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-
-import numpy as np
-from PIL import Image
 
 from mmseg_wsss.datasets.tags import read_tags, write_tags
-from mmseg_wsss.seeds.mask_io import read_mask, write_mask
-from mmseg_wsss.utils.atomic import remove_stale_temporaries, write_atomic
-from mmseg_wsss.utils.image import read_image
+from mmseg_wsss.utils.atomic import remove_stale_temporaries
 from mmseg_wsss.utils.palette import label_palette
 
-from .checks import check_image, mask_labels
 from .class_names import read_class_names
-from .folder_description import DESCRIPTION, FolderDescription
+from .folder_description import FolderDescription
+from .folder_files import MASK_FOLDER, FileOutcome, FileTask, convert_files
 from .folder_inputs import choose_val, find_images, find_masks, group_by_suffix, match_ids
 from .parallel import run_tasks
 from .report import ConversionReport, count_by_class, examples
 from .tag_files import write_list
 
-MASK_FOLDER = 'SegmentationClass'
 IMAGE_FOLDER = 'images'
-
-
-@dataclass(frozen=True)
-class _Task:
-    image_id: str
-    image: str
-    copy: str | None
-    mask: str | None
-    mask_copy: str | None
-    num_classes: int
-    palette: list[list[int]]
-
-
-@dataclass
-class _Outcome:
-    image_id: str
-    size: tuple[int, int] | None = None
-    mask_labels: tuple[int, ...] | None = None
-    problems: list[str] = field(default_factory=list)
 
 
 def convert_folder(
@@ -109,7 +81,7 @@ def convert_folder(
         )
     palette = label_palette(len(all_classes))
     tasks = [
-        _Task(
+        FileTask(
             image_id=image_id,
             image=paths[image_id],
             copy=osp.join(out, IMAGE_FOLDER, f'{image_id}.png') if copy_images else None,
@@ -121,7 +93,7 @@ def convert_folder(
         for image_id in [*train, *val]
     ]
     remove_stale_temporaries(out)
-    outcomes = run_tasks(_convert_image, tasks, workers, 'images and masks')
+    outcomes = run_tasks(convert_files, tasks, workers, 'images and masks')
     for outcome in outcomes:
         report.problems += outcome.problems
     all_tags = _complete_tags(tagged, outcomes, train, val, report)
@@ -143,46 +115,9 @@ def convert_folder(
     return report
 
 
-def _convert_image(task: _Task) -> _Outcome:
-    outcome = _Outcome(task.image_id)
-    try:
-        outcome.size = check_image(task.image)
-        if task.mask is not None:
-            mask = read_mask(task.mask, shape=outcome.size, num_classes=task.num_classes)
-            outcome.mask_labels = mask_labels(mask)
-            if not _is_same(task.mask_copy, mask):
-                write_mask(task.mask_copy, mask, task.palette)
-        if task.copy is not None and not _is_image(task.copy, outcome.size):
-            _write_png(task.copy, read_image(task.image))
-    except (FileNotFoundError, ValueError) as error:
-        outcome.problems.append(str(error))
-    return outcome
-
-
-def _is_same(path: str, mask: np.ndarray) -> bool:
-    try:
-        return np.array_equal(read_mask(path), mask)
-    except (FileNotFoundError, ValueError):
-        return False
-
-
-def _is_image(path: str, size: tuple[int, int]) -> bool:
-    try:
-        return check_image(path) == size
-    except (FileNotFoundError, ValueError):
-        return False
-
-
-def _write_png(path: str, image: np.ndarray) -> None:
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, 'PNG')
-    os.makedirs(osp.dirname(path), exist_ok=True)
-    write_atomic(path, buffer.getvalue())
-
-
 def _complete_tags(
     tagged: dict[str, tuple[int, ...]],
-    outcomes: list[_Outcome],
+    outcomes: list[FileOutcome],
     train: list[str],
     val: list[str],
     report: ConversionReport,
@@ -218,7 +153,7 @@ def _summarise(
     paths: dict[str, str],
     train: list[str],
     val: list[str],
-    outcomes: list[_Outcome],
+    outcomes: list[FileOutcome],
     tags: dict[str, tuple[int, ...]],
     mask_paths: dict[str, str],
     classes: list[str],
@@ -267,5 +202,4 @@ def _write_layout(
         write_list(osp.join(out, 'val.txt'), val)
     elif osp.exists(osp.join(out, 'val.txt')):
         os.unlink(osp.join(out, 'val.txt'))  # of an earlier run with validation images
-    text = json.dumps(asdict(description), indent=2, ensure_ascii=False)
-    write_atomic(osp.join(out, DESCRIPTION), (text + '\n').encode())
+    description.save(out)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os.path as osp
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+
+from mmseg_wsss.utils.atomic import write_atomic
 
 DESCRIPTION = 'dataset.json'
 
@@ -45,3 +47,8 @@ class FolderDescription:
                 return cls(**json.load(file))
             except (ValueError, TypeError) as error:
                 raise ValueError(f'{path}: not a description of a data set ({error}).') from None
+
+    def save(self, root: str) -> None:
+        """Write the description into the folder of a data set, which must exist."""
+        text = json.dumps(asdict(self), indent=2, ensure_ascii=False)
+        write_atomic(osp.join(root, DESCRIPTION), (text + '\n').encode())
