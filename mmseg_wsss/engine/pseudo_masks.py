@@ -9,13 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.dist import (
-    all_gather_object,
-    barrier,
-    get_rank,
-    get_world_size,
-    is_main_process,
-)
+from mmengine.dist import barrier, is_main_process
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
@@ -34,6 +28,7 @@ from .mask_labeler import MaskLabeler
 from .pseudo_mask_folder import PseudoMaskFolder
 from .pseudo_mask_images import PseudoMaskImages
 from .shared_check import check_images
+from .shared_work import share_work
 
 
 class PseudoMaskMaker:
@@ -126,15 +121,14 @@ class PseudoMaskMaker:
         if is_main_process():
             self.folder.open(overwrite)
         barrier()
-        rank, world_size = get_rank(), get_world_size()
-        mine = range(rank, len(images), world_size)
-        found = [index for index in mine if not self._has(images, images.image_ids[index], allowed)]
-        # What is left is shared anew: an earlier run may have left it all to one process.
-        left = sorted(set().union(*all_gather_object(set(found))))
-        todo = left[rank::world_size]
+        work = share_work(
+            [[index] for index in range(len(images))],
+            lambda index: self._has(images, images.image_ids[index], allowed),
+        )
+        todo = [index for (index,) in work.todo]
         names = [images.image_ids[index] for index in todo]
         check_images([DataItem(image_id, images.paths[image_id]) for image_id in names])
-        return todo, len(mine) - len(found)
+        return todo, work.done
 
     def _allowed_labels(self, image_ids: Sequence[str]) -> dict[str, tuple[int, ...]]:
         if self.tags is None:

@@ -33,6 +33,7 @@ from .seed_pipeline import SeedPipeline
 from .seed_summary import SeedSummary
 from .seed_writer import KEEP_KINDS, SeedWriter
 from .shared_check import check_images
+from .shared_work import share_work
 
 # Batch size, reading processes, writing threads.
 _CPU_DEFAULTS = (1, 1, 1)
@@ -187,31 +188,31 @@ class SeedGenerator:
             store.open(manifest, overwrite=overwrite)
         dist.barrier()
         started = time.monotonic()
-        batches = plan_batches(images, self.batch_size)
-        rank, world_size = dist.get_rank(), dist.get_world_size()
-        mine = batches[rank::world_size]
-        found = self._pending(images, mine, store)
-        # What is left is shared anew: an earlier run may have left it all to one process.
-        pending = set().union(*dist.all_gather_object(found))
-        todo = [batch for batch in batches if not pending.isdisjoint(batch)][rank::world_size]
+        names = [seed.name for seed in self.seeds] if self.keep == 'all' else []
+        work = share_work(
+            plan_batches(images, self.batch_size),
+            lambda index: store.is_complete(
+                images[index].image_id, names, len(self.seeds), len(self.classes)
+            ),
+        )
         check_images(
             [
                 DataItem(images[index].image_id, images[index].path, tags=images[index].tags)
-                for batch in todo
+                for batch in work.todo
                 for index in batch
             ],
             self.classes,
             parallel=self.num_workers > 0,
         )
         summary = SeedSummary(
-            skipped=sum(map(len, mine)) - len(found),
-            empty=[images[i].image_id for batch in mine for i in batch if not images[i].tags],
+            skipped=work.done,
+            empty=[images[i].image_id for i in work.looked_at if not images[i].tags],
             labels=np.zeros(len(self.classes), np.int64),
             agreement=np.zeros(len(self.seeds) + 1, np.int64),
         )
-        wanted = {images[index].image_id for index in pending}
-        if todo:
-            self._pipeline(store).run(images, todo, wanted, summary)
+        wanted = {images[index].image_id for index in work.left}
+        if work.todo:
+            self._pipeline(store).run(images, work.todo, wanted, summary)
         summary.seconds = time.monotonic() - started
         dist.barrier()
         parts = dist.all_gather_object(summary)
@@ -232,19 +233,6 @@ class SeedGenerator:
             checkpoint_sha256=weights_sha256(self.model),
             images=[image.image_id for image in images],
         )
-
-    def _pending(
-        self, images: Sequence[SeedImage], batches: Sequence[Sequence[int]], store: SeedStore
-    ) -> set[int]:
-        names = [seed.name for seed in self.seeds] if self.keep == 'all' else []
-        return {
-            index
-            for batch in batches
-            for index in batch
-            if not store.is_complete(
-                images[index].image_id, names, len(self.seeds), len(self.classes)
-            )
-        }
 
     def _pipeline(self, store: SeedStore) -> SeedPipeline:
         writer = SeedWriter(

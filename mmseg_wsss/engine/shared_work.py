@@ -1,0 +1,50 @@
+"""Shares what an earlier run has left among all processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from mmengine import dist
+
+
+@dataclass(frozen=True)
+class SharedWork:
+    """What a process looked at and what it shall do.
+
+    Attributes:
+        looked_at (list[int]): Indices that this process looked at; those of all processes together
+            are all.
+        todo (list[list[int]]): Batches of this process in which something is left.
+        left (set[int]): All indices that are left, of all processes.
+        done (int): How many of ``looked_at`` are done.
+    """
+
+    looked_at: list[int]
+    todo: list[list[int]]
+    left: set[int]
+    done: int
+
+
+def share_work(batches: Sequence[list[int]], is_done: Callable[[int], bool]) -> SharedWork:
+    """Find what is left and share it evenly, by torch.distributed.
+
+    Args:
+        batches (Sequence[list[int]]): Indices of what is done together; the same in all processes.
+        is_done (Callable[[int], bool]): Tells whether an index is done; each process asks for its
+            share of them, and changes none before all have asked.
+
+    Returns:
+        SharedWork: This process's.
+
+    >>> work = share_work([[0, 1], [2], [3, 4]], lambda index: index in (1, 2))
+    >>> work.todo, sorted(work.left), work.done
+    ([[0, 1], [3, 4]], [0, 3, 4], 2)
+    """
+    rank, world_size = dist.get_rank(), dist.get_world_size()
+    mine = [index for batch in batches[rank::world_size] for index in batch]
+    found = {index for index in mine if not is_done(index)}
+    # Shared anew: an earlier run may have left it all to one process.
+    left = set().union(*dist.all_gather_object(found))
+    todo = [batch for batch in batches if not left.isdisjoint(batch)][rank::world_size]
+    return SharedWork(mine, todo, left, len(mine) - len(found))
