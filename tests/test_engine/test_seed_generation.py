@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from mmpretrain.models import ImageClassifier
 from PIL import Image
+from processes import run_two_processes
 from torch import nn
 
 from mmseg_wsss.engine import SeedGenerator, SeedImage
@@ -388,27 +389,15 @@ def test_seed_order_settles_ties(tmp_path):
 
 def run_process(rank: int, folder: Path, images: list[SeedImage]) -> None:
     """One of two processes; what it finds wrong is its exit status."""
-    torch.distributed.init_process_group(
-        'gloo', init_method=f'file://{folder / "rendezvous"}', rank=rank, world_size=2
-    )
     summary = build_generator(num_draws=2, batch_size=2).run(images, folder / 'seeds')
     assert (summary.made, summary.skipped, summary.empty) == (5, 0, ['image 3'])
     assert summary.labels.sum() == sum(read_image(image.path)[..., 0].size for image in images)
-    torch.distributed.destroy_process_group()
 
 
 def test_two_processes_write_what_one_writes(tmp_path):
     images = build_images(tmp_path)
     build_generator(num_draws=2, batch_size=2).run(images, tmp_path / 'expected')
-    context = torch.multiprocessing.get_context('fork')
-    processes = [
-        context.Process(target=run_process, args=(rank, tmp_path, images)) for rank in range(2)
-    ]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(60)
-    assert [process.exitcode for process in processes] == [0, 0]
+    run_two_processes(run_process, tmp_path, images)
     assert files_of(tmp_path / 'seeds') == files_of(tmp_path / 'expected')
 
 
