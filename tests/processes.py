@@ -1,33 +1,35 @@
-"""Two processes of torch.distributed, as a launcher starts them."""
+"""Processes of torch.distributed, as a launcher starts them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
+from test_faults.killing import start
 
 
-def run_two_processes(work: Callable[..., None], folder: Path, *arguments: Any) -> None:
-    """Call ``work(rank, folder, *arguments)`` in two processes and expect both to succeed."""
-    context = torch.multiprocessing.get_context('fork')
-    processes = [
-        context.Process(target=_join_and_work, args=(work, rank, folder, arguments))
-        for rank in range(2)
-    ]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(60)
-    assert [process.exitcode for process in processes] == [0, 0]
-
-
-def _join_and_work(
-    work: Callable[..., None], rank: int, folder: Path, arguments: tuple[Any, ...]
-) -> None:
+def join(folder: Path, rank: int, world_size: int) -> None:
+    """Join a group of processes on this machine, without a launcher."""
     torch.distributed.init_process_group(
-        'gloo', init_method=f'file://{folder / "rendezvous"}', rank=rank, world_size=2
+        'gloo', init_method=f'file://{folder}/rendezvous', rank=rank, world_size=world_size
     )
-    work(rank, folder, *arguments)
-    torch.distributed.destroy_process_group()
+
+
+def run_ranks(folder: Path, work: Callable[[int, int], None], world_size: int) -> None:
+    """Run a function of rank and number of processes in each of so many processes."""
+
+    def target(rank: int) -> None:
+        join(folder, rank, world_size)
+        work(rank, world_size)
+        torch.distributed.destroy_process_group()
+
+    folder.mkdir(parents=True, exist_ok=True)
+    processes = [
+        start(partial(target, rank), folder / f'rank {rank}.log') for rank in range(world_size)
+    ]
+    for rank, process in enumerate(processes):
+        process.join(60)
+        log = (folder / f'rank {rank}.log').read_text()
+        assert process.exitcode == 0, log[-3000:]

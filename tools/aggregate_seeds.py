@@ -102,13 +102,12 @@ def aggregate(args: argparse.Namespace) -> int:
     """Check everything that can be checked beforehand, then aggregate image by image."""
     if args.jobs < 1:
         raise ValueError(f'--jobs {args.jobs}, expected at least 1')
-    if args.classes is None and not 1 <= args.num_classes <= 255:
+    if args.classes is not None:
+        classes = read_class_list(args.classes)
+    elif 1 <= args.num_classes <= 255:
+        classes = [f'class {index}' for index in range(args.num_classes)]
+    else:
         raise ValueError(f'--num-classes {args.num_classes}, expected 1 to 255')
-    classes = (
-        read_class_list(args.classes)
-        if args.classes is not None
-        else [f'class {index}' for index in range(args.num_classes)]
-    )
     names = args.names or [directory.resolve().name for directory in args.seeds]
     check_seed_folders(args.seeds, names, args.out)
     image_ids = find_seed_images(args.seeds, args.split)
@@ -125,7 +124,6 @@ def aggregate(args: argparse.Namespace) -> int:
     store = SeedStore(args.out)
     store.open(manifest, args.overwrite)
 
-    order = [names.index(name) for name in args.seed_order] if args.seed_order else None
     work = partial(
         aggregate_image,
         store=store,
@@ -133,7 +131,7 @@ def aggregate(args: argparse.Namespace) -> int:
         num_classes=len(classes),
         palette=manifest.palette,
         tie=args.tie,
-        seed_order=order,
+        seed_order=manifest.seed_positions,
     )
     votes = np.zeros(len(names) + 1, np.int64)
     failures: list[Result] = []

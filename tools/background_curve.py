@@ -15,7 +15,6 @@ from mmengine.registry import init_default_scope
 
 import mmseg_wsss  # noqa: F401  # mends the dependency stack before a config is read
 from mmseg_wsss.datasets import read_split
-from mmseg_wsss.datasets.class_list import read_class_list
 from mmseg_wsss.engine import (
     SeedImage,
     load_classifier,
@@ -120,7 +119,7 @@ def run(args: argparse.Namespace) -> None:
     images = choose(args, images)
     if not args.gt.is_dir():
         raise FileNotFoundError(f'{args.gt}: there is no such folder of true masks')
-    own = tuple(read_class_list(args.gt_classes)) if args.gt_classes else None
+    truth = TruthFolder.of(args.gt, args.gt_classes)
     pairs = args.seeds or list(section.get('seeds') or PAPER_SEEDS)[:1]
     seeds = [pair if isinstance(pair, Seed) else Seed(*pair) for pair in pairs]
     device = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')
@@ -130,7 +129,7 @@ def run(args: argparse.Namespace) -> None:
         images,
         classes,
         seeds,
-        TruthFolder(args.gt, own),
+        truth,
         device,
     )
     if not all(curve.counts.any() for curve in curves.values()):

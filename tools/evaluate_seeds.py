@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 
 from mmseg_wsss.datasets import read_split, read_tags
-from mmseg_wsss.datasets.class_list import read_class_list
 from mmseg_wsss.evaluation import (
     CALIBRATION_TITLE,
     SeedRootEvaluation,
@@ -130,10 +129,7 @@ def evaluate(args: argparse.Namespace) -> SeedRootEvaluation:
 
 def truth_folder(args: argparse.Namespace) -> TruthFolder | None:
     """Give the true masks, if there are any."""
-    if args.gt is None:
-        return None
-    classes = tuple(read_class_list(args.gt_classes)) if args.gt_classes else None
-    return TruthFolder(args.gt, classes)
+    return None if args.gt is None else TruthFolder.of(args.gt, args.gt_classes)
 
 
 def write(

@@ -98,13 +98,12 @@ def verify_image(
         seeds = np.stack(
             [read_mask(one, label.shape, num_classes, manifest.ignore_index) for one in paths]
         )
-        order = manifest.seed_order
         expected_label, expected_agreement = aggregate_seeds(
             seeds,
             num_classes,
             manifest.ignore_index,
             manifest.tie,
-            [seed_names.index(name) for name in order] if order else None,
+            manifest.seed_positions,
         )
     except (ValueError, FileNotFoundError) as error:
         return [str(error)]

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from mmseg_wsss.datasets import read_split
-from mmseg_wsss.datasets.class_list import read_class_list
 from mmseg_wsss.evaluation import TruthFolder
 from mmseg_wsss.seeds import (
     AGGREGATED_FOLDER,
@@ -84,9 +83,10 @@ def draw(args: argparse.Namespace) -> int:
     for image_id in ids:
         check_image_id(image_id, '--ids')
     visualizer = SeedVisualizer(classes=list(manifest.classes), palette=list(manifest.palette))
+    truth = None if args.gt is None else TruthFolder.of(args.gt, args.gt_classes)
     progress = Progress(len(ids), 'images to draw')
     for image_id in ids:
-        parts = read_parts(args, store, manifest, image_id)
+        parts = read_parts(args, store, manifest, truth, image_id)
         if args.separate:
             draw_separately(args, visualizer, image_id, num_seeds, parts)
         else:
@@ -102,7 +102,11 @@ def draw(args: argparse.Namespace) -> int:
 
 
 def read_parts(
-    args: argparse.Namespace, store: SeedStore, manifest: SeedManifest, image_id: str
+    args: argparse.Namespace,
+    store: SeedStore,
+    manifest: SeedManifest,
+    truth: TruthFolder | None,
+    image_id: str,
 ) -> dict:
     """Read what is to be drawn of an image."""
     path = args.images / f'{image_id}{args.img_suffix}'
@@ -113,14 +117,15 @@ def read_parts(
         name: read_mask(store.mask_path(name, image_id), shape, num_classes)
         for name in [*names, AGGREGATED_FOLDER]
     }
-    truth = prediction = None
-    if args.gt is not None:
-        own = tuple(read_class_list(args.gt_classes)) if args.gt_classes else None
-        truth = TruthFolder(args.gt, own).read(image_id, shape, manifest.classes)
+    true_mask = prediction = None
+    if truth is not None:
+        true_mask = truth.read(image_id, shape, manifest.classes)
     if args.predictions is not None:
         prediction = read_mask(args.predictions / f'{image_id}.png', shape, num_classes)
     agreement = store.read_agreement(image_id, len(manifest.seeds), shape)
-    return dict(image=image, masks=masks, agreement=agreement, truth=truth, prediction=prediction)
+    return dict(
+        image=image, masks=masks, agreement=agreement, truth=true_mask, prediction=prediction
+    )
 
 
 def draw_separately(

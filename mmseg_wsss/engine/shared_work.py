@@ -17,13 +17,16 @@ class SharedWork:
             are all.
         todo (list[list[int]]): Batches of this process in which something is left.
         left (set[int]): All indices that are left, of all processes.
-        done (int): How many of ``looked_at`` are done.
     """
 
     looked_at: list[int]
     todo: list[list[int]]
     left: set[int]
-    done: int
+
+    @property
+    def done(self) -> int:
+        """How many of ``looked_at`` are done."""
+        return sum(index not in self.left for index in self.looked_at)
 
 
 def share_work(batches: Sequence[list[int]], is_done: Callable[[int], bool]) -> SharedWork:
@@ -47,4 +50,4 @@ def share_work(batches: Sequence[list[int]], is_done: Callable[[int], bool]) -> 
     # Shared anew: an earlier run may have left it all to one process.
     left = set().union(*dist.all_gather_object(found))
     todo = [batch for batch in batches if not left.isdisjoint(batch)][rank::world_size]
-    return SharedWork(mine, todo, left, len(mine) - len(found))
+    return SharedWork(mine, todo, left)

@@ -129,13 +129,13 @@ def _setting(
         raise ValueError(f'{root}: subsets of the seeds cannot be scored, {lacking}')
     if width < 1:
         raise ValueError(f'trimap width {width}, expected at least 1')
-    order = manifest.seed_order
+    order = manifest.seed_positions
     return EvaluationSetting(
         classes=tuple(manifest.classes),
         num_seeds=len(names),
         seed_names=tuple(names) if kept else (),
         tie=manifest.tie,
-        seed_order=tuple(names.index(name) for name in order) if order else None,
+        seed_order=tuple(order) if order else None,
         subsets=subsets,
         trimap_width=width,
     )

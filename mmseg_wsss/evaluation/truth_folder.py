@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mmseg_wsss.datasets.class_list import read_class_list
 from mmseg_wsss.seeds import IGNORE_INDEX, read_mask
 
 
@@ -24,6 +25,17 @@ class TruthFolder:
 
     folder: Path
     classes: tuple[str, ...] | None = None
+
+    @classmethod
+    def of(cls, folder: Path, class_list: str | None) -> TruthFolder:
+        """The folder of a command whose masks have the seeds' classes or those of a list.
+
+        Args:
+            folder (Path): Has the masks.
+            class_list (str, optional): What
+                :func:`mmseg_wsss.datasets.class_list.read_class_list` reads.
+        """
+        return cls(folder, tuple(read_class_list(class_list)) if class_list else None)
 
     def path(self, image_id: str) -> Path:
         """Path of the true mask of an image."""

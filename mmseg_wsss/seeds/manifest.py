@@ -75,6 +75,12 @@ class SeedManifest:
         """Names of the seeds, which are their folders, in the order of their votes."""
         return [seed['name'] for seed in self.seeds]
 
+    @property
+    def seed_positions(self) -> list[int] | None:
+        """``seed_order`` as indices of the seeds, as ``aggregate_seeds`` takes it."""
+        names = self.seed_names
+        return [names.index(name) for name in self.seed_order] if self.seed_order else None
+
     @classmethod
     def load(cls, path: str | os.PathLike) -> SeedManifest:
         """Read a manifest.

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from mmpretrain.models import ImageClassifier
 from PIL import Image
-from processes import run_two_processes
+from processes import run_ranks
 from torch import nn
 
 from mmseg_wsss.engine import SeedGenerator, SeedImage
@@ -387,17 +387,17 @@ def test_seed_order_settles_ties(tmp_path):
         assert np.array_equal(found, best)  # of two seeds the better one always wins
 
 
-def run_process(rank: int, folder: Path, images: list[SeedImage]) -> None:
-    """One of two processes; what it finds wrong is its exit status."""
-    summary = build_generator(num_draws=2, batch_size=2).run(images, folder / 'seeds')
-    assert (summary.made, summary.skipped, summary.empty) == (5, 0, ['image 3'])
-    assert summary.labels.sum() == sum(read_image(image.path)[..., 0].size for image in images)
-
-
 def test_two_processes_write_what_one_writes(tmp_path):
     images = build_images(tmp_path)
     build_generator(num_draws=2, batch_size=2).run(images, tmp_path / 'expected')
-    run_two_processes(run_process, tmp_path, images)
+
+    def work(rank: int, world_size: int) -> None:
+        summary = build_generator(num_draws=2, batch_size=2).run(images, tmp_path / 'seeds')
+        assert (summary.made, summary.skipped, summary.empty) == (5, 0, ['image 3'])
+        pixels = sum(read_image(image.path)[..., 0].size for image in images)
+        assert summary.labels.sum() == pixels
+
+    run_ranks(tmp_path / 'ranks', work, 2)
     assert files_of(tmp_path / 'seeds') == files_of(tmp_path / 'expected')
 
 

@@ -22,6 +22,7 @@ from mmengine.registry import init_default_scope
 from mmengine.structures import PixelData
 from mmseg.evaluation import IoUMetric
 from mmseg.structures import SegDataSample
+from processes import join, run_ranks
 from seed_roots import write_images, write_seed_root, write_split
 from test_engine.test_multi_seed_cam_hook import build_config, write_data
 from test_engine.test_seed_generation import build_generator, build_images, files_of
@@ -40,31 +41,6 @@ SPECIFICATION = importlib.util.spec_from_file_location(
 test_command = importlib.util.module_from_spec(SPECIFICATION)
 SPECIFICATION.loader.exec_module(test_command)
 OPTIONS = dict(num_draws=2, batch_size=2, refine='irn')
-
-
-def join(folder, rank, world_size):
-    """Join a group of processes on this machine, without a launcher."""
-    torch.distributed.init_process_group(
-        'gloo', init_method=f'file://{folder}/rendezvous', rank=rank, world_size=world_size
-    )
-
-
-def run_ranks(folder, work, world_size):
-    """Run a function of rank and number of processes in each of so many processes."""
-
-    def target(rank):
-        join(folder, rank, world_size)
-        work(rank, world_size)
-        torch.distributed.destroy_process_group()
-
-    folder.mkdir(parents=True, exist_ok=True)
-    processes = [
-        start(partial(target, rank), folder / f'rank {rank}.log') for rank in range(world_size)
-    ]
-    for rank, process in enumerate(processes):
-        process.join(60)
-        log = (folder / f'rank {rank}.log').read_text()
-        assert process.exitcode == 0, log[-3000:]
 
 
 @pytest.mark.parametrize('world_size', [1, 2, 3])
