@@ -57,7 +57,7 @@ $(VENV)/.mask2former: $(VENV)/.installed requirements/optional.txt
 	@touch $@
 
 demo: setup
-	$(BIN)/python tools/demo.py
+	$(BIN)/python demo/demo.py
 
 lint: $(VENV)/.tests
 	$(BIN)/ruff check .

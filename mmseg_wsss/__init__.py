@@ -1,14 +1,12 @@
-"""Weakly supervised semantic segmentation from image-level tags, as an MMSegmentation plugin.
+"""Weakly supervised semantic segmentation from image-level tags, as an MMSegmentation plugin."""
 
-Importing the package registers its classes and does nothing else.
-"""
+import sys
 
-from .compat import mend_config_scopes, mend_torchvision
+from .version import __version__
 
-mend_torchvision()
-mend_config_scopes()
+__all__ = ['__version__']
 
-from . import datasets, engine, evaluation, models, visualization  # noqa: E402
-from .version import __version__  # noqa: E402
-
-__all__ = ['__version__', 'datasets', 'engine', 'evaluation', 'models', 'visualization']
+# A config whose custom_imports name the package wants its parts registered, and mmengine reads it.
+# Without mmengine at work, `import mmseg_wsss.seeds` loads numpy and torch alone.
+if 'mmengine' in sys.modules:
+    from . import register_all  # noqa: F401

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-import mmseg_wsss  # noqa: F401  # registers and mends before any test imports mmseg
+import mmseg_wsss.register_all  # noqa: F401  # registers and mends before any test imports mmseg
 
 ROOT = Path(__file__).resolve().parent.parent
 # Several processes share the cores; commands that a test starts inherit this too.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 torch.set_num_threads(1)
 # Tests import what several of them share, and the commands under tools/, as modules.
-sys.path[:0] = [str(ROOT / 'tests'), str(ROOT / 'tools')]
+sys.path[:0] = [str(ROOT / 'tests'), str(ROOT / 'tools'), str(ROOT / 'demo')]
 
 
 @pytest.fixture(autouse=True)

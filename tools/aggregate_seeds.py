@@ -12,17 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mmseg_wsss.datasets.class_list import read_class_list
-from mmseg_wsss.datasets.seed_folders import check_seed_folders, find_seed_images
-from mmseg_wsss.seeds import (
-    AGGREGATED_FOLDER,
-    AGREEMENT_FOLDER,
-    TIES,
-    SeedManifest,
-    SeedStore,
-    aggregate_seeds,
-    read_mask,
-)
+from mmseg_wsss.apis.seed_folders import check_seed_folders, find_seed_images
+from mmseg_wsss.datasets.class_names import read_class_list
+from mmseg_wsss.seeds import TIES, aggregate_seeds
+from mmseg_wsss.store import AGGREGATED_FOLDER, AGREEMENT_FOLDER, SeedManifest, SeedStore, read_mask
 from mmseg_wsss.utils.palette import label_palette
 from mmseg_wsss.utils.parallel import available_cpus, run_parallel
 from mmseg_wsss.utils.progress import Progress

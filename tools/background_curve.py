@@ -13,27 +13,23 @@ from make_seeds import seed_pair
 from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 
-import mmseg_wsss  # noqa: F401  # mends the dependency stack before a config is read
+import mmseg_wsss.register_all  # noqa: F401  # before a config is read
+from mmseg_wsss.apis import read_images, seed_dataset, study_background
+from mmseg_wsss.apis.background_study import sample_images
 from mmseg_wsss.datasets import read_split
-from mmseg_wsss.engine import (
-    SeedImage,
-    load_classifier,
-    read_images,
-    seed_dataset,
-    study_background,
-)
-from mmseg_wsss.engine.background_study import sample_images
-from mmseg_wsss.evaluation import (
+from mmseg_wsss.evaluation import BackgroundCurve, TruthFolder
+from mmseg_wsss.generation import SeedImage, load_classifier
+from mmseg_wsss.reporting import (
     BACKGROUND_CURVE_TITLE,
-    BackgroundCurve,
+    Curve,
     Table,
-    TruthFolder,
     background_tables,
+    html_plot,
+    seed_report,
 )
 from mmseg_wsss.seeds import PAPER_SEEDS, Seed
 from mmseg_wsss.seeds.background import list_backgrounds
 from mmseg_wsss.utils.atomic import write_atomic
-from mmseg_wsss.visualization import Curve, html_plot, seed_report
 
 DESCRIPTION = """\
 Gives the mIoU of the activation maps at the thresholds 0.01 to 0.99 of a constant background score,

@@ -14,8 +14,8 @@ from concurrent.futures.process import BrokenProcessPool
 from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 
-import mmseg_wsss  # noqa: F401  # mends the dependency stack before a config is read
-from mmseg_wsss.datasets.preflight_config import check_config
+import mmseg_wsss.register_all  # noqa: F401  # before a config is read
+from mmseg_wsss.checks.configs import check_config
 from mmseg_wsss.utils.parallel import available_cpus
 
 

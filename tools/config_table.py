@@ -15,7 +15,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import nn
 
-import mmseg_wsss  # noqa: F401  # mends the dependency stack before a config is read
+import mmseg_wsss.register_all  # noqa: F401  # before a config is read
 from mmseg_wsss.registry import MODELS
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'

@@ -12,19 +12,20 @@ from pathlib import Path
 import numpy as np
 
 from mmseg_wsss.datasets import read_split, read_tags
-from mmseg_wsss.evaluation import (
+from mmseg_wsss.evaluation import SeedRootEvaluation, TruthFolder, evaluate_seed_root
+from mmseg_wsss.reporting import (
     CALIBRATION_TITLE,
-    SeedRootEvaluation,
+    FigureRow,
     Table,
-    TruthFolder,
-    evaluate_seed_root,
+    calibration_plot,
     evaluation_tables,
+    review_rows,
+    seed_report,
 )
-from mmseg_wsss.seeds import MANIFEST_NAME, SeedManifest, SeedStore
+from mmseg_wsss.store import MANIFEST_NAME, SeedManifest, SeedStore
 from mmseg_wsss.utils import read_image
 from mmseg_wsss.utils.atomic import write_atomic
 from mmseg_wsss.utils.parallel import available_cpus
-from mmseg_wsss.visualization import FigureRow, calibration_plot, review_rows, seed_report
 
 DESCRIPTION = """\
 Scores every seed of SEED_ROOT and their aggregate against the true masks in --gt: IoU of each class

@@ -18,12 +18,12 @@ from torch import nn
 
 import mmseg_wsss  # mends the dependency stack before a config is read
 from mmseg_wsss.datasets.tags import read_tags
-from mmseg_wsss.engine.pseudo_mask_images import (
+from mmseg_wsss.generation.pseudo_mask_images import (
     PseudoMaskImages,
     training_classes,
     training_images,
 )
-from mmseg_wsss.engine.pseudo_masks import PseudoMaskMaker
+from mmseg_wsss.generation.pseudo_masks import PseudoMaskMaker
 from mmseg_wsss.seeds import CRF_PRESETS
 from mmseg_wsss.utils.checkpoint import load_weights
 from mmseg_wsss.utils.digest import json_sha256, weights_sha256

@@ -19,8 +19,9 @@ from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 from torch import nn
 
-import mmseg_wsss  # noqa: F401  # mends the dependency stack before a config is read
-from mmseg_wsss.engine import generate_seeds, load_classifier
+import mmseg_wsss.register_all  # noqa: F401  # before a config is read
+from mmseg_wsss.apis import generate_seeds
+from mmseg_wsss.generation import load_classifier
 from mmseg_wsss.utils.process_group import join_process_group
 
 

@@ -10,7 +10,7 @@ import sys
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
-import mmseg_wsss  # noqa: F401  # mends the dependency stack before a config is read
+import mmseg_wsss.register_all  # noqa: F401  # before a config is read
 from mmseg_wsss.utils.checkpoint import find_resumable
 from mmseg_wsss.utils.process_group import prepare_runner_on_cpu
 

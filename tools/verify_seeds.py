@@ -11,14 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mmseg_wsss.seeds import (
-    AGGREGATED_FOLDER,
-    AGREEMENT_FOLDER,
-    SeedManifest,
-    SeedStore,
-    aggregate_seeds,
-    read_mask,
-)
+from mmseg_wsss.seeds import aggregate_seeds
+from mmseg_wsss.store import AGGREGATED_FOLDER, AGREEMENT_FOLDER, SeedManifest, SeedStore, read_mask
 from mmseg_wsss.utils.parallel import available_cpus, run_parallel
 from mmseg_wsss.utils.progress import Progress
 

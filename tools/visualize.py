@@ -11,16 +11,10 @@ import numpy as np
 
 from mmseg_wsss.datasets import read_split
 from mmseg_wsss.evaluation import TruthFolder
-from mmseg_wsss.seeds import (
-    AGGREGATED_FOLDER,
-    SeedManifest,
-    SeedStore,
-    check_image_id,
-    read_mask,
-)
+from mmseg_wsss.reporting import SeedVisualizer
+from mmseg_wsss.store import AGGREGATED_FOLDER, SeedManifest, SeedStore, check_image_id, read_mask
 from mmseg_wsss.utils import read_image
 from mmseg_wsss.utils.progress import Progress
-from mmseg_wsss.visualization import SeedVisualizer
 
 DESCRIPTION = """\
 Writes a contact sheet OUT/<image id>.png of each image: photograph, prediction and truth if they

@@ -1,5 +1,5 @@
 # What every config of this project shares.
-custom_imports = dict(imports=['mmseg_wsss'], allow_failed_imports=False)
+custom_imports = dict(imports=['mmseg_wsss.register_all'], allow_failed_imports=False)
 default_scope = 'mmseg'  # mmpretrain's and this project's parts carry their scope or are found bare
 env_cfg = dict(
     cudnn_benchmark=True,

@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path, PurePosixPath
 
-from mmseg_wsss.seeds import check_image_id
+from ..store import check_image_id
 
 # '/JPEGImages/2007_000032.jpg' or that and '/SegmentationClassAug/2007_000032.png'.
 FILE_NAMES = re.compile(r'(\S+)\.(?:jpe?g|png)(?:\s+(\S+)\.png)?', re.IGNORECASE)
@@ -29,7 +29,7 @@ def read_split(path: str | os.PathLike) -> list[str]:
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If it names no image or is not UTF-8, or a line is a duplicate or no valid
-            image id (see :func:`~mmseg_wsss.seeds.check_image_id`), with the line's number.
+            image id (see :func:`~mmseg_wsss.store.check_image_id`), with the line's number.
     """
     first_lines: dict[str, int] = {}
     for number, line in enumerate(read_lines(path, 'split list'), start=1):

@@ -12,11 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mmseg_wsss.seeds import check_image_id
-from mmseg_wsss.utils.atomic import write_atomic
-
+from ..store import check_image_id
+from ..store.image_ids import names_of
+from ..utils.atomic import write_atomic
 from .array_pickle import load_array_dict
-from .image_names import names_of
 from .splits import read_lines
 
 
@@ -103,7 +102,7 @@ def write_tags(
 def tags_for(tags: Mapping[str, tuple[int, ...]], image_id: str) -> tuple[int, ...] | None:
     """Find the tags of an image under any of the names that the field gives it.
 
-    The names are those of :func:`mmseg_wsss.datasets.image_names.names_of`, the id itself first.
+    The names are those of :func:`mmseg_wsss.store.image_ids.names_of`, the id itself first.
 
     Args:
         tags (Mapping[str, tuple[int, ...]]): From :func:`read_tags`.

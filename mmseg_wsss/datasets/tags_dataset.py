@@ -7,8 +7,7 @@ from collections.abc import Sequence
 
 from mmpretrain.datasets import MultiLabelDataset
 
-from mmseg_wsss.registry import DATASETS
-
+from ..registry import DATASETS
 from .splits import read_split
 from .tags import read_tags, tags_for
 

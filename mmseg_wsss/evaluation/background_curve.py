@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmseg_wsss.seeds import IGNORE_INDEX
-
-from .seed_scores import SeedScore
+from ..seeds import IGNORE_INDEX
+from .scores import SeedScore
 
 NUM_THRESHOLDS = 99
 

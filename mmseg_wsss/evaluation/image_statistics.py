@@ -1,13 +1,14 @@
-"""What votes and tags tell of an image without a truth, and which images to look at first."""
+"""What votes and tags tell of an image without ground truth, and which images to look at first."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 import numpy as np
 
-from mmseg_wsss.seeds import IGNORE_INDEX
+from ..seeds import IGNORE_INDEX
 
 # Of the soft minimum: a tenth, so that a small region of few votes already lowers the quality.
 TEMPERATURE = 0.1
@@ -133,3 +134,35 @@ def rank_suspicious(images: Iterable[ImageStatistics]) -> list[ImageStatistics]:
 
 def _labels(mask: np.ndarray) -> tuple[int, ...]:
     return tuple(int(label) for label in np.unique(mask) if label != IGNORE_INDEX)
+
+
+SUSPICIOUS, SAMPLED = 'to look at first', 'sample'
+
+
+def choose_images(
+    images: Sequence[ImageStatistics], number: int
+) -> list[tuple[ImageStatistics, str]]:
+    """Choose the most suspicious images and a sample of the others.
+
+    The sample is drawn by a hash of the ids: it is the same in every run, and does not depend on
+    what the seeds look like.
+
+    Args:
+        images (Sequence[ImageStatistics]): In any order.
+        number (int): Images at most; half of them, rounded up, the most suspicious.
+
+    Returns:
+        list: Images, each with why it was chosen: the suspicious in the order of
+        :func:`~mmseg_wsss.evaluation.rank_suspicious`, then the sample.
+
+    Raises:
+        ValueError: If ``number`` is negative.
+    """
+    if number < 0:
+        raise ValueError(f'{number} pictures, expected at least 0')
+    first = rank_suspicious(images)[: (number + 1) // 2]
+    chosen = {image.image_id for image in first}
+    others = [image for image in images if image.image_id not in chosen]
+    others.sort(key=lambda image: sha256(image.image_id.encode()).digest())
+    sample = others[: number - len(first)]
+    return [(image, SUSPICIOUS) for image in first] + [(image, SAMPLED) for image in sample]

@@ -7,16 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmseg_wsss.seeds import AGGREGATED_FOLDER, IGNORE_INDEX
-
-from .calibration import Calibration, count_agreement
+from ..seeds import IGNORE_INDEX
+from ..store import AGGREGATED_FOLDER
+from .agreement import Calibration, count_agreement
 from .image_statistics import ImageStatistics, image_statistics
-from .label_patterns import LabelPatterns, count_patterns
-from .oracles import intersection_of_seeds, union_of_seeds
-from .seed_pairs import SeedPairs, compare_seeds
-from .seed_scores import SeedScore, confusion_matrix
-from .subset_study import SubsetStudy, all_subsets, study_subsets
-from .trimap import boundary_band
+from .scores import SeedScore, boundary_band, confusion_matrix
+from .seed_pairs import SeedPairs, compare_seeds, intersection_of_seeds, union_of_seeds
+from .subsets import LabelPatterns, SubsetStudy, all_subsets, count_patterns, study_subsets
 
 UNION, INTERSECTION = 'union (oracle)', 'intersection'
 

@@ -9,20 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from mmseg_wsss.datasets.tags import tags_for
-from mmseg_wsss.seeds import (
-    AGGREGATED_FOLDER,
-    IGNORE_INDEX,
-    SeedManifest,
-    SeedStore,
-    read_mask,
-)
-from mmseg_wsss.utils.parallel import run_parallel
-from mmseg_wsss.utils.progress import Progress
-
+from ..datasets.tags import tags_for
+from ..seeds import IGNORE_INDEX
+from ..store import AGGREGATED_FOLDER, SeedManifest, SeedStore, read_mask
+from ..utils.parallel import run_parallel
+from ..utils.progress import Progress
 from .image_statistics import ImageStatistics
+from .scores import TruthFolder
 from .seed_evaluation import Counts, EvaluationSetting, SeedEvaluation, count_image
-from .truth_folder import TruthFolder
 
 # With more wrong files than this something is wrong with all of them, e.g. the class list.
 MAX_FAILURES = 20

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from .background import Background, seed_background_scores
-from .crf import DenseCRF, unary_from_labels, unary_from_probabilities
+from .crf.dense_crf import DenseCRF
+from .crf.unary import unary_from_labels, unary_from_probabilities
 
 REFINE_KINDS = ('irn', 'psa', 'deeplab')
 # Trust in the labels that the 'irn' refinement starts from.

@@ -14,7 +14,8 @@ import numpy as np
 from mmengine import fileio
 from PIL import Image
 
-from mmseg_wsss.seeds import aggregate_seeds, decode_mask, encode_mask
+from mmseg_wsss.seeds import aggregate_seeds
+from mmseg_wsss.store import decode_mask, encode_mask
 from mmseg_wsss.utils.atomic import write_atomic
 from mmseg_wsss.utils.palette import label_palette
 

@@ -20,8 +20,8 @@ import numpy as np
 import torch
 
 from mmseg_wsss.seeds import CRF_PRESETS, DenseCRF, unary_from_labels, unary_from_probabilities
-from mmseg_wsss.seeds.crf_lattice import PermutohedralLattice
-from mmseg_wsss.seeds.crf_mean_field import _bilateral_features
+from mmseg_wsss.seeds.crf.lattice import PermutohedralLattice
+from mmseg_wsss.seeds.crf.mean_field import _bilateral_features
 from mmseg_wsss.utils.image import read_image
 
 

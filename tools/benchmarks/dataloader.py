@@ -26,7 +26,8 @@ from seed_inputs import CLOCKS, find_images
 from torch.utils.data import DataLoader, Dataset
 
 from mmseg_wsss.registry import TRANSFORMS
-from mmseg_wsss.seeds import PAPER_SEEDS, aggregate_seeds, encode_mask
+from mmseg_wsss.seeds import PAPER_SEEDS, aggregate_seeds
+from mmseg_wsss.store import encode_mask
 from mmseg_wsss.utils.palette import label_palette
 
 CONFIGS = Path(__file__).parents[2] / 'configs' / '_base_' / 'datasets'

@@ -16,7 +16,8 @@ import numpy as np
 from aggregate import make_seeds
 
 from mmseg_wsss.evaluation import TruthFolder, evaluate_seed_root
-from mmseg_wsss.seeds import SeedManifest, SeedStore, aggregate_seeds, encode_mask
+from mmseg_wsss.seeds import aggregate_seeds
+from mmseg_wsss.store import SeedManifest, SeedStore, encode_mask
 from mmseg_wsss.utils.palette import label_palette
 
 # MB from the fewest to the most images: what is kept of an image is some hundred bytes.

@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
-from mmseg_wsss.models.losses import PNHybridLoss, SeedCrossEntropyLoss  # mends torchvision
+from mmseg_wsss.models.losses import PNHybridLoss, SeedCrossEntropyLoss
 
 from mmseg.models.losses import CrossEntropyLoss  # isort: skip
 

@@ -22,7 +22,7 @@ from mmengine.registry import init_default_scope
 from mmengine.structures import PixelData
 from training_step import add_arguments, forward_backward, machine, now, shape
 
-import mmseg_wsss  # noqa: F401  # mends torchvision before mmseg comes
+import mmseg_wsss.register_all  # noqa: F401  # before a config is read
 
 from mmseg.registry import MODELS  # isort: skip
 from mmseg.structures import SegDataSample  # isort: skip

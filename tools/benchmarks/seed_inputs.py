@@ -15,7 +15,7 @@ from mmengine.registry import init_default_scope
 from PIL import Image
 from torch import nn
 
-from mmseg_wsss.engine import SeedImage
+from mmseg_wsss.generation import SeedImage
 from mmseg_wsss.registry import MODELS
 
 BACKBONES = {

@@ -25,7 +25,7 @@ from seed_inputs import (
     print_setting,
 )
 
-from mmseg_wsss.engine import SeedGenerator
+from mmseg_wsss.generation import SeedGenerator
 from mmseg_wsss.seeds import PAPER_SEEDS
 from mmseg_wsss.utils.image import read_image
 from mmseg_wsss.utils.palette import label_palette

@@ -21,7 +21,7 @@ from mmengine.structures import PixelData
 from torch import nn
 from training_step import add_arguments, forward_backward, machine, now, shape
 
-import mmseg_wsss  # noqa: F401  # mends torchvision before mmseg comes
+import mmseg_wsss.register_all  # noqa: F401  # before a config is read
 
 from mmseg.registry import MODELS  # isort: skip
 from mmseg.structures import SegDataSample  # isort: skip

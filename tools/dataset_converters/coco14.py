@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from mmseg_wsss.datasets.converters.coco14 import convert_coco14
+from mmseg_wsss.converters.coco14 import convert_coco14
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from mmseg_wsss.datasets.converters.folder import convert_folder
-from mmseg_wsss.datasets.converters.folder_configs import CLS_BASE, PNL_BASE, make_config
+from mmseg_wsss.converters.folder import convert_folder
+from mmseg_wsss.converters.folder_configs import CLS_BASE, PNL_BASE, make_config
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from mmseg_wsss.datasets.converters.voc12 import convert_voc12
+from mmseg_wsss.converters.voc12 import convert_voc12
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

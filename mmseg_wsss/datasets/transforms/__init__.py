@@ -1,8 +1,11 @@
-"""Transforms that load seeds with their agreement."""
+"""Transforms that load seeds with their agreement and keep their labels apart."""
 
 from .load_seed_annotations import LoadSeedAnnotations
-from .seed_generate_edge import SeedGenerateEdge
-from .seed_random_crop import SeedRandomCrop
-from .seed_random_rot_flip import SeedRandomRotFlip
+from .seed_transforms import SeedGenerateEdge, SeedRandomCrop, SeedRandomRotFlip
 
-__all__ = ['LoadSeedAnnotations', 'SeedGenerateEdge', 'SeedRandomCrop', 'SeedRandomRotFlip']
+__all__ = [
+    'LoadSeedAnnotations',
+    'SeedGenerateEdge',
+    'SeedRandomCrop',
+    'SeedRandomRotFlip',
+]

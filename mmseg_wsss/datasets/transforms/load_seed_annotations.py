@@ -6,14 +6,9 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine import fileio
 
-from mmseg_wsss.registry import TRANSFORMS
-from mmseg_wsss.seeds import (
-    IGNORE_INDEX,
-    decode_mask,
-    encode_seed_dissent,
-    encode_seed_label,
-    noisy_mask,
-)
+from ...registry import TRANSFORMS
+from ...seeds import IGNORE_INDEX, encode_seed_dissent, encode_seed_label, noisy_mask
+from ...store import decode_mask
 
 UNANIMOUS = 'unanimous'
 

@@ -10,8 +10,8 @@ from mmengine.fileio import LocalBackend, get_file_backend
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
-from mmseg_wsss.registry import HOOKS
-from mmseg_wsss.utils.atomic import atomic_path, remove_stale_temporaries, write_atomic
+from ...registry import HOOKS
+from ...utils.atomic import atomic_path, remove_stale_temporaries, write_atomic
 
 
 @HOOKS.register_module()

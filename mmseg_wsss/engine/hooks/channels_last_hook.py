@@ -6,7 +6,7 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmseg_wsss.registry import HOOKS
+from ...registry import HOOKS
 
 
 @HOOKS.register_module()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, Runner
 
-from mmseg_wsss.registry import HOOKS
-from mmseg_wsss.utils.initial_weights import fetch_initial_weights
+from ...registry import HOOKS
+from ...utils.initial_weights import fetch_initial_weights
 
 
 @HOOKS.register_module()

@@ -8,8 +8,8 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
-from mmseg_wsss.engine.seed_config import generate_seeds
-from mmseg_wsss.registry import HOOKS
+from ...apis.generate_seeds import generate_seeds
+from ...registry import HOOKS
 
 
 @HOOKS.register_module()
@@ -23,7 +23,7 @@ class MultiSeedCAMHook(Hook):
         overwrite (bool): Whether to replace a seed root made with other settings or weights. By
             default such a root is refused, so that a second training does not mix its seeds in.
         **options: Replace keys of the section, see
-            :func:`mmseg_wsss.engine.seed_config.generate_seeds`.
+            :func:`mmseg_wsss.apis.generate_seeds.generate_seeds`.
     """
 
     # After the checkpoint hook: seeds that fail must not cost the weights.

@@ -6,7 +6,7 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import LoggerHook
 from mmengine.runner import Runner
 
-from mmseg_wsss.registry import HOOKS
+from ...registry import HOOKS
 
 
 @HOOKS.register_module()

@@ -11,8 +11,8 @@ from mmengine.runner import Runner
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.structures import SegDataSample
 
-from mmseg_wsss.registry import HOOKS
-from mmseg_wsss.visualization import training_sheet
+from ...registry import HOOKS
+from ...reporting import training_sheet
 
 
 @HOOKS.register_module()
@@ -20,7 +20,7 @@ class SeedPictureHook(Hook):
     """Shows what the network makes of its seeds, next to the figures of ``SeedStatisticsHook``.
 
     The first samples of the batch go to every backend of the runner's visualizer, as one sheet
-    (see :func:`~mmseg_wsss.visualization.training_sheet`). The network predicts them as it would
+    (see :func:`~mmseg_wsss.reporting.figures`). The network predicts them as it would
     in a test, without gradient; training is not changed by it.
 
     Args:

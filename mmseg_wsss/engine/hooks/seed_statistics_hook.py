@@ -7,8 +7,8 @@ import math
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmseg_wsss.models.losses import SeedPixelLoss
-from mmseg_wsss.registry import HOOKS
+from ...models.losses import SeedPixelLoss
+from ...registry import HOOKS
 
 STATISTICS = ('clean_share', 'noisy_share', 'clean_right', 'noisy_left')
 

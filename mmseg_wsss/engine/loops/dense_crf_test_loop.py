@@ -9,9 +9,9 @@ from mmengine.runner import TestLoop
 from mmengine.runner.amp import autocast
 from mmengine.structures import PixelData
 
-from mmseg_wsss.registry import LOOPS
-from mmseg_wsss.seeds import DenseCRF, unary_from_probabilities
-from mmseg_wsss.utils import read_image
+from ...registry import LOOPS
+from ...seeds import DenseCRF, unary_from_probabilities
+from ...utils import read_image
 
 
 @LOOPS.register_module()

@@ -8,7 +8,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mmseg_wsss.registry import MODELS
+from ...registry import MODELS
 
 # Of each residual stage: its name, number of blocks, output channels.
 _STAGES = (

@@ -6,7 +6,7 @@ import torch
 from mmpretrain.models.heads import MultiLabelClsHead
 from torch import Tensor, nn
 
-from mmseg_wsss.registry import MODELS
+from ...registry import MODELS
 
 
 @MODELS.register_module()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mmseg_wsss.seeds.codec import IGNORE_INDEX, NOISY_OFFSET, decode_seed_label
+from ...seeds.codec import IGNORE_INDEX, NOISY_OFFSET, decode_seed_label
 
 
 @dataclass(frozen=True)

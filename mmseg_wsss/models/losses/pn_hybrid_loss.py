@@ -6,8 +6,7 @@ import torch
 from mmengine.dist import get_rank
 from torch import Tensor
 
-from mmseg_wsss.registry import MODELS
-
+from ...registry import MODELS
 from .constraint_term import ConstraintTerm
 from .functional import (
     draw_complementary_labels,

@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mmseg_wsss.registry import MODELS
-
+from ...registry import MODELS
 from .pixel_labels import PixelLabels
 from .seed_softmax_loss import SeedSoftmaxLoss
 from .softmax_term import cross_entropy_link

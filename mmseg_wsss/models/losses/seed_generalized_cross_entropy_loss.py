@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from mmseg_wsss.registry import MODELS
-
+from ...registry import MODELS
 from .seed_softmax_loss import SeedSoftmaxLoss
 
 

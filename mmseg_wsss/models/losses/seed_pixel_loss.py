@@ -7,8 +7,7 @@ from abc import ABCMeta, abstractmethod
 import torch
 from torch import Tensor, nn
 
-from mmseg_wsss.seeds.codec import IGNORE_INDEX
-
+from ...seeds.codec import IGNORE_INDEX
 from .functional import at_least_float32
 from .fused_loss import FusedLoss
 from .lean_loss import LeanLoss

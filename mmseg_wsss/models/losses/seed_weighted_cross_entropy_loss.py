@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mmseg_wsss.registry import MODELS
-from mmseg_wsss.seeds.codec import NOISY_OFFSET, decode_seed_dissent
-
+from ...registry import MODELS
+from ...seeds.codec import NOISY_OFFSET, decode_seed_dissent
 from .seed_cross_entropy_loss import SeedCrossEntropyLoss
 
 

@@ -8,8 +8,8 @@ from mmengine.logging import print_log
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.registry import MODELS as MMSEG_MODELS
 
-from mmseg_wsss.models.heads.fused_loss_head import FusedLossHead, fused_head_class
-from mmseg_wsss.registry import MODELS
+from ...registry import MODELS
+from ..heads.fused_loss_head import FusedLossHead, fused_head_class
 
 
 @MODELS.register_module()

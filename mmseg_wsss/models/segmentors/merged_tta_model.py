@@ -7,7 +7,7 @@ from mmengine.structures import PixelData
 from mmseg.models import SegTTAModel
 from mmseg.structures import SegDataSample
 
-from mmseg_wsss.registry import MODELS
+from ...registry import MODELS
 
 
 @MODELS.register_module()

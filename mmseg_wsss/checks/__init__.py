@@ -1,0 +1,1 @@
+"""Checks before hours are spent: images, masks, tags and configs."""

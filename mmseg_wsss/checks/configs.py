@@ -1,0 +1,143 @@
+"""The data sets of a config, listed for the check before a run."""
+
+from __future__ import annotations
+
+import copy
+import os.path as osp
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mmengine.config import Config, ConfigDict
+
+from ..registry import DATASETS
+from ..seeds import IGNORE_INDEX
+from ..utils.digest import json_sha256
+from .images import ADVICE, DataItem, check_items
+from .report import ConversionReport
+
+SECTIONS = ('train_dataloader', 'val_dataloader', 'test_dataloader', 'seed_generation')
+
+
+def check_config(config: Config, workers: int | None = None) -> list[ConversionReport]:
+    """Check every data set that a config names, and that its model has as many classes.
+
+    Args:
+        config (Config): Of a classifier or a segmentor.
+        workers (int, optional): Number of processes; by default the number of cores.
+
+    Returns:
+        list[ConversionReport]: One per different data set; a data set that cannot be listed at all
+        (tags or masks missing, other classes than its seeds) has that as its problem.
+
+    Raises:
+        ValueError: If the config names no data set.
+    """
+    reports = []
+    done = set()
+    for where, dataset in find_datasets(config):
+        plain = {key: value for key, value in dataset.items() if key != 'pipeline'}
+        digest = json_sha256(plain)
+        if digest in done:
+            continue
+        done.add(digest)
+        try:
+            built = DATASETS.build({**copy.deepcopy(plain), 'pipeline': [], 'lazy_init': False})
+            items = list_items(built)
+        except (FileNotFoundError, NotADirectoryError, ValueError) as error:
+            reports.append(ConversionReport(where, problems=[str(error)], advice=ADVICE))
+            continue
+        classes = getattr(built, 'all_classes', None) or built.metainfo.get('classes')
+        report = check_items(where, items, classes, workers)
+        report.problems += check_model(config, built)
+        reports.append(report)
+    if not reports:
+        raise ValueError(f'the config names no data set in {", ".join(SECTIONS)}')
+    return reports
+
+
+def find_datasets(config: Mapping[str, Any]) -> Iterator[tuple[str, dict]]:
+    """List the data sets of a config by their key, those inside of wrappers too.
+
+    >>> config = dict(train_dataloader=dict(dataset=dict(type='Repeat', dataset=dict(type='A'))))
+    >>> list(find_datasets(config))
+    [('train_dataloader.dataset.dataset', {'type': 'A'})]
+    """
+
+    def unwrap(where: str, dataset: Any) -> Iterator[tuple[str, dict]]:
+        if not isinstance(dataset, Mapping):
+            return
+        if 'dataset' in dataset:
+            yield from unwrap(f'{where}.dataset', dataset['dataset'])
+        elif 'datasets' in dataset:
+            for index, one in enumerate(dataset['datasets']):
+                yield from unwrap(f'{where}.datasets.{index}', one)
+        else:
+            plain = dataset.to_dict() if isinstance(dataset, ConfigDict) else dict(dataset)
+            yield where, plain
+
+    for section in SECTIONS:
+        yield from unwrap(f'{section}.dataset', (config.get(section) or {}).get('dataset'))
+
+
+def list_items(dataset: Any) -> list[DataItem]:
+    """List the images of a data set with their masks or tags.
+
+    Args:
+        dataset: A ``TagsDataset``, a ``SeedDataset`` or a data set of mmseg with true masks.
+
+    Returns:
+        list[DataItem]: In the order of the data set.
+    """
+    items = []
+    for index in range(len(dataset)):
+        info = dataset.get_data_info(index)
+        path = info['img_path']
+        tags = None
+        if hasattr(dataset, 'all_classes'):
+            tags = tuple(label + 1 for label in info['gt_label'])
+        items.append(
+            DataItem(
+                image_id=info.get('image_id') or osp.splitext(path)[0],
+                path=path,
+                masks=tuple(_masks(info, dataset)),
+                tags=tags,
+            )
+        )
+    return items
+
+
+def _masks(info: dict, dataset: Any) -> Iterator[tuple[str, int | None, int | None]]:
+    if info.get('seg_map_path') is None:
+        return
+    num_classes = info.get('num_classes')  # a seed data set
+    if num_classes is None and info.get('label_map') is None:
+        classes = dataset.metainfo.get('classes')
+        # With reduce_zero_label the file has one label more than there are classes.
+        num_classes = len(classes) + bool(info.get('reduce_zero_label')) if classes else None
+    yield info['seg_map_path'], num_classes, IGNORE_INDEX
+    if 'agreement_path' in info:
+        yield info['agreement_path'], info['num_seeds'] + 1, None
+
+
+def check_model(config: Mapping[str, Any], dataset: Any) -> list[str]:
+    """List the heads of a config's model that have another number of classes than a data set.
+
+    Args:
+        config (Mapping): With ``model``, or none.
+        dataset: A data set of the config; a classifier's has no background.
+    """
+    model = config.get('model') or {}
+    classes = dataset.metainfo.get('classes')
+    if classes is None:
+        return []
+    problems = []
+    for name in ('head', 'decode_head', 'auxiliary_head'):
+        heads = model.get(name) or []
+        for head in heads if isinstance(heads, (list, tuple)) else [heads]:
+            found = head.get('num_classes')
+            if found is not None and found != len(classes):
+                problems.append(
+                    f'model.{name}.num_classes is {found}, the data set has {len(classes)} '
+                    f'({", ".join(classes[:3])}, ...).'
+                )
+    return problems

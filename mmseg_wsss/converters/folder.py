@@ -1,0 +1,296 @@
+"""An own folder of photographs with tags, converted to the layout that the configs read."""
+
+from __future__ import annotations
+
+import io
+import os
+import os.path as osp
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from PIL import Image
+
+from ..checks.images import check_image, mask_labels
+from ..checks.report import ConversionReport, count_by_class, examples
+from ..datasets.tags import read_tags, write_tags
+from ..store.masks import read_mask, write_mask
+from ..utils.atomic import remove_stale_temporaries, write_atomic
+from ..utils.image import read_image
+from ..utils.palette import label_palette
+from ..utils.parallel import run_tasks
+from .folder_inputs import (
+    MASK_FOLDER,
+    FolderDescription,
+    choose_val,
+    find_images,
+    find_masks,
+    group_by_suffix,
+    match_ids,
+    read_class_names,
+)
+from .tag_files import write_list
+
+IMAGE_FOLDER = 'images'
+
+
+def convert_folder(
+    images: str,
+    tags: str,
+    out: str,
+    classes: Sequence[str] | None = None,
+    masks: str | None = None,
+    val_list: str | None = None,
+    copy_images: bool = False,
+    workers: int | None = None,
+) -> ConversionReport:
+    """Check an own data set and lay it out.
+
+    Writes ``tags.csv``, ``train.txt``, ``val.txt`` (if there is something to validate on),
+    ``SegmentationClass`` (the masks of val) and ``dataset.json`` to ``out``, the lists and tags
+    last and only if nothing was wrong. The images stay where they are unless ``copy_images``.
+
+    Validation images are those of ``val_list`` or, without it, those that have a mask; all other
+    images with a tags entry are for training. A validation image without a tags entry gets the
+    tags of its mask.
+
+    Args:
+        images (str): Folder of the images, folders in it included. The image id is the path below
+            it without suffix.
+        tags (str): Tags file, see :func:`mmseg_wsss.datasets.tags.read_tags`; ids may have the
+            image's suffix.
+        out (str): Folder of the data set.
+        classes (Sequence[str], optional): Foreground classes in order. By default those of the
+            tags file in alphabetical order (a table's columns in the table's order).
+        masks (str, optional): Folder of true masks, ``<image id>.png``: 0 for background, 1 for
+            the first class and so on, 255 for pixels that do not count.
+        val_list (str, optional): Image ids for validation, one a line.
+        copy_images (bool): Copy all images to ``out/images`` as PNG, upright, 8-bit RGB: for
+            folders with several suffixes.
+        workers (int, optional): Number of processes.
+
+    Returns:
+        ConversionReport: Counts and problems; complete if there is no problem.
+
+    Raises:
+        FileNotFoundError: If a folder or file is missing.
+        ValueError: If a tags file or list is malformed, or there is no image.
+    """
+    names = list(classes) if classes is not None else read_class_names(tags)
+    all_classes = ['background', *(name for name in names if name != 'background')]
+    report = ConversionReport(f'own data set in {out}')
+    paths = find_images(images, report)
+    tagged = match_ids(read_tags(tags, all_classes), paths, tags, report)
+    mask_paths = find_masks(masks, paths, report)
+    val = choose_val(val_list, mask_paths, masks is not None, paths, report)
+    is_val = set(val)
+    train = [image_id for image_id in paths if image_id in tagged and image_id not in is_val]
+    suffixes = group_by_suffix(paths)
+    if len(suffixes) > 1 and not copy_images:
+        found = ', '.join(f'{s} ({len(n)}, e.g. {n[0]})' for s, n in suffixes.items())
+        report.problems.append(
+            f'{images}: images have different suffixes: {found}. A data set has one: rename or '
+            'convert them, or let them be copied as PNG (--copy-images).'
+        )
+    palette = label_palette(len(all_classes))
+    tasks = [
+        FileTask(
+            image_id=image_id,
+            image=paths[image_id],
+            copy=osp.join(out, IMAGE_FOLDER, f'{image_id}.png') if copy_images else None,
+            mask=mask_paths.get(image_id) if image_id in is_val else None,
+            mask_copy=osp.join(out, MASK_FOLDER, f'{image_id}.png'),
+            num_classes=len(all_classes),
+            palette=palette,
+        )
+        for image_id in [*train, *val]
+    ]
+    remove_stale_temporaries(out)
+    outcomes = run_tasks(convert_files, tasks, workers, 'images and masks')
+    for outcome in outcomes:
+        report.problems += outcome.problems
+    all_tags = _complete_tags(tagged, outcomes, train, val, report)
+    if not train:
+        report.problems.append(
+            f'{tags}: no image is left for training; with a mask for every image give --val-list.'
+        )
+    _summarise(report, paths, train, val, outcomes, all_tags, mask_paths, all_classes)
+    if not report.problems:
+        description = FolderDescription(
+            classes=all_classes,
+            palette=palette,
+            img_path=IMAGE_FOLDER if copy_images else osp.relpath(images, out),
+            img_suffix='.png' if copy_images else next(iter(suffixes)),
+            has_val=bool(val),
+            has_masks=bool(val) and masks is not None,
+        )
+        _write_layout(out, all_tags, train, val, description)
+    return report
+
+
+def _complete_tags(
+    tagged: dict[str, tuple[int, ...]],
+    outcomes: list[FileOutcome],
+    train: list[str],
+    val: list[str],
+    report: ConversionReport,
+) -> dict[str, tuple[int, ...]]:
+    """Give validation images without a tags entry the tags of their mask."""
+    from_mask = {o.image_id: o.mask_labels for o in outcomes if o.mask_labels is not None}
+    broken = {o.image_id for o in outcomes if o.problems}
+    tags, completed = {}, []
+    for image_id in [*train, *val]:
+        if image_id in tagged:
+            tags[image_id] = tagged[image_id]
+        elif image_id in from_mask:
+            tags[image_id] = from_mask[image_id]
+            completed.append(image_id)
+        elif image_id not in broken:
+            report.problems.append(f'image {image_id} of val has neither tags nor a mask.')
+    if completed:
+        report.remarks.append(
+            f'{len(completed)} validation images have no tags entry and got the tags of their '
+            f'mask ({examples(completed)}).'
+        )
+    beyond = [i for i, labels in from_mask.items() if set(labels) - set(tags.get(i, labels))]
+    if beyond:
+        report.remarks.append(
+            f'{len(beyond)} masks show a class that is not in the tags of their image '
+            f'({examples(beyond)}).'
+        )
+    return tags
+
+
+def _summarise(
+    report: ConversionReport,
+    paths: dict[str, str],
+    train: list[str],
+    val: list[str],
+    outcomes: list[FileOutcome],
+    tags: dict[str, tuple[int, ...]],
+    mask_paths: dict[str, str],
+    classes: list[str],
+) -> None:
+    sizes = [outcome.size for outcome in outcomes if outcome.size is not None]
+    report.add('images', len(paths))
+    report.add('train / val images', f'{len(train):,} / {len(val):,}')
+    report.add('masks for validation', sum(image_id in mask_paths for image_id in val))
+    if sizes:
+        report.add(
+            'image sizes (height x width)',
+            ' to '.join(f'{f(s[0] for s in sizes)} x {f(s[1] for s in sizes)}' for f in (min, max)),
+        )
+    untagged = [image_id for image_id in train if not tags.get(image_id)]
+    report.add('training images without any tag', len(untagged))
+    in_train = [tags[image_id] for image_id in train if image_id in tags]
+    report.add('training images by tag', count_by_class(in_train, tuple(classes)))
+    missing = [
+        name
+        for label, name in enumerate(classes)
+        if label and not any(label in labels for labels in in_train)
+    ]
+    if missing:
+        report.remarks.append(
+            f'no training image is tagged {", ".join(missing)}: nothing can be learnt of it.'
+        )
+    used = {*train, *val}
+    left_out = [image_id for image_id in paths if image_id not in used]
+    if left_out:
+        report.remarks.append(
+            f'{len(left_out)} images have no tags entry and are in no list ({examples(left_out)}).'
+        )
+
+
+def _write_layout(
+    out: str,
+    tags: dict[str, tuple[int, ...]],
+    train: list[str],
+    val: list[str],
+    description: FolderDescription,
+) -> None:
+    os.makedirs(out, exist_ok=True)
+    write_tags(osp.join(out, 'tags.csv'), tags, description.classes)
+    write_list(osp.join(out, 'train.txt'), train)
+    if val:
+        write_list(osp.join(out, 'val.txt'), val)
+    elif osp.exists(osp.join(out, 'val.txt')):
+        os.unlink(osp.join(out, 'val.txt'))  # of an earlier run with validation images
+    description.save(out)
+
+
+@dataclass(frozen=True)
+class FileTask:
+    """What to do with the files of one image.
+
+    Attributes:
+        image_id (str): Its id.
+        image (str): Path of the image.
+        copy (str | None): Where to copy it to as PNG; None leaves it where it is.
+        mask (str | None): Path of its true mask, if it has one that is used.
+        mask_copy (str): Where to copy the mask to.
+        num_classes (int): K, background included.
+        palette (list[list[int]]): RGB colours of the mask.
+    """
+
+    image_id: str
+    image: str
+    copy: str | None
+    mask: str | None
+    mask_copy: str
+    num_classes: int
+    palette: list[list[int]]
+
+
+@dataclass
+class FileOutcome:
+    """What became of it.
+
+    Attributes:
+        image_id (str): Its id.
+        size (tuple[int, int] | None): Height and width of the image, if it can be read.
+        mask_labels (tuple[int, ...] | None): Foreground labels in the mask, if there is one.
+        problems (list[str]): Messages about files that are wrong.
+    """
+
+    image_id: str
+    size: tuple[int, int] | None = None
+    mask_labels: tuple[int, ...] | None = None
+    problems: list[str] = field(default_factory=list)
+
+
+def convert_files(task: FileTask) -> FileOutcome:
+    """Check the files of one image and write the copies that are not there yet."""
+    outcome = FileOutcome(task.image_id)
+    try:
+        outcome.size = check_image(task.image)
+        if task.mask is not None:
+            mask = read_mask(task.mask, shape=outcome.size, num_classes=task.num_classes)
+            outcome.mask_labels = mask_labels(mask)
+            if not _is_same(task.mask_copy, mask):
+                write_mask(task.mask_copy, mask, task.palette)
+        if task.copy is not None and not _is_image(task.copy, outcome.size):
+            _write_png(task.copy, read_image(task.image))
+    except (FileNotFoundError, ValueError) as error:
+        outcome.problems.append(str(error))
+    return outcome
+
+
+def _is_same(path: str, mask: np.ndarray) -> bool:
+    try:
+        return np.array_equal(read_mask(path), mask)
+    except (FileNotFoundError, ValueError):
+        return False
+
+
+def _is_image(path: str, size: tuple[int, int]) -> bool:
+    try:
+        return check_image(path) == size
+    except (FileNotFoundError, ValueError):
+        return False
+
+
+def _write_png(path: str, image: np.ndarray) -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, 'PNG')
+    os.makedirs(osp.dirname(path), exist_ok=True)
+    write_atomic(path, buffer.getvalue())

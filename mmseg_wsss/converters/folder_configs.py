@@ -1,0 +1,248 @@
+"""Ready-to-train configs for an own data set."""
+
+from __future__ import annotations
+
+import os
+import os.path as osp
+import pprint
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mmengine.config import Config
+
+from ..utils.atomic import write_atomic
+from .folder_inputs import MASK_FOLDER, FolderDescription
+
+CLS_BASE = 'cls/resnet50_voc.py'
+PNL_BASE = 'pnl/deeplabv3plus_r50_voc.py'
+_PACKAGE = osp.dirname(osp.dirname(osp.abspath(__file__)))
+
+
+@dataclass(frozen=True)
+class Raw:
+    """An expression that is written into a config as it stands."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def make_config(
+    root: str,
+    config_folder: str,
+    name: str,
+    cls_base: str = CLS_BASE,
+    pnl_base: str = PNL_BASE,
+) -> tuple[str, str]:
+    """Write the config of the classifier and that of the segmentation network.
+
+    Both inherit a config and replace data set, classes, palette and the number of classes; batch
+    size, schedule and crops stay those of the base and can be overridden below. The second reads
+    the seeds where ``tools/make_seeds.py`` leaves those of the first by default.
+
+    Args:
+        root (str): Data set made by :func:`convert_folder`; written to the configs as given.
+        config_folder (str): Where to write ``<name>_cls.py`` and ``<name>_pnl.py``.
+        name (str): Name of the data set, without folders.
+        cls_base (str): Config of a classifier: of this project (``cls/resnet50_voc.py``) or a path.
+        pnl_base (str): Config of a segmentation network, likewise.
+
+    Returns:
+        tuple[str, str]: Paths of the two configs.
+
+    Raises:
+        FileExistsError: If one of them exists: it may hold changes made by hand.
+        FileNotFoundError: If the data set or a base is missing.
+        ValueError: If the name is none, or a base is no config of that kind.
+    """
+    if not name or not name.replace('-', '_').isidentifier():
+        raise ValueError(f'name={name!r}, expected letters, digits, - and _.')
+    description = FolderDescription.load(root)
+    paths = tuple(osp.join(config_folder, f'{name}_{kind}.py') for kind in ('cls', 'pnl'))
+    for path in paths:
+        if osp.exists(path):
+            raise FileExistsError(f'{path}: exists; remove it or choose another name.')
+    texts = [
+        _cls_text(root, description, *_read_base(cls_base, config_folder, 'TagsDataset')),
+        _pnl_text(
+            root,
+            description,
+            osp.join('work_dirs', f'{name}_cls', 'seeds'),
+            *_read_base(pnl_base, config_folder, 'SeedDataset'),
+        ),
+    ]
+    os.makedirs(config_folder, exist_ok=True)
+    for path, text in zip(paths, texts, strict=True):
+        write_atomic(path, text.encode())
+    return paths
+
+
+def _read_base(base: str, config_folder: str, dataset_type: str) -> tuple[str, Config]:
+    """Find a base config; give what to write as ``_base_`` and the config itself."""
+    checkout = osp.join(osp.dirname(_PACKAGE), 'configs', base)
+    installed = osp.join(_PACKAGE, '.mim', 'configs', base)
+    for path in (base, checkout):
+        if osp.isfile(path):
+            reference = osp.relpath(path, config_folder).replace(os.sep, '/')
+            break
+    else:
+        path, reference = installed, f'mmseg_wsss::{base}'
+        if not osp.isfile(path):
+            raise FileNotFoundError(f'{base}: neither a file nor a config of mmseg_wsss.')
+    config = Config.fromfile(path)
+    dataset = config.get('train_dataloader', {}).get('dataset', {})
+    if not dataset.get('type', '').endswith(dataset_type) or 'pipeline' not in dataset:
+        raise ValueError(
+            f'{path}: trains on {dataset.get("type")!r}, expected a {dataset_type} with a pipeline.'
+        )
+    return reference, config
+
+
+def _cls_text(root: str, description: FolderDescription, reference: str, base: Config) -> str:
+    num_classes = len(description.classes)
+
+    def dataset(split: str) -> dict:
+        return dict(
+            dataset=dict(
+                _delete_=True,
+                type='TagsDataset',
+                data_root=Raw('data_root'),
+                tags_file='tags.csv',
+                ann_file=f'{split}.txt',
+                data_prefix=dict(img_path=description.img_path),
+                img_suffix=description.img_suffix,
+                metainfo=Raw('metainfo'),
+                pipeline=Raw(f'_base_.{split}_dataloader.dataset.pipeline'),
+                **({'test_mode': True} if split == 'val' else {}),
+            )
+        )
+
+    head = base.model.get('head', {}).get('num_classes')
+    sections = _model_sections(base, head, num_classes - 1)
+    sections['train_dataloader'] = dataset('train')
+    sections.update(_val_sections(base, dataset('val') if description.has_val else None))
+    title = f'Classifier on the tags of {root}.'
+    return _config_text(title, reference, root, description, sections)
+
+
+def _pnl_text(
+    root: str, description: FolderDescription, seed_root: str, reference: str, base: Config
+) -> str:
+    common = dict(data_root=Raw('data_root'), img_suffix=description.img_suffix)
+    train = dict(
+        _delete_=True,
+        type='FolderSeedDataset',
+        seed_root=seed_root,
+        ann_file='train.txt',
+        data_prefix=dict(img_path=description.img_path),
+        metainfo=Raw('metainfo'),
+        pipeline=Raw('_base_.train_dataloader.dataset.pipeline'),
+        **common,
+    )
+    val = dict(
+        _delete_=True,
+        type='BaseSegDataset',
+        ann_file='val.txt',
+        data_prefix=dict(img_path=description.img_path, seg_map_path=MASK_FOLDER),
+        metainfo=Raw('metainfo'),
+        pipeline=Raw('_base_.val_dataloader.dataset.pipeline'),
+        test_mode=True,
+        **common,
+    )
+    heads = base.model.get('decode_head', {}).get('num_classes')
+    sections = _model_sections(base, heads, len(description.classes))
+    sections['train_dataloader'] = dict(dataset=train)
+    sections.update(_val_sections(base, dict(dataset=val) if description.has_masks else None))
+    title = f'Segmentation network on the seeds of {root}.'
+    return _config_text(title, reference, root, description, sections)
+
+
+def _model_sections(base: Config, old: int | None, new: int) -> dict[str, Any]:
+    """Replace the number of classes wherever the base's model and preprocessor name it."""
+    if old is None:
+        raise ValueError(f'{base.filename}: the head of its model names no num_classes.')
+    sections: dict[str, Any] = {}
+    for key in ('model', 'data_preprocessor') if new != old else ():
+        changed = _replace_classes(base.get(key), old, new)
+        if changed is not None:
+            sections[key] = changed
+    return sections
+
+
+def _replace_classes(value: Any, old: int, new: int) -> Any:
+    """Give the override of a part of a config, None where nothing changes."""
+    if isinstance(value, Mapping):
+        changes = {}
+        for key, item in value.items():
+            if key == 'num_classes' and item == old:
+                changes[key] = new
+            elif key == 'class_weight' and isinstance(item, list) and len(item) == old + 1:
+                # Of a set loss, the last one for "no object".
+                changes[key] = Raw(f'[{item[0]!r}] * {new} + [{item[-1]!r}]')
+            else:
+                change = _replace_classes(item, old, new)
+                if change is not None:
+                    changes[key] = change
+        return changes or None
+    if isinstance(value, (list, tuple)):
+        items = [_replace_classes(item, old, new) for item in value]
+        if any(item is not None for item in items):  # a list is replaced as a whole
+            merged = [_merge(item, change) for item, change in zip(value, items, strict=True)]
+            return type(value)(merged)
+    return None
+
+
+def _merge(value: Any, change: Any) -> Any:
+    if change is None:
+        return value.to_dict() if hasattr(value, 'to_dict') else value
+    if isinstance(value, Mapping):
+        return {key: _merge(item, change.get(key)) for key, item in value.items()}
+    return change
+
+
+def _val_sections(base: Config, dataloader: dict | None) -> dict[str, Any]:
+    if dataloader is not None:
+        return dict(val_dataloader=dataloader, test_dataloader=Raw('val_dataloader'))
+    sections: dict[str, Any] = {
+        f'{split}_{part}': None
+        for split in ('val', 'test')
+        for part in ('dataloader', 'evaluator', 'cfg')
+    }
+    if base.get('default_hooks', {}).get('checkpoint', {}).get('save_best') is not None:
+        sections['default_hooks'] = dict(checkpoint=dict(save_best=None))
+    return sections
+
+
+def _config_text(
+    title: str,
+    reference: str,
+    root: str,
+    description: FolderDescription,
+    sections: dict[str, Any],
+) -> str:
+    lines = [
+        f'# {title}',
+        f'_base_ = {reference!r}',
+        f'data_root = {root!r}',
+        f'metainfo = dict(\n    classes={_format(tuple(description.classes), 12)},\n'
+        f'    palette={_format(description.palette, 12)},\n)',
+    ]
+    if any(value is None for value in sections.values()):
+        lines.append('# There is nothing to validate on.')
+    lines += [f'{key} = {_format(value)}' for key, value in sections.items()]
+    return '\n'.join(lines) + '\n'
+
+
+def _format(value: Any, indent: int = 0) -> str:
+    """Format a value as code; dicts as calls of ``dict``, as configs are written."""
+    if isinstance(value, Mapping):
+        text = ', '.join(f'{key}={_format(item)}' for key, item in value.items())
+        if '\n' not in text and indent + len(text) < 60:
+            return f'dict({text})'
+        pad = ' ' * (indent + 4)
+        items = ''.join(f'{pad}{key}={_format(v, indent + 4)},\n' for key, v in value.items())
+        return f'dict(\n{items}{" " * indent})'
+    text = pprint.pformat(value, width=99 - indent, compact=True, sort_dicts=False)
+    return text.replace('\n', '\n' + ' ' * indent)

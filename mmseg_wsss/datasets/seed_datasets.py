@@ -1,0 +1,191 @@
+"""Segmentation data sets whose labels are seeds, and COCO 2014 with its ground truth."""
+
+from __future__ import annotations
+
+import os.path as osp
+
+from mmengine import fileio
+from mmseg.datasets import BaseSegDataset, PascalVOCDataset
+
+from ..registry import DATASETS
+from ..store import AGGREGATED_FOLDER, AGREEMENT_FOLDER, MANIFEST_NAME, SeedManifest
+from .class_names import COCO_METAINFO
+from .splits import read_split
+
+
+@DATASETS.register_module()
+class SeedDataset(BaseSegDataset):
+    """Photographs with the masks of a seed root: the aggregate with its agreement, or one seed.
+
+    The seed root is what ``tools/make_seeds.py`` and ``tools/aggregate_seeds.py`` write. Its
+    manifest decides the label space: classes that differ from this data set's are refused, as is
+    a split with an image whose masks are missing, before the first batch is read.
+
+    Args:
+        seed_root (str): The seed root, relative to the working directory (not to ``data_root``).
+        ann_file (str): The split: image ids, one a line. Relative to ``data_root``.
+        seed (str): ``'aggregated'`` or the name of one seed, e.g. ``'0.05-1.20'``. One seed has no
+            agreement: all of its pixels are clean.
+        data_prefix (dict): ``img_path``, the folder of the images, relative to ``data_root``.
+        img_suffix (str): Suffix of the image files.
+        metainfo (dict, optional): ``classes``, background first, and ``palette``; taken from the
+            seed root's manifest where neither this argument nor the class defines them.
+        **kwargs: Passed on to :class:`mmseg.datasets.BaseSegDataset`.
+
+    Raises:
+        FileNotFoundError: If the seed root has no manifest or an image has no mask in it.
+        ValueError: If the split is empty, the classes differ from the manifest's, the seed is not
+            in the manifest, or ``reduce_zero_label`` is set (label 0 is the background here).
+    """
+
+    def __init__(
+        self,
+        seed_root: str,
+        ann_file: str,
+        seed: str = AGGREGATED_FOLDER,
+        data_prefix: dict | None = None,
+        img_suffix: str = '.jpg',
+        metainfo: dict | None = None,
+        **kwargs,
+    ) -> None:
+        if kwargs.get('reduce_zero_label'):
+            raise ValueError(
+                f'{type(self).__name__}: reduce_zero_label=True would drop label 0, which is the '
+                'background in every seed. Set it to False.'
+            )
+        self.seed_root = seed_root
+        self.seed = seed
+        self.manifest = SeedManifest.load(osp.join(seed_root, MANIFEST_NAME))
+        metainfo = dict(metainfo or {})
+        if 'classes' not in metainfo and 'classes' not in self.METAINFO:
+            metainfo['classes'] = tuple(self.manifest.classes)
+            metainfo['palette'] = [list(color) for color in self.manifest.palette]
+        super().__init__(
+            ann_file=ann_file,
+            data_prefix=dict(img_path='') if data_prefix is None else data_prefix,
+            img_suffix=img_suffix,
+            metainfo=metainfo,
+            **kwargs,
+        )
+
+    def full_init(self) -> None:
+        """Check the manifest against this data set, then load the list of images."""
+        if not self._fully_initialized:
+            self._check_manifest()
+        super().full_init()
+
+    def load_data_list(self) -> list[dict]:
+        """List the images of the split with their masks.
+
+        Returns:
+            list[dict]: For each image ``img_path``, ``seg_map_path``, ``image_id``,
+            ``num_classes`` and, for the aggregate, ``agreement_path`` and ``num_seeds``.
+        """
+        image_ids = read_split(self.ann_file)
+        with_agreement = self.seed == AGGREGATED_FOLDER
+        folders = [self.seed] + ([AGREEMENT_FOLDER] if with_agreement else [])
+        masks = {folder: self._list_masks(folder) for folder in folders}
+        missing = [
+            osp.join(self.seed_root, folder, f'{image_id}.png')
+            for image_id in image_ids
+            for folder in folders
+            if image_id not in masks[folder]
+        ]
+        if missing:
+            raise FileNotFoundError(
+                f'{len(missing)} masks for the {len(image_ids)} images of {self.ann_file} are '
+                f'missing, first {", ".join(missing[:3])}. Make them (the same command resumes) '
+                'or take the images out of the split.'
+            )
+        data_list = []
+        for image_id in image_ids:
+            info = dict(
+                img_path=self.image_path(image_id),
+                seg_map_path=osp.join(self.seed_root, self.seed, f'{image_id}.png'),
+                image_id=image_id,
+                num_classes=len(self.manifest.classes),
+                label_map=None,
+                reduce_zero_label=False,
+                seg_fields=[],
+            )
+            if with_agreement:
+                info['agreement_path'] = osp.join(
+                    self.seed_root, AGREEMENT_FOLDER, f'{image_id}.png'
+                )
+                info['num_seeds'] = len(self.manifest.seeds)
+            data_list.append(info)
+        return data_list
+
+    def image_path(self, image_id: str) -> str:
+        """Path of an image; data sets with other file names override this."""
+        return osp.join(self.data_prefix['img_path'], image_id + self.img_suffix)
+
+    def _list_masks(self, folder: str) -> set[str]:
+        directory = osp.join(self.seed_root, folder)
+        if not fileio.isdir(directory):
+            return set()
+        names = fileio.list_dir_or_file(directory, list_dir=False, suffix='.png', recursive=True)
+        return {name[: -len('.png')] for name in names}
+
+    def _check_manifest(self) -> None:
+        path = osp.join(self.seed_root, MANIFEST_NAME)
+        classes = list(self._metainfo['classes'])
+        if classes != list(self.manifest.classes):
+            differences = [
+                f'{index}: {ours!r} here, {theirs!r} there'
+                for index, (ours, theirs) in enumerate(
+                    zip(classes, self.manifest.classes, strict=False)
+                )
+                if ours != theirs
+            ]
+            raise ValueError(
+                f'{path}: the seeds were made for {len(self.manifest.classes)} classes, this data '
+                f'set has {len(classes)}; first difference: '
+                f'{differences[0] if differences else "the number"}. Use the class list that the '
+                'seeds were made with.'
+            )
+        names = [seed['name'] for seed in self.manifest.seeds]
+        if self.seed != AGGREGATED_FOLDER and self.seed not in names:
+            raise ValueError(
+                f'{path}: there is no seed {self.seed!r}; there are '
+                f'{", ".join([AGGREGATED_FOLDER, *names])}.'
+            )
+
+
+@DATASETS.register_module()
+class VOCSeedDataset(SeedDataset):
+    """PASCAL VOC 2012 (21 classes, background included) with seeds as labels.
+
+    Arguments as in :class:`SeedDataset`; classes and palette are mmseg's.
+    """
+
+    METAINFO = PascalVOCDataset.METAINFO
+
+
+@DATASETS.register_module()
+class COCOSeedDataset(SeedDataset):
+    """MS COCO 2014 (80 classes and background) with seeds as labels.
+
+    Arguments as in :class:`SeedDataset`.
+    """
+
+    METAINFO = COCO_METAINFO
+
+
+@DATASETS.register_module()
+class FolderSeedDataset(SeedDataset):
+    """A plain folder of images with seeds as labels.
+
+    Arguments as in :class:`SeedDataset`. Classes and palette come from ``metainfo`` or, where it
+    names none, from the manifest of the seed root.
+    """
+
+
+@DATASETS.register_module()
+class COCO14Dataset(BaseSegDataset):
+    """MS COCO 2014 (80 classes and background) with true masks, for validation and testing.
+
+    The masks are what ``tools/dataset_converters/coco14.py`` writes.
+    """
+
+    METAINFO = COCO_METAINFO

@@ -1,0 +1,19 @@
+"""From a trained classifier to seeds on disk; pseudo masks of trained networks."""
+
+from .. import registry  # noqa: F401  # mends the dependency stack before mmseg is imported
+from .activations import activation_stream, class_activation
+from .classifiers import load_classifier
+from .extractor import ActivationExtractor
+from .images import SeedImage
+from .pipeline import SeedSummary
+from .seed_generator import SeedGenerator
+
+__all__ = [
+    'ActivationExtractor',
+    'SeedGenerator',
+    'SeedImage',
+    'SeedSummary',
+    'activation_stream',
+    'class_activation',
+    'load_classifier',
+]

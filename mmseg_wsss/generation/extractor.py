@@ -1,0 +1,285 @@
+"""Activation maps of all seeds from one backbone pass per image and scale."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+
+import torch
+from mmengine.logging import print_log
+from torch import Tensor, nn
+
+from ..seeds import Seed
+from ..seeds.activation import activation_rows, normalise_activation, sum_views, view_activation
+from .classifiers import prepare_classifiers
+from .images import SeedSample, plan_views
+from .out_of_memory import LEAST_SIDE, is_out_of_memory
+
+
+class ImageNormalizer:
+    """Mean, deviation and channel order of a model's ``data_preprocessor``.
+
+    Pipelines of OpenMMLab load images as BGR; a preprocessor with ``to_rgb`` (mmpretrain) or
+    ``bgr_to_rgb`` (mmengine, mmseg) then turns them to RGB. So a model without either was trained
+    on BGR, and gets BGR here. Padding is left out: it would shift the activation maps.
+
+    Args:
+        model (nn.Module): A model with a ``data_preprocessor``, which may normalise nothing.
+
+    Raises:
+        ValueError: If the model has no ``data_preprocessor``.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        preprocessor = getattr(model, 'data_preprocessor', None)
+        if preprocessor is None:
+            raise ValueError(
+                f'{type(model).__name__} has no data_preprocessor, so the mean, the deviation and '
+                'the channel order that it was trained with are unknown.'
+            )
+        self.to_bgr = not (
+            getattr(preprocessor, 'to_rgb', False)
+            or getattr(preprocessor, '_channel_conversion', False)
+            or getattr(preprocessor, 'channel_conversion', False)
+        )
+        self.mean = getattr(preprocessor, 'mean', None)
+        self.std = getattr(preprocessor, 'std', None)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Normalise images.
+
+        Args:
+            images (Tensor): (B, 3, H, W) uint8 RGB.
+
+        Returns:
+            Tensor: (B, 3, H, W) float32 in the model's channel order.
+        """
+        images = images.to(torch.float32)
+        if self.to_bgr:
+            images = images.flip(1)
+        if self.mean is None:
+            return images
+        mean = self.mean.to(images).view(1, -1, 1, 1)
+        std = self.std.to(images).view(1, -1, 1, 1)
+        return (images - mean) / std
+
+
+AMP_TYPES = {None: None, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
+
+
+class ActivationExtractor:
+    """Normalised activation maps of all seeds of images of one size.
+
+    Everything before the dropout is the same for all seeds of one scale, so each image goes
+    through the backbone once per scale, together with its mirror image. The models given are
+    copied, and left as they are.
+
+    Args:
+        model (nn.Module | Mapping[float, nn.Module]): One classifier with a
+            :class:`mmseg_wsss.models.heads.ClassActivationHead`, whose features are shared by all
+            seeds, dropout active at seed time (``mode='inference'``); or one classifier per
+            dropout rate, dropout off at seed time (``mode='training'``).
+        seeds (Sequence[Seed]): The seeds.
+        scales (Sequence[float]): The multi-scale set that each seed's own scale multiplies.
+        flip (bool): Whether the mirror image is used as well.
+        device (str | torch.device): Where the network runs.
+        amp (str, optional): ``'bfloat16'`` or ``'float16'``: the backbone under autocast; the
+            maps themselves stay in float32.
+        channels_last (bool): Whether the backbone runs in channels-last memory format, which is
+            faster for convolutions on CPUs and GPUs.
+        compile_backend (str, optional): Backend of torch.compile for the backbone, ``'inductor'``
+            as a rule; None does not compile.
+
+    Raises:
+        ValueError: If a model has no class-activation head, or a seed's dropout has no model.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module | Mapping[float, nn.Module],
+        seeds: Sequence[Seed],
+        scales: Sequence[float] = (0.5, 1.0, 1.5, 2.0),
+        flip: bool = True,
+        device: str | torch.device = 'cpu',
+        amp: str | None = None,
+        channels_last: bool = True,
+        compile_backend: str | None = None,
+    ) -> None:
+        if amp not in AMP_TYPES:
+            raise ValueError(f'amp must be None, "bfloat16" or "float16", got {amp!r}.')
+        self.seeds = list(seeds)
+        self.views = plan_views(self.seeds, scales)
+        self.flip = flip
+        self.device = torch.device(device)
+        self.amp = AMP_TYPES[amp]
+        self.feature_map = _feature_map
+        if compile_backend is not None:
+            # Images come in many sizes: one program for all of them.
+            self.feature_map = torch.compile(_feature_map, backend=compile_backend, dynamic=True)
+        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        self.shared = not isinstance(model, Mapping)
+        self.models = prepare_classifiers(model, self.seeds, self.device, self.memory_format)
+        self.normalizers = {key: ImageNormalizer(net) for key, net in self.models.items()}
+        self._fallback: ActivationExtractor | None = None
+
+    @property
+    def num_classes(self) -> int:
+        """Number of foreground classes, K-1."""
+        return next(iter(self.models.values())).head.class_weight.shape[0]
+
+    @property
+    def num_channels(self) -> int | None:
+        """Channels that dropout at seed time acts on; None if there is no such dropout."""
+        return self.models[None].head.class_weight.shape[1] if self.shared else None
+
+    @torch.inference_mode()
+    def __call__(self, samples: Sequence[SeedSample]) -> list[Tensor]:
+        """Make the maps of some images.
+
+        Images of one size go through the network as one batch. Where the GPU's memory does not
+        suffice, the batch is halved, and a single image is done by the CPU. Where the machine's
+        does not, the sides of the image are halved, and its maps are smaller. All is logged.
+
+        Args:
+            samples (Sequence[SeedSample]): The images, with tags or without.
+
+        Returns:
+            list[Tensor]: For each image (S, P, H, W) float32 in [0, 1] with P its number of tags,
+            on the device it was made on; smaller than the image where memory does not suffice.
+
+        Raises:
+            ValueError: If a map holds NaN; the image is named.
+        """
+        results: list[Tensor | None] = [None] * len(samples)
+        groups: dict[tuple[int, int], list[int]] = {}
+        for index, sample in enumerate(samples):
+            if sample.info.tags:
+                groups.setdefault(sample.image.shape[:2], []).append(index)
+            else:
+                results[index] = torch.zeros(len(self.seeds), 0, *sample.image.shape[:2])
+        for indices in groups.values():
+            maps = self._batch_or_less([samples[index] for index in indices])
+            for index, activation in zip(indices, maps, strict=True):
+                results[index] = activation
+        return results
+
+    def _batch_or_less(self, samples: list[SeedSample]) -> list[Tensor]:
+        try:
+            return self._batch(samples)
+        except (MemoryError, RuntimeError) as error:
+            tiny = len(samples) == 1 and min(samples[0].image.shape[:2]) <= LEAST_SIDE
+            if not is_out_of_memory(error) or (self.device.type == 'cpu' and tiny):
+                raise
+        # Outside of the handler: the exception held the frames that hold the memory.
+        if self.device.type != 'cpu':
+            torch.cuda.empty_cache()
+        if len(samples) > 1:
+            half = len(samples) // 2
+            print_log(
+                f'{self._where} does not suffice for {len(samples)} images of '
+                f'{samples[0].image.shape[:2]}: trying {len(samples) - half} at a time.',
+                'current',
+                level=logging.WARNING,
+            )
+            return self._batch_or_less(samples[:half]) + self._batch_or_less(samples[half:])
+        (sample,) = samples
+        smaller = sample.halved() if self.device.type == 'cpu' else sample
+        how = 'on the CPU' if smaller is sample else f'at {smaller.image.shape[:2]} and enlarged'
+        print_log(
+            f'{self._where} does not suffice for image {sample.info.image_id} '
+            f'{sample.image.shape[:2]}: it is done {how}.',
+            'current',
+            level=logging.WARNING,
+        )
+        return self._on_cpu()._batch_or_less([smaller])
+
+    @property
+    def _where(self) -> str:
+        return 'Memory' if self.device.type == 'cpu' else 'GPU memory'
+
+    def _on_cpu(self) -> ActivationExtractor:
+        if self.device.type == 'cpu':
+            return self
+        if self._fallback is None:
+            self._fallback = copy.copy(self)
+            self._fallback.device = torch.device('cpu')
+            self._fallback.amp = None
+            self._fallback.feature_map = _feature_map
+            self._fallback.models = {
+                key: copy.deepcopy(net).cpu().float() for key, net in self.models.items()
+            }
+        return self._fallback
+
+    def _batch(self, samples: list[SeedSample]) -> list[Tensor]:
+        size = samples[0].image.shape[:2]
+        present = [[tag - 1 for tag in sample.info.tags] for sample in samples]
+        # maps[image][seed]: the seed's maps (P, h, w) at each of its scales.
+        maps: list[list[list[Tensor]]] = [[[] for _ in self.seeds] for _ in samples]
+        for number, view in enumerate(self.views):
+            pixels = torch.stack([sample.views[number] for sample in samples])
+            pixels = pixels.to(self.device, non_blocking=True).permute(0, 3, 1, 2)
+            for key, net in self.models.items():
+                users = [
+                    index for index in view.seeds if key is None or self.seeds[index].dropout == key
+                ]
+                if not users:
+                    continue
+                features = self._features(net, self.normalizers[key](pixels))
+                weight = net.head.class_weight.float()
+                for position, sample in enumerate(samples):
+                    channels = self._channels(sample, number, len(users), features)
+                    rows = activation_rows(weight, present[position], channels)
+                    activation = view_activation(features[position], rows, self.flip)
+                    for index, part in zip(users, activation.chunk(len(users)), strict=True):
+                        maps[position][index].append(part)
+        return [
+            self._finish(sample, seeds, size) for sample, seeds in zip(samples, maps, strict=True)
+        ]
+
+    def _features(self, net: nn.Module, pixels: Tensor) -> Tensor:
+        """Feature maps (B, 1 or 2, C, h, w) float32 of images (B, 3, H, W), the mirror's second."""
+        views = torch.stack([pixels, pixels.flip(-1)], dim=1) if self.flip else pixels[:, None]
+        inputs = views.flatten(0, 1).contiguous(memory_format=self.memory_format)
+        half = (
+            nullcontext() if self.amp is None else torch.autocast(self.device.type, dtype=self.amp)
+        )
+        with half:
+            features = self.feature_map(net, inputs)
+        return features.float().unflatten(0, (len(pixels), -1))
+
+    def _channels(
+        self, sample: SeedSample, number: int, num_seeds: int, features: Tensor
+    ) -> Tensor:
+        if self.shared:
+            return sample.channels[number].to(self.device, non_blocking=True)
+        return features.new_ones(1, 1, 1).expand(1 + self.flip, num_seeds, features.shape[2])
+
+    def _finish(
+        self, sample: SeedSample, seeds: list[list[Tensor]], size: tuple[int, int]
+    ) -> Tensor:
+        # Seeds of one scale have maps of the same sizes: one resize for all of them.
+        together: dict[tuple, list[int]] = {}
+        for index, maps in enumerate(seeds):
+            together.setdefault(tuple(part.shape[-2:] for part in maps), []).append(index)
+        total = None
+        for indices in together.values():
+            stacked = (
+                torch.cat(parts) for parts in zip(*(seeds[index] for index in indices), strict=True)
+            )
+            added = sum_views(stacked, size).unflatten(0, (len(indices), -1))
+            if total is None:
+                total = added.new_empty(len(seeds), *added.shape[1:])
+            total[indices] = added
+        try:
+            return normalise_activation(total)
+        except ValueError as error:
+            raise ValueError(
+                f'Image {sample.info.image_id} ({sample.info.path}): {error} Check the weights of '
+                'the classifier and its data_preprocessor; without amp it may work.'
+            ) from error
+
+
+def _feature_map(net: nn.Module, inputs: Tensor) -> Tensor:
+    return net.head.feature_map(net.extract_feat(inputs))

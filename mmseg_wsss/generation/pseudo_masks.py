@@ -1,0 +1,289 @@
+"""Pseudo masks of a trained segmentation network, as a new source of seeds."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.dist import barrier, is_main_process
+from mmengine.logging import print_log
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from PIL import Image
+from torch import nn
+from torch.utils.data import Subset
+
+from ..checks.images import DataItem
+from ..datasets.tags import tags_for
+from ..store import read_mask, write_mask
+from ..utils.atomic import remove_stale_temporaries, write_atomic
+from ..utils.image import read_image, resize_image
+from ..utils.progress import Progress
+from .network_labels import MaskLabeler
+from .out_of_memory import LEAST_SIDE, halve_batch, is_out_of_memory, shape_of
+from .pseudo_mask_images import PseudoMaskImages
+from .sharing import check_images, share_work
+
+SETTINGS_NAME = 'pseudo_masks.json'
+
+
+class PseudoMaskFolder:
+    """Masks ``<root>/<image id>.png`` that were all made with the same settings.
+
+    Args:
+        root (str | os.PathLike): The folder.
+        settings (Mapping): What its masks are made with, kept in ``pseudo_masks.json``.
+    """
+
+    def __init__(self, root: str | os.PathLike, settings: Mapping[str, Any]) -> None:
+        self.root, self.settings = Path(root), dict(settings)
+
+    def path(self, image_id: str) -> Path:
+        """The file of an image's mask."""
+        return self.root / f'{image_id}.png'
+
+    def open(self, overwrite: bool = False) -> None:
+        """Make the folder, or make sure that its masks were made with the same settings.
+
+        Args:
+            overwrite (bool): Delete masks made with others, instead of refusing.
+
+        Raises:
+            ValueError: If there are masks made with other settings, or with unknown ones.
+        """
+        path = self.root / SETTINGS_NAME
+        text = json.dumps(self.settings, indent=2, sort_keys=True, default=str) + '\n'
+        existing = path.read_text(encoding='utf-8') if path.is_file() else None
+        if existing is None and any(self.root.rglob('*.png')):
+            raise ValueError(
+                f'{self.root}: holds PNG files but no {SETTINGS_NAME}; choose an empty folder.'
+            )
+        if existing is not None and existing != text:
+            if not overwrite:
+                raise ValueError(
+                    f'{path}: the masks there were made otherwise '
+                    f'({_differences(existing, text)}). Choose another folder, or --overwrite them.'
+                )
+            for mask in self.root.rglob('*.png'):
+                mask.unlink()
+        self.root.mkdir(parents=True, exist_ok=True)
+        remove_stale_temporaries(self.root)
+        write_atomic(path, text.encode())
+
+    def has(self, image_id: str, image: str, num_classes: int, labels: Collection[int]) -> bool:
+        """Whether an image's mask is there, whole, of the image's size and of no other labels.
+
+        Args:
+            image_id (str): Names the mask.
+            image (str): File of the image.
+            num_classes (int): Labels are below it.
+            labels (Collection[int]): Those that the mask may have.
+        """
+        path = self.path(image_id)
+        if not path.is_file():
+            return False
+        try:
+            mask = read_mask(path, num_classes=num_classes)
+        except ValueError:
+            return False
+        with Image.open(image) as file:  # the header only
+            same_size = sorted(file.size) == sorted(mask.shape)  # EXIF may turn it
+        return same_size and set(np.unique(mask)) <= set(labels)
+
+
+def _differences(existing: str, wanted: str) -> str:
+    try:
+        old = json.loads(existing)
+    except ValueError:
+        return 'the file is damaged'
+    new = json.loads(wanted)
+    keys = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
+    return 'other ' + ', '.join(keys)
+
+
+class PseudoMaskMaker:
+    """Makes and writes the masks that a trained network predicts.
+
+    Only the background and the classes in an image's tags can win: the probabilities of the others
+    are set to 0 and the rest made to sum to 1, before the CRF.
+
+    Args:
+        model (nn.Module): mmseg segmentor in evaluation mode, or ``MergedTTAModel`` around one. Its
+            samples carry ``seg_logits`` (K, H, W) at the image's own size.
+        classes (Sequence[str]): K class names, background first.
+        palette (Sequence[Sequence[int]]): RGB colours of the masks.
+        out (str): Folder of the masks, ``<out>/<image id>.png``.
+        tags (Mapping[str, tuple[int, ...]], optional): Image id to label indices, 1 to K-1, see
+            :func:`mmseg_wsss.datasets.tags.read_tags`. None: every class can win everywhere.
+        crf (str, optional): Preset of :class:`mmseg_wsss.seeds.DenseCRF`: ``'irn'`` refines the
+            labels, ``'psa'`` and ``'deeplab'`` the probabilities.
+        crf_options (dict, optional): Further arguments of ``DenseCRF``.
+        settings (Mapping): What the masks are made with (config, checkpoint ...); kept beside them
+            and compared when a run is resumed.
+
+    Raises:
+        ValueError: If the preset is unknown.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        classes: Sequence[str],
+        palette: Sequence[Sequence[int]],
+        out: str | os.PathLike,
+        tags: Mapping[str, tuple[int, ...]] | None = None,
+        crf: str | None = None,
+        crf_options: dict | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.model = model
+        self.classes = list(classes)
+        self.palette = palette
+        self.tags = tags
+        self.labeler = MaskLabeler(len(self.classes), crf, crf_options)
+        settings = {
+            **(settings or {}),
+            'classes': self.classes,
+            'crf': crf,
+            'crf_options': dict(crf_options or {}),
+            'tags_filtered': tags is not None,
+        }
+        self.folder = PseudoMaskFolder(out, settings)
+
+    def run(
+        self, images: PseudoMaskImages, num_workers: int = 0, overwrite: bool = False
+    ) -> dict[str, int]:
+        """Make the masks of all images that have none yet: :meth:`prepare` and :meth:`make`.
+
+        Args:
+            images (PseudoMaskImages): The images.
+            num_workers (int): Processes that read images.
+            overwrite (bool): Replace masks made with other settings, instead of refusing.
+
+        Returns:
+            dict[str, int]: ``made`` and ``kept`` masks, of this process.
+
+        Raises:
+            ValueError: As :meth:`prepare`, or if the network has another number of classes.
+        """
+        todo, kept = self.prepare(images, overwrite)
+        self.make(images, todo, num_workers)
+        return dict(made=len(todo), kept=kept)
+
+    def prepare(self, images: PseudoMaskImages, overwrite: bool = False) -> tuple[list[int], int]:
+        """Check everything that can be checked beforehand and find what is to do.
+
+        Several processes share the images by torch.distributed.
+
+        Args:
+            images (PseudoMaskImages): The images.
+            overwrite (bool): Replace masks made with other settings, instead of refusing.
+
+        Returns:
+            tuple[list[int], int]: Indices of the images of this process that have no mask yet, and
+            how many have one.
+
+        Raises:
+            ValueError: If an image has no tags entry or cannot be read, or the folder holds masks
+                made otherwise.
+        """
+        allowed = self._allowed_labels(images.image_ids)
+        if is_main_process():
+            self.folder.open(overwrite)
+        barrier()
+        work = share_work(
+            [[index] for index in range(len(images))],
+            lambda index: self._has(images, images.image_ids[index], allowed),
+        )
+        todo = [index for (index,) in work.todo]
+        names = [images.image_ids[index] for index in todo]
+        check_images([DataItem(image_id, images.paths[image_id]) for image_id in names])
+        return todo, work.done
+
+    def _allowed_labels(self, image_ids: Sequence[str]) -> dict[str, tuple[int, ...]]:
+        if self.tags is None:
+            return dict.fromkeys(image_ids, tuple(range(len(self.classes))))
+        found = {image_id: tags_for(self.tags, image_id) for image_id in image_ids}
+        missing = [image_id for image_id, labels in found.items() if labels is None]
+        if missing:
+            raise ValueError(
+                f'{len(missing)} of {len(found)} images have no tags entry, first '
+                f'{", ".join(missing[:3])}.'
+            )
+        return {image_id: (0, *labels) for image_id, labels in found.items()}
+
+    def _has(
+        self, images: PseudoMaskImages, image_id: str, allowed: Mapping[str, tuple[int, ...]]
+    ) -> bool:
+        path = images.paths[image_id]
+        return self.folder.has(image_id, path, len(self.classes), allowed[image_id])
+
+    @torch.inference_mode()
+    def make(self, images: PseudoMaskImages, todo: Sequence[int], num_workers: int = 0) -> None:
+        """Make and write the masks of some images.
+
+        Args:
+            images (PseudoMaskImages): The images.
+            todo (Sequence[int]): Indices of those to do.
+            num_workers (int): Processes that read images.
+
+        Raises:
+            ValueError: If the network has another number of classes.
+        """
+        if not todo:
+            return
+        allowed = self._allowed_labels([images.image_ids[index] for index in todo])
+        loader = Runner.build_dataloader(
+            dict(
+                dataset=Subset(images, todo),
+                batch_size=1,
+                num_workers=num_workers,
+                sampler=torch.utils.data.SequentialSampler(range(len(todo))),
+                collate_fn=dict(type='pseudo_collate'),
+            )
+        )
+        model = self.model.module if is_model_wrapper(self.model) else self.model
+        progress = Progress(len(todo), 'pseudo masks')
+        for index, batch in zip(todo, loader, strict=True):
+            image_id = images.image_ids[index]
+            mask = self._mask(model, batch, images.paths[image_id], allowed[image_id])
+            write_mask(self.folder.path(image_id), mask, self.palette)
+            progress.step()
+
+    def _mask(self, model: nn.Module, batch: dict, path: str, labels: Sequence[int]) -> np.ndarray:
+        """Mask of one image; where memory does not suffice, with half the sides and enlarged."""
+        size = None
+        while True:
+            try:
+                (sample,) = model.test_step(batch)
+                logits = sample.seg_logits.data
+                height, width = logits.shape[-2:]
+                image = None
+                if self.labeler.needs_image:
+                    image = resize_image(read_image(path), (height, width), 'area')
+                mask = self.labeler(logits, image, labels).cpu().numpy()
+                return mask if size is None else resize_image(mask, size, 'nearest')
+            except (MemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                height, width = shape_of(batch)
+                if min(height, width) <= LEAST_SIDE:
+                    raise
+            # Outside of the handler: the exception held the frames that hold the memory.
+            sample = logits = image = None
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            size = size or (height, width)
+            batch = halve_batch(batch)
+            print_log(
+                f'{path}: memory does not suffice for {height} x {width} (height x width): its '
+                f'mask is made at {height // 2} x {width // 2} and enlarged.',
+                'current',
+                level=logging.WARNING,
+            )

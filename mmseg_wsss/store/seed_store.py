@@ -1,0 +1,222 @@
+"""A folder of seeds, their aggregate and its agreement, safe to write from many processes."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+
+from ..utils.atomic import remove_stale_temporaries
+from .image_ids import check_image_id
+from .manifest import (
+    AGGREGATED_FOLDER,
+    AGREEMENT_FOLDER,
+    MANIFEST_NAME,
+    SeedManifest,
+    check_seed_name,
+)
+from .masks import read_mask, write_mask
+
+LOCK_NAME = '.lock'
+
+
+class SeedStore:
+    """The masks of a seed root.
+
+    Layout: ``<root>/<seed name>/<image id>.png``, ``<root>/aggregated/<image id>.png``,
+    ``<root>/agreement/<image id>.png``, ``<root>/manifest.json``. Every file appears whole or not
+    at all, so that a run that was killed at any moment can be run again.
+
+    Args:
+        root (str | os.PathLike): The folder; made by :meth:`open`.
+    """
+
+    def __init__(self, root: str | os.PathLike) -> None:
+        self.root = Path(root)
+
+    @property
+    def manifest_path(self) -> Path:
+        """Path of the manifest."""
+        return self.root / MANIFEST_NAME
+
+    def open(self, manifest: SeedManifest, overwrite: bool = False) -> None:
+        """Make the root for a manifest, or make sure that it was made for the same one.
+
+        Many processes may open one root at once. What killed processes left half-written is
+        removed. With the same manifest the masks are kept, ``overwrite`` or not.
+
+        Args:
+            manifest (SeedManifest): What this run is going to write.
+            overwrite (bool): Delete the masks of a root that was made for another manifest.
+
+        Raises:
+            ValueError: If the root was made for another manifest, or holds masks without one, and
+                ``overwrite`` is False; the message names each difference.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        with _locked(self.root):
+            remove_stale_temporaries(self.root)
+            folders = [*manifest.seed_names, AGGREGATED_FOLDER, AGREEMENT_FOLDER]
+            problems: list[str] = []
+            if os.path.lexists(self.manifest_path):
+                try:
+                    found = SeedManifest.load(self.manifest_path)
+                except ValueError as error:
+                    problems = [str(error)]
+                else:
+                    problems = manifest.differences(found)
+                    folders += found.seed_names
+            elif any((self.root / folder).exists() for folder in folders):
+                problems = [f'there are masks but no {MANIFEST_NAME}: nothing says what they are']
+            else:
+                manifest.save(self.manifest_path)
+                return
+            if not problems:
+                return
+            if not overwrite:
+                raise ValueError(
+                    f'{self.root}: this root was made by another run (here: this run, there: the '
+                    'root):\n  '
+                    + '\n  '.join(problems)
+                    + '\nChoose a new root, or --overwrite to delete its masks and start anew.'
+                )
+            # The manifest goes first: if this is interrupted, masks without one are refused.
+            self.manifest_path.unlink(missing_ok=True)
+            for folder in dict.fromkeys(folders):
+                if (self.root / folder).exists():
+                    shutil.rmtree(self.root / folder)
+            manifest.save(self.manifest_path)
+
+    def mask_path(self, seed_name: str, image_id: str) -> Path:
+        """Path of one mask.
+
+        Args:
+            seed_name (str): Name of a seed, ``'aggregated'`` or ``'agreement'``.
+            image_id (str): The image's id.
+
+        Raises:
+            ValueError: If either could leave the root.
+        """
+        if seed_name not in (AGGREGATED_FOLDER, AGREEMENT_FOLDER):
+            check_seed_name(seed_name)
+        check_image_id(image_id, str(self.root))
+        return self.root / seed_name / f'{image_id}.png'
+
+    def write(
+        self,
+        image_id: str,
+        seeds: Mapping[str, np.ndarray],
+        label: np.ndarray,
+        agreement: np.ndarray,
+        palette: Sequence[Sequence[int]],
+    ) -> int:
+        """Write all masks of an image, the aggregate last.
+
+        Args:
+            image_id (str): The image's id.
+            seeds (Mapping[str, np.ndarray]): Masks uint8 (H, W) by seed name; empty to keep the
+                aggregate alone.
+            label (np.ndarray): The aggregate, uint8 (H, W).
+            agreement (np.ndarray): Votes for it, uint8 (H, W).
+            palette (Sequence[Sequence[int]]): RGB colours of the classes.
+
+        Returns:
+            int: Bytes written.
+
+        Raises:
+            ValueError: If the masks differ in size or the id could leave the root.
+            OSError: If a file cannot be written; it is not left half-written.
+        """
+        masks = {**seeds, AGREEMENT_FOLDER: agreement, AGGREGATED_FOLDER: label}
+        for name, mask in masks.items():
+            if mask.shape != label.shape:
+                raise ValueError(
+                    f'{image_id}: {name} has shape {mask.shape}, the aggregate {label.shape}'
+                )
+        return sum(
+            write_mask(
+                self.mask_path(name, image_id), mask, None if name == AGREEMENT_FOLDER else palette
+            )
+            for name, mask in masks.items()
+        )
+
+    def is_complete(
+        self,
+        image_id: str,
+        seed_names: Sequence[str],
+        num_seeds: int,
+        num_classes: int,
+        shape: tuple[int, int] | None = None,
+    ) -> bool:
+        """Tell whether all masks of an image are there, whole and valid, so nothing is to be done.
+
+        Args:
+            image_id (str): The image's id.
+            seed_names (Sequence[str]): Seeds whose masks are kept in the root; may be empty.
+            num_seeds (int): S, the number of seeds that voted.
+            num_classes (int): K, background included.
+            shape (tuple[int, int], optional): The image's (H, W).
+        """
+        try:
+            label = read_mask(self.mask_path(AGGREGATED_FOLDER, image_id), shape, num_classes)
+            self.read_agreement(image_id, num_seeds, label.shape)
+            for name in seed_names:
+                read_mask(self.mask_path(name, image_id), label.shape, num_classes)
+        except (FileNotFoundError, ValueError):
+            return False
+        return True
+
+    def read_seeds(
+        self,
+        image_id: str,
+        seed_names: Sequence[str],
+        shape: tuple[int, int] | None = None,
+        num_classes: int | None = None,
+    ) -> np.ndarray:
+        """Read the seeds of an image.
+
+        Args:
+            image_id (str): The image's id.
+            seed_names (Sequence[str]): Names of the seeds, at least one.
+            shape (tuple[int, int], optional): The image's (H, W); the first seed's where None.
+            num_classes (int, optional): K; labels must be below it or 255.
+
+        Returns:
+            np.ndarray: uint8 (S, H, W).
+
+        Raises:
+            FileNotFoundError: If a mask is missing.
+            ValueError: If a mask is damaged, of another size, or has a label out of range.
+        """
+        masks: list[np.ndarray] = []
+        for name in seed_names:
+            masks.append(read_mask(self.mask_path(name, image_id), shape, num_classes))
+            shape = masks[0].shape
+        return np.stack(masks)
+
+    def read_agreement(
+        self, image_id: str, num_seeds: int, shape: tuple[int, int] | None = None
+    ) -> np.ndarray:
+        """Read the agreement of an image, uint8 (H, W), 0 to ``num_seeds``.
+
+        Raises:
+            FileNotFoundError, ValueError: As :meth:`read_seeds`.
+        """
+        path = self.mask_path(AGREEMENT_FOLDER, image_id)
+        return read_mask(path, shape, num_classes=num_seeds + 1, ignore_index=None)
+
+
+@contextmanager
+def _locked(root: Path):
+    """Hold the root's lock; the system releases it however the process ends."""
+    with open(root / LOCK_NAME, 'a') as file:
+        # Some network file systems have no locks. Opening stays safe there (manifests are written
+        # atomically, and equal), but for several processes that overwrite at the same moment.
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,130 @@
+"""tools/train.py and tools/test.py on a tiny network: training, resuming, TTA, CRF, outputs."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from helpers.network_run import TRAINING_CONFIG, command
+from helpers.seed_roots import write_images, write_seed_root, write_split
+from sklearn.metrics import confusion_matrix
+
+from mmseg_wsss.store import read_mask, write_mask
+
+IDS = ['one', 'two', 'three', 'four']
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+    """Data, config and work dir of a network trained for 4 iterations in two runs."""
+    root = Path(__file__).resolve().parents[2]
+    path = tmp_path_factory.mktemp('chain')
+    write_images(path / 'images', IDS)
+    write_split(path / 'train.txt', IDS)
+    seeds = write_seed_root(path / 'seeds', IDS)
+    for image_id in IDS:
+        write_mask(path / 'truth' / f'{image_id}.png', seeds[image_id][0])
+    config = path / 'config.py'
+    config.write_text(TRAINING_CONFIG.replace('DATA', str(path)), encoding='utf-8')
+    command(root, 'train.py', config, '--work-dir', path / 'work', '--cfg-options',
+            'train_cfg.max_iters=2')  # fmt: skip
+    command(root, 'train.py', config, '--work-dir', path / 'work', '--resume')
+    return path, config
+
+
+def scores(path: Path) -> dict:
+    """The scores that a test run leaves in its work dir."""
+    (file,) = path.glob('*/*.json')
+    return json.loads(file.read_text().splitlines()[-1])
+
+
+def test_training_is_resumed_and_not_begun_anew(trained):
+    path, _ = trained
+    logs = [file.read_text() for file in sorted((path / 'work').glob('*/*.log'))]
+    assert len(logs) == 2
+    assert 'Iter(train) [2/2]' in logs[0]
+    assert 'Iter(train) [1/4]' not in logs[1]
+    assert 'Iter(train) [4/4]' in logs[1]
+    assert 'loss_pn_hybrid' in logs[1]
+    assert (path / 'work' / 'iter_4.pth').is_file()
+
+
+def test_parameters_are_grouped_and_a_training_keeps_its_groups(trained, tmp_path, root):
+    """By learning rate and weight decay, with the same weights to the bit."""
+    _, config = trained
+    options = ['optim_wrapper.optimizer.weight_decay=0.1']
+    options += ['optim_wrapper.paramwise_cfg.norm_decay_mult=0.0']
+    usual = ['optim_wrapper.constructor=DefaultOptimWrapperConstructor']
+    found = {}
+    for name, more in {'grouped': [], 'usual': usual}.items():
+        train = ['train.py', config, '--work-dir', tmp_path / name]
+        command(root, *train, '--cfg-options', *options, *more, 'train_cfg.max_iters=2')
+        command(root, *train, '--resume', '--cfg-options', *options)
+        found[name] = torch.load(tmp_path / name / 'iter_4.pth', weights_only=False)
+    groups = {name: one['optimizer']['param_groups'] for name, one in found.items()}
+    assert [group['weight_decay'] for group in groups['grouped']] == [0.1, 0.0]
+    number = sum(len(group['params']) for group in groups['grouped'])
+    assert len(groups['usual']) == number > 2
+    for name, weight in found['usual']['state_dict'].items():
+        assert torch.equal(weight, found['grouped']['state_dict'][name]), name
+
+
+def test_written_masks_score_what_the_evaluation_says(trained, tmp_path, root):
+    path, config = trained
+    command(root, 'test.py', config, path / 'work' / 'iter_4.pth', '--work-dir', tmp_path / 'work',
+            '--out', tmp_path / 'masks')  # fmt: skip
+    matrix = np.zeros((3, 3), np.int64)
+    for image_id in IDS:
+        truth = read_mask(path / 'truth' / f'{image_id}.png')
+        prediction = read_mask(tmp_path / 'masks' / f'{image_id}.png')
+        counted = truth != 255
+        matrix += confusion_matrix(truth[counted], prediction[counted], labels=[0, 1, 2])
+    hits = matrix.diagonal()
+    union = matrix.sum(0) + matrix.sum(1) - hits
+    assert scores(tmp_path / 'work')['mIoU'] == pytest.approx(100 * (hits / union).mean(), abs=0.01)
+
+
+def test_augmentation_and_crf_change_the_prediction_and_are_scored(trained, tmp_path, root):
+    path, config = trained
+    checkpoint = path / 'work' / 'iter_4.pth'
+    masks = {}
+    for name, options in {
+        'plain': [],
+        'tta': ['--tta'],
+        'crf': ['--crf', 'deeplab'],
+        'both': ['--tta', '--crf', 'psa', '--show-dir', 'shown'],
+    }.items():
+        out = tmp_path / name
+        command(root, 'test.py', config, checkpoint, '--work-dir', out, '--out', out / 'masks',
+                *options)  # fmt: skip
+        assert 0 <= scores(out)['mIoU'] <= 100
+        masks[name] = np.stack([read_mask(out / 'masks' / f'{i}.png') for i in IDS])
+    for name in ('tta', 'crf', 'both'):
+        assert (masks[name] != masks['plain']).any()
+    assert list(tmp_path.glob('both/shown/**/*.png'))
+
+
+def test_options_that_do_not_fit_the_config_say_so(trained, root):
+    path, config = trained
+    text = config.read_text()
+    poor = path / 'poor.py'
+    poor.write_text(
+        text.replace('tta_pipeline', 'other_pipeline').replace(
+            "visualization=dict(type='SegVisualizationHook')", ''
+        )
+    )
+    for options, message in (
+        (['--tta'], '--tta needs tta_pipeline and tta_model'),
+        (['--show-dir', 'x'], 'need default_hooks.visualization'),
+    ):
+        run = subprocess.run(
+            [sys.executable, str(root / 'tools' / 'test.py'), str(poor), 'none.pth', *options],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert run.returncode != 0
+        assert message in run.stderr

@@ -1,0 +1,90 @@
+"""The hook after a real, tiny training: seeds of the weights in memory, as the tool would make."""
+
+import json
+
+import pytest
+import torch
+from helpers.classifier_run import CLASSES, build_config, files_of, write_data
+from mmengine.runner import Runner
+
+from mmseg_wsss.apis import generate_seeds, read_images
+from mmseg_wsss.registry import MODELS
+from mmseg_wsss.store import SeedStore
+from mmseg_wsss.utils.checkpoint import load_weights
+
+
+def test_seeds_after_training_equal_those_of_the_checkpoint(tmp_path):
+    write_data(tmp_path)
+    config = build_config(tmp_path)
+    Runner.from_cfg(config.copy()).train()
+    root = tmp_path / 'work' / 'seeds'
+    found = files_of(root)
+    folders = ['0.10-1.00', '0.30-1.20', 'aggregated', 'agreement']
+    assert sorted(found) == [f'{folder}/{i}.png' for folder in folders for i in 'abcd']
+    seeds = SeedStore(root).read_seeds('d', folders[:2], (32, 40), len(CLASSES))
+    assert not seeds.any()
+    manifest = json.loads((root / 'manifest.json').read_text())
+    assert manifest['classes'] == list(CLASSES)
+    assert manifest['images'] == list('abcd')
+
+    model = MODELS.build(config.model)
+    load_weights(model, tmp_path / 'work' / 'epoch_1.pth')
+    # The same manifest: what the hook made is complete, and made anew it is the same.
+    assert generate_seeds(config, model, num_workers=0).skipped == 4
+    generate_seeds(config, model, out=tmp_path / 'again', num_workers=0)
+    assert files_of(tmp_path / 'again') == found
+    assert json.loads((tmp_path / 'again' / 'manifest.json').read_text()) == manifest
+
+
+def test_another_training_is_refused_or_overwrites(tmp_path):
+    write_data(tmp_path)
+    config = build_config(tmp_path)
+    Runner.from_cfg(config.copy()).train()
+    config.randomness = dict(seed=1)
+    config.experiment_name = 'second'
+    with pytest.raises(ValueError, match='checkpoint_sha256'):
+        Runner.from_cfg(config.copy()).train()
+    config.custom_hooks[0].overwrite = True
+    config.experiment_name = 'third'
+    Runner.from_cfg(config.copy()).train()
+    assert len(files_of(tmp_path / 'work' / 'seeds')) == 16
+
+
+def test_images_of_the_config(tmp_path):
+    write_data(tmp_path)
+    images, classes, palette = read_images(build_config(tmp_path).train_dataloader.dataset)
+    assert [(image.image_id, image.tags) for image in images] == [
+        ('a', (1,)),
+        ('b', (2,)),
+        ('c', (1, 2)),
+        ('d', ()),
+    ]
+    assert classes == list(CLASSES) and palette is None
+    assert images[0].path == str(tmp_path / 'images' / 'a.png')
+
+
+def test_bad_sections(tmp_path):
+    write_data(tmp_path)
+    config = build_config(tmp_path)
+    model = MODELS.build(config.model)
+    with pytest.raises(ValueError, match=r"seed_generation.*'drawings'"):
+        generate_seeds(config, model, drawings=3)
+    with pytest.raises(ValueError, match='BaseSegDataset; expected a TagsDataset'):
+        generate_seeds(
+            config,
+            model,
+            dataset=dict(type='mmseg.BaseSegDataset', ann_file=str(tmp_path / 'train.txt')),
+        )
+    no_data = config.copy()
+    no_data.train_dataloader = dict()
+    with pytest.raises(ValueError, match='no images'):
+        generate_seeds(no_data, model)
+    nowhere = config.copy()
+    nowhere.work_dir = None
+    with pytest.raises(ValueError, match='no place'):
+        generate_seeds(nowhere, model)
+    (tmp_path / 'tags.json').write_text(json.dumps({'a': ['red'], 'b': [], 'c': []}))
+    with pytest.raises(ValueError, match='tags entry'):
+        generate_seeds(config, model)
+    assert not (tmp_path / 'work').exists()
+    assert torch.is_tensor(model.head.class_weight)
