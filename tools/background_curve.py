@@ -17,7 +17,7 @@ import mmseg_wsss.register_all  # noqa: F401  # before a config is read
 from mmseg_wsss.apis import read_images, seed_dataset, study_background
 from mmseg_wsss.apis.background_study import sample_images
 from mmseg_wsss.datasets import read_split
-from mmseg_wsss.evaluation import BackgroundCurve, TruthFolder
+from mmseg_wsss.evaluation import BackgroundCurve, GroundTruthFolder
 from mmseg_wsss.generation import SeedImage, load_classifier
 from mmseg_wsss.reporting import (
     BACKGROUND_CURVE_TITLE,
@@ -115,7 +115,7 @@ def run(args: argparse.Namespace) -> None:
     images = choose(args, images)
     if not args.gt.is_dir():
         raise FileNotFoundError(f'{args.gt}: there is no such folder of true masks')
-    truth = TruthFolder.of(args.gt, args.gt_classes)
+    truth = GroundTruthFolder.of(args.gt, args.gt_classes)
     pairs = args.seeds or list(section.get('seeds') or PAPER_SEEDS)[:1]
     seeds = [pair if isinstance(pair, Seed) else Seed(*pair) for pair in pairs]
     device = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')

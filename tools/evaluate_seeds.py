@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from mmseg_wsss.datasets import read_split, read_tags
-from mmseg_wsss.evaluation import SeedRootEvaluation, TruthFolder, evaluate_seed_root
+from mmseg_wsss.evaluation import GroundTruthFolder, SeedRootEvaluation, evaluate_seed_root
 from mmseg_wsss.reporting import (
     CALIBRATION_TITLE,
     FigureRow,
@@ -128,9 +128,9 @@ def evaluate(args: argparse.Namespace) -> SeedRootEvaluation:
     )
 
 
-def truth_folder(args: argparse.Namespace) -> TruthFolder | None:
+def truth_folder(args: argparse.Namespace) -> GroundTruthFolder | None:
     """Give the true masks, if there are any."""
-    return None if args.gt is None else TruthFolder.of(args.gt, args.gt_classes)
+    return None if args.gt is None else GroundTruthFolder.of(args.gt, args.gt_classes)
 
 
 def write(

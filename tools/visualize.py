@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from mmseg_wsss.datasets import read_split
-from mmseg_wsss.evaluation import TruthFolder
+from mmseg_wsss.evaluation import GroundTruthFolder
 from mmseg_wsss.reporting import SeedVisualizer
 from mmseg_wsss.store import AGGREGATED_FOLDER, SeedManifest, SeedStore, check_image_id, read_mask
 from mmseg_wsss.utils import read_image
@@ -77,7 +77,7 @@ def draw(args: argparse.Namespace) -> int:
     for image_id in ids:
         check_image_id(image_id, '--ids')
     visualizer = SeedVisualizer(classes=list(manifest.classes), palette=list(manifest.palette))
-    truth = None if args.gt is None else TruthFolder.of(args.gt, args.gt_classes)
+    truth = None if args.gt is None else GroundTruthFolder.of(args.gt, args.gt_classes)
     progress = Progress(len(ids), 'images to draw')
     for image_id in ids:
         parts = read_parts(args, store, manifest, truth, image_id)
@@ -99,7 +99,7 @@ def read_parts(
     args: argparse.Namespace,
     store: SeedStore,
     manifest: SeedManifest,
-    truth: TruthFolder | None,
+    truth: GroundTruthFolder | None,
     image_id: str,
 ) -> dict:
     """Read what is to be drawn of an image."""

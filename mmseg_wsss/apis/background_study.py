@@ -15,7 +15,7 @@ from ..evaluation.background_curve import (
     count_background,
     rank_activation,
 )
-from ..evaluation.scores import TruthFolder
+from ..evaluation.scores import GroundTruthFolder
 from ..generation.activations import activation_stream
 from ..generation.images import SeedImage
 from ..seeds import Seed
@@ -29,7 +29,7 @@ def study_background(
     images: Sequence[SeedImage],
     classes: Sequence[str],
     seeds: Sequence[Seed],
-    truth: TruthFolder,
+    truth: GroundTruthFolder,
     device: str | torch.device = 'cpu',
 ) -> dict[str, BackgroundCurve]:
     """Count the activation maps of images against their true masks.
@@ -40,7 +40,7 @@ def study_background(
         images (Sequence[SeedImage]): The images.
         classes (Sequence[str]): All K class names, background first.
         seeds (Sequence[Seed]): Whose maps; one curve each.
-        truth (TruthFolder): The true masks, at the images' own size.
+        truth (GroundTruthFolder): The true masks, at the images' own size.
         device (str | torch.device): Where the network runs.
 
     Returns:

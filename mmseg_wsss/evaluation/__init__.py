@@ -10,8 +10,8 @@ from .image_statistics import (
     rank_suspicious,
 )
 from .scores import (
+    GroundTruthFolder,
     SeedScore,
-    TruthFolder,
     boundary_band,
     confusion_matrix,
     mean_of_classes,
@@ -34,7 +34,7 @@ __all__ = [
     'SeedRootEvaluation',
     'SeedScore',
     'SubsetStudy',
-    'TruthFolder',
+    'GroundTruthFolder',
     'all_subsets',
     'boundary_band',
     'choose_images',

@@ -199,7 +199,7 @@ def boundary_band(truth: np.ndarray, width: int) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class TruthFolder:
+class GroundTruthFolder:
     """Where the true masks are, and what their labels mean.
 
     Attributes:
@@ -213,7 +213,7 @@ class TruthFolder:
     classes: tuple[str, ...] | None = None
 
     @classmethod
-    def of(cls, folder: Path, class_list: str | None) -> TruthFolder:
+    def of(cls, folder: Path, class_list: str | None) -> GroundTruthFolder:
         """The folder of a command whose masks have the seeds' classes or those of a list.
 
         Args:

@@ -15,7 +15,7 @@ from ..store import AGGREGATED_FOLDER, SeedManifest, SeedStore, read_mask
 from ..utils.parallel import run_parallel
 from ..utils.progress import Progress
 from .image_statistics import ImageStatistics
-from .scores import TruthFolder
+from .scores import GroundTruthFolder
 from .seed_evaluation import Counts, EvaluationSetting, SeedEvaluation, count_image
 
 # With more wrong files than this something is wrong with all of them, e.g. the class list.
@@ -51,7 +51,7 @@ class _Result:
 def evaluate_seed_root(
     root: Path,
     image_ids: Sequence[str] | None = None,
-    truth: TruthFolder | None = None,
+    truth: GroundTruthFolder | None = None,
     tags: Mapping[str, tuple[int, ...]] | None = None,
     subsets: bool = False,
     trimap_width: int = 5,
@@ -64,7 +64,7 @@ def evaluate_seed_root(
     Args:
         root (Path): As ``tools/make_seeds.py`` or ``tools/aggregate_seeds.py`` wrote it.
         image_ids (Sequence[str], optional): Images to evaluate; all of the manifest where None.
-        truth (TruthFolder, optional): The true masks.
+        truth (GroundTruthFolder, optional): The true masks.
         tags (Mapping, optional): Labels of the tags by image id; every image needs an entry.
         subsets (bool): Whether to score the aggregate of every subset of at most eight seeds;
             needs the truth and the seeds.
@@ -113,7 +113,7 @@ def evaluate_seed_root(
 
 
 def _setting(
-    root: Path, manifest: SeedManifest, truth: TruthFolder | None, subsets: bool, width: int
+    root: Path, manifest: SeedManifest, truth: GroundTruthFolder | None, subsets: bool, width: int
 ) -> EvaluationSetting:
     names = manifest.seed_names
     # Either all seeds are kept in the root or, to save space or made elsewhere, none.
@@ -139,7 +139,7 @@ def _check(
     store: SeedStore,
     manifest: SeedManifest,
     ids: Sequence[str],
-    truth: TruthFolder | None,
+    truth: GroundTruthFolder | None,
     tags: Mapping[str, tuple[int, ...]] | None,
 ) -> None:
     """Check what can be checked before the first image."""
@@ -173,7 +173,7 @@ def _evaluate_image(
     image_id: str,
     store: SeedStore,
     setting: EvaluationSetting,
-    truth: TruthFolder | None,
+    truth: GroundTruthFolder | None,
     tags: Mapping[str, tuple[int, ...]] | None,
     skip: bool,
 ) -> _Result:
@@ -199,7 +199,7 @@ def _evaluate_image(
 def _head(
     evaluation: SeedEvaluation,
     manifest: SeedManifest,
-    truth: TruthFolder | None,
+    truth: GroundTruthFolder | None,
     split_name: str | None,
     missing: int,
 ) -> list[str]:

@@ -13,7 +13,7 @@ from mmengine.logging import print_log
 
 from ..evaluation import evaluate_seed_root
 from ..evaluation.image_statistics import ImageStatistics, choose_images
-from ..evaluation.scores import TruthFolder
+from ..evaluation.scores import GroundTruthFolder
 from ..evaluation.seed_root_evaluation import SeedRootEvaluation
 from ..generation.images import SeedImage
 from ..store import SeedStore, read_mask
@@ -31,7 +31,7 @@ def review_rows(
     result: SeedRootEvaluation,
     number: int,
     photograph: Callable[[str], np.ndarray] | None = None,
-    truth: TruthFolder | None = None,
+    truth: GroundTruthFolder | None = None,
 ) -> list[FigureRow]:
     """Draw the images to look at first, and a sample of the others.
 
@@ -40,7 +40,7 @@ def review_rows(
         result (SeedRootEvaluation): Its evaluation.
         number (int): Images at most, see :func:`~mmseg_wsss.evaluation.choose_images`.
         photograph (Callable, optional): Gives the photograph of an image id, uint8 (H, W, 3) RGB.
-        truth (TruthFolder, optional): The true masks.
+        truth (GroundTruthFolder, optional): The true masks.
 
     Returns:
         list[FigureRow]: One per image.

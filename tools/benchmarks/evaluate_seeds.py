@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from aggregate import make_seeds
 
-from mmseg_wsss.evaluation import TruthFolder, evaluate_seed_root
+from mmseg_wsss.evaluation import GroundTruthFolder, evaluate_seed_root
 from mmseg_wsss.seeds import aggregate_seeds
 from mmseg_wsss.store import SeedManifest, SeedStore, encode_mask
 from mmseg_wsss.utils.palette import label_palette
@@ -84,7 +84,7 @@ def measure(folder: Path, jobs: int, subsets: bool) -> tuple[float, float, float
     """Evaluate; return seconds and the most MB that this process and any of its workers took."""
     start = time.perf_counter()
     evaluate_seed_root(
-        folder / 'seeds', truth=TruthFolder(folder / 'truth'), subsets=subsets, jobs=jobs
+        folder / 'seeds', truth=GroundTruthFolder(folder / 'truth'), subsets=subsets, jobs=jobs
     )
     seconds = time.perf_counter() - start
     kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mmseg_wsss.evaluation import TruthFolder
+from mmseg_wsss.evaluation import GroundTruthFolder
 from mmseg_wsss.store import write_mask
 
 CLASSES = ('background', 'dog', 'cat')
@@ -16,19 +16,19 @@ def folder(tmp_path):
 
 
 def test_classes_are_matched_by_name(folder):
-    truth = TruthFolder(folder, ('background', 'cat', 'horse', 'dog'))
+    truth = GroundTruthFolder(folder, ('background', 'cat', 'horse', 'dog'))
     assert truth.read('sub/a', (1, 5), CLASSES).tolist() == [[0, 2, 255, 1, 255]]
 
 
 def test_a_label_beyond_the_classes_is_refused(folder):
     with pytest.raises(ValueError, match=r'a\.png: label 3, expected 0 to 2'):
-        TruthFolder(folder).read('sub/a', (1, 5), CLASSES)
-    four = TruthFolder(folder).read('sub/a', (1, 5), (*CLASSES, 'horse'))
+        GroundTruthFolder(folder).read('sub/a', (1, 5), CLASSES)
+    four = GroundTruthFolder(folder).read('sub/a', (1, 5), (*CLASSES, 'horse'))
     assert four.tolist() == [[0, 1, 2, 3, 255]]
 
 
 def test_files_are_named(folder):
-    truth = TruthFolder(folder)
+    truth = GroundTruthFolder(folder)
     with pytest.raises(FileNotFoundError, match=r'b\.png: there is no such mask'):
         truth.read('b', (1, 5), CLASSES)
     with pytest.raises(ValueError, match='expected 5 x 1'):

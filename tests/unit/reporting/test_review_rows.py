@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers.seed_roots import CLASSES, SEED_NAMES, write_seed_root
 
-from mmseg_wsss.evaluation import TruthFolder, evaluate_seed_root
+from mmseg_wsss.evaluation import GroundTruthFolder, evaluate_seed_root
 from mmseg_wsss.reporting import review_figures, review_rows
 from mmseg_wsss.store import SeedStore, write_mask
 
@@ -25,7 +25,7 @@ def photograph(image_id):
 
 
 def test_pictures_are_those_of_every_second_pixel(root):
-    store, truth = SeedStore(root / 'seeds'), TruthFolder(root / 'truth')
+    store, truth = SeedStore(root / 'seeds'), GroundTruthFolder(root / 'truth')
     result = evaluate_seed_root(store.root, truth=truth, tags=dict.fromkeys(IDS, (1,)))
     rows = review_rows(store, result, 4, photograph, truth)
     assert len(rows) == 4 and len({row.title for row in rows}) == 4

@@ -1,0 +1,160 @@
+"""Makes results.md and plots from results.csv: ``python projects/animals7/summary.py``.
+
+Every cell is mean ± sample standard deviation over the random seeds. A difference is paired by
+random seed with the table's reference and comes with its 95 % interval (Student's t).
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import yaml
+from scipy import stats
+
+matplotlib.use('Agg')
+import matplotlib.pyplot as plt
+
+HERE = Path(__file__).parent
+TITLES = dict(
+    miou='mIoU',
+    pixel_accuracy='pixel accuracy',
+    mean_accuracy='mean accuracy',
+    miou_of_seeds='mIoU, mean of the seeds',
+    noisy='noisy pixels',
+    clean_accuracy='accuracy of clean pixels',
+    right_clean='right, clean',
+    right_noisy='right, noisy',
+    wrong_noisy='wrong, noisy',
+    wrong_clean='wrong, clean',
+    map='mAP',
+)
+
+
+def paired_difference(variant: pd.Series, reference: pd.Series) -> tuple[float, float, int]:
+    """Compare runs that share a random seed.
+
+    Args:
+        variant (pd.Series): Figures by random seed.
+        reference (pd.Series): The same of the reference.
+
+    Returns:
+        tuple[float, float, int]: Mean difference, half the width of its 95 % interval (NaN with
+        fewer than two pairs), number of pairs.
+    """
+    both = (variant - reference).dropna()
+    if both.empty:
+        return np.nan, np.nan, 0
+    half = stats.t.ppf(0.975, len(both) - 1) * stats.sem(both) if len(both) > 1 else np.nan
+    return both.mean(), half, len(both)
+
+
+def summarize(rows: pd.DataFrame, figures: list[str], reference: str | None) -> pd.DataFrame:
+    """Summarize the rows of one table of one study.
+
+    Args:
+        rows (pd.DataFrame): Rows of results.csv.
+        figures (list[str]): Columns shown; the first one is compared with the reference.
+        reference (str, optional): A variant.
+
+    Returns:
+        pd.DataFrame: One row a variant in order of appearance: ``n``, ``<figure>``,
+        ``<figure>_std``, and with a reference ``difference``, ``interval``, ``pairs``.
+    """
+    table = []
+    first = rows.pivot_table(index='random_seed', columns='variant', values=figures[0])
+    for variant, group in rows.groupby('variant', sort=False):
+        row: dict = dict(variant=variant, n=len(group))
+        for figure in figures:
+            row[figure], row[f'{figure}_std'] = group[figure].mean(), group[figure].std()
+        if reference is not None and reference in first and variant in first:
+            keys = ('difference', 'interval', 'pairs')
+            row |= zip(keys, paired_difference(first[variant], first[reference]), strict=True)
+        table.append(row)
+    return pd.DataFrame(table)
+
+
+def spread(mean: float, deviation: float, number: int) -> str:
+    """Write mean ± deviation (number)."""
+    if np.isnan(mean):
+        return ''
+    return f'{mean:.2f}' + ('' if np.isnan(deviation) else f' ± {deviation:.2f}') + f' ({number})'
+
+
+def markdown(summary: pd.DataFrame, figures: list[str], reference: str | None) -> str:
+    """Write a summary as a table in Markdown."""
+    shown = pd.DataFrame({'variant': summary['variant']})
+    for figure in figures:
+        cells = zip(summary[figure], summary[f'{figure}_std'], summary['n'], strict=True)
+        shown[TITLES[figure]] = [spread(*cell) for cell in cells]
+    if reference is not None:
+        texts = []
+        for _, row in summary.iterrows():
+            low, high = row['difference'] - row['interval'], row['difference'] + row['interval']
+            text = f'{row["difference"]:+.2f}'
+            if not np.isnan(low):
+                text += f' [{low:+.2f}, {high:+.2f}]' + ' **' * bool(low > 0 or high < 0)
+            texts.append('reference' if row['variant'] == reference else text)
+        shown[f'difference to {reference} [95 %]'] = texts
+    head = (
+        '| ' + ' | '.join(shown.columns) + ' |\n|---' + '|---:' * (len(shown.columns) - 1) + '|\n'
+    )
+    body = '\n'.join('| ' + ' | '.join(map(str, row)) + ' |' for row in shown.to_numpy())
+    return head + body.replace(' **', ' \\*') + '\n'
+
+
+def plot(rows: pd.DataFrame, figure: str, title: str, path: Path) -> None:
+    """Draw every run as a point and the mean of each variant as a bar."""
+    names = list(dict.fromkeys(rows['variant']))
+    _, axes = plt.subplots(figsize=(8, 0.6 + 0.28 * len(names)), layout='constrained')
+    for place, name in enumerate(names):
+        values = rows.loc[rows['variant'] == name, figure]
+        axes.plot(values, [place] * len(values), 'o', color='tab:blue', alpha=0.5, markersize=4)
+        axes.plot([values.mean()] * 2, [place - 0.3, place + 0.3], color='black')
+    axes.set(yticks=range(len(names)), yticklabels=names, xlabel=TITLES[figure], title=title)
+    axes.invert_yaxis()
+    plt.savefig(path, dpi=100)
+    plt.close()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Write the tables and the plots."""
+    parser = argparse.ArgumentParser(description='Summarize results.csv.')
+    parser.add_argument('--results', type=Path, default=HERE / 'results.csv')
+    parser.add_argument('--out', type=Path, default=HERE / 'results.md')
+    parser.add_argument('--plots', type=Path, help='folder of the plots; none without it')
+    args = parser.parse_args(arguments)
+    results = pd.read_csv(args.results, dtype=dict(variant=str))
+    tables = yaml.safe_load((HERE / 'tables.yaml').read_text(encoding='utf-8'))
+    unknown = sorted(set(results['table']) - set(tables))
+    if unknown:
+        raise SystemExit(f'{args.results}: tables.yaml has no table {", ".join(unknown)}')
+    text = [(HERE / 'findings.md').read_text(encoding='utf-8')]
+    for study, of_study in results.groupby('study', sort=False):
+        text.append(f'## Tables of {study}\n')
+        machines = '; '.join(sorted(set(of_study['machine'])))
+        days = f'{of_study["date"].min()} to {of_study["date"].max()}'
+        text.append(f'{len(of_study)} runs, {days}. Machines: {machines}.\n')
+        for name, table in tables.items():
+            rows = of_study[of_study['table'] == name]
+            if rows.empty:
+                continue
+            reference = table.get('reference')
+            if isinstance(reference, dict):
+                reference = reference.get(study)
+            text.append(f'### {table["title"]} ({study})\n')
+            text.append(f'On {table["images"]} photographs. {table.get("note", "")}'.strip() + '\n')
+            summary = summarize(rows, table['figures'], reference)
+            text.append(markdown(summary, table['figures'], reference))
+            if args.plots:
+                args.plots.mkdir(parents=True, exist_ok=True)
+                path = args.plots / f'{study}-{name}.png'
+                plot(rows, table['figures'][0], f'{table["title"]} ({study})', path)
+    args.out.write_text('\n'.join(text), encoding='utf-8')
+
+
+if __name__ == '__main__':
+    main()
