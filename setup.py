@@ -53,6 +53,10 @@ setup(
     python_requires='>=3.10',
     cmdclass={'build_py': BuildWithMim},
     packages=find_packages(include=['mmseg_wsss', 'mmseg_wsss.*']),
+    package_data={
+        'mmseg_wsss.evaluation': ['*.schema.json'],
+        'mmseg_wsss.reporting': ['templates/*'],
+    },
     install_requires=requirements('runtime'),
     extras_require={
         'mm': requirements('mminstall'),

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from demo_report import NETWORKS, score_rows, share_of_ceiling, write_report
+from demo_report import NETWORKS, score_rows, share_of_supervised, write_report
 from mmengine.config import Config
 from mmengine.runner import Runner
 from scenes import SceneSet, write_scenes
@@ -144,7 +144,7 @@ def main(arguments: list[str] | None = None) -> int:
     print('\nmIoU in percent: seeds on the training scenes, networks on unseen scenes')
     for title, scenes, value in score_rows(scores):
         print(f'  {value:6.2f}  {title} ({scenes})')
-    print(f'Hybrid learning reaches {share_of_ceiling(scores):.1f} % of the ceiling.')
+    print(f'Hybrid learning: {share_of_supervised(scores):.1f} % of the fully supervised network.')
     print(f'Computed in {sum(scores["seconds"].values()):.0f} s. Open {page}')
     return 0
 

@@ -13,14 +13,17 @@ from PIL import Image
 from mmseg_wsss.datasets import read_split
 from mmseg_wsss.generation import class_activation, load_classifier
 from mmseg_wsss.reporting import (
+    Code,
     FigureRow,
-    html_code,
-    html_heading,
-    html_key,
-    html_page,
-    html_paragraph,
-    html_rows,
-    html_table,
+    Key,
+    Page,
+    Rows,
+    Section,
+    Table,
+    activation_picture,
+    agreement_picture,
+    blend,
+    color_mask,
     picture_sheet,
     prediction_figures,
     seed_figures,
@@ -33,7 +36,7 @@ NUM_TRAIN, NUM_TEST = 4, 6
 NETWORKS = dict(
     plain='network, plain cross-entropy on the aggregate',
     hybrid='network, hybrid learning on the aggregate',
-    full='network, true masks (the ceiling)',
+    full='network, fully supervised',
 )
 
 
@@ -46,8 +49,8 @@ def score_rows(scores: Mapping) -> list[tuple[str, str, float]]:
     return rows + [(title, 'unseen', scores[name]) for name, title in NETWORKS.items()]
 
 
-def share_of_ceiling(scores: Mapping) -> float:
-    """MIoU of the hybrid network in percent of that of the network trained on true masks."""
+def share_of_supervised(scores: Mapping) -> float:
+    """MIoU of the hybrid network in percent of that of the fully supervised one."""
     return 100 * scores['hybrid'] / scores['full']
 
 
@@ -72,29 +75,76 @@ def write_report(out: Path, classifier: Config, scores: Mapping) -> Path:
     )
     for (name, texts), rows in zip(sheets.items(), (train, test), strict=True):
         sheet = picture_sheet([[picture for picture, _ in row.figures] for row in rows], **texts)
-        content = io.BytesIO()
-        Image.fromarray(sheet).save(content, 'PNG', optimize=True)
-        (out / 'pictures').mkdir(exist_ok=True)
-        write_atomic(out / 'pictures' / f'{name}.png', content.getvalue())
+        _write_picture(out / 'pictures' / f'{name}.png', sheet)
+    _write_picture(out / 'pictures' / 'overview.png', _overview(out, classifier, manifest))
     page = out / 'report.html'
     write_atomic(page, _page(manifest, scores, train, test).encode())
     return page
 
 
-def _training_rows(out: Path, classifier: Config, manifest: SeedManifest) -> list[FigureRow]:
+def _write_picture(path: Path, picture: np.ndarray) -> None:
+    content = io.BytesIO()
+    Image.fromarray(picture).save(content, 'PNG', optimize=True)
+    path.parent.mkdir(exist_ok=True)
+    write_atomic(path, content.getvalue())
+
+
+def _overview(out: Path, classifier: Config, manifest: SeedManifest) -> np.ndarray:
+    """Show the whole chain in labelled columns, two training scenes and two unseen ones."""
+    names = manifest.seed_names
+    columns = ['image and its tags', 'activation map', f'seed {names[0]}', f'seed {names[1]}']
+    columns += ['vote of the seeds', 'agreement', 'network, hybrid', 'ground truth']
+    blank = np.full((8, 8, 3), 255, np.uint8)
+    rows, captions = [], []
+
+    def painted(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        return blend(image, color_mask(mask, manifest.palette))
+
+    for image_id, activation in _activations(out, classifier, 2).items():
+        image = _image(out, image_id)
+        tag = next(iter(activation))
+        masks = [
+            read_mask(out / 'seeds' / name / f'{image_id}.png')
+            for name in (names[0], names[1], AGGREGATED_FOLDER)
+        ]
+        agreement = read_mask(out / 'seeds' / AGREEMENT_FOLDER / f'{image_id}.png')
+        rows.append(
+            [
+                image,
+                activation_picture(image, activation[tag]),
+                *(painted(image, mask) for mask in masks),
+                agreement_picture(agreement, len(names)),
+                blank,
+                painted(image, _truth(out, image_id)),
+            ]
+        )
+        captions.append(f'training scene, tags: {", ".join(activation)}; activation map of {tag}')
+    for image_id in read_split(out / 'data' / 'val.txt')[:2]:
+        image = _image(out, image_id)
+        predicted = read_mask(out / 'hybrid' / 'masks' / f'{image_id}.png')
+        truth = painted(image, _truth(out, image_id))
+        rows.append([image, *[blank] * 5, painted(image, predicted), truth])
+        captions.append('unseen scene, no tags given')
+    return picture_sheet(rows, columns, captions, cell=160)
+
+
+def _activations(out: Path, classifier: Config, number: int) -> dict[str, dict[str, np.ndarray]]:
+    """Activation maps of the scenes with the most to see: several classes in one."""
     checkpoint = out / 'classifier' / f'epoch_{classifier.train_cfg.max_epochs}.pth'
-    # Scenes with the most to see: several classes in one.
     ids = sorted(
         read_split(out / 'data' / 'train.txt'),
         key=lambda name: -len(_labels(_truth(out, name))),
-    )[:NUM_TRAIN]
-    activation = class_activation(classifier, load_classifier(classifier, checkpoint), ids)
+    )[:number]
+    return class_activation(classifier, load_classifier(classifier, checkpoint), ids)
+
+
+def _training_rows(out: Path, classifier: Config, manifest: SeedManifest) -> list[FigureRow]:
     rows = []
-    for image_id in ids:
+    for image_id, activation in _activations(out, classifier, NUM_TRAIN).items():
         agreement = read_mask(out / 'seeds' / AGREEMENT_FOLDER / f'{image_id}.png')
         figures = seed_figures(
             _image(out, image_id),
-            activation[image_id],
+            activation,
             {
                 name: read_mask(out / 'seeds' / name / f'{image_id}.png')
                 for name in manifest.seed_names
@@ -105,7 +155,7 @@ def _training_rows(out: Path, classifier: Config, manifest: SeedManifest) -> lis
             manifest.palette,
         )
         unanimous = float((agreement == len(manifest.seeds)).mean())
-        rows.append(FigureRow(image_id, figures, list(activation[image_id]), unanimous))
+        rows.append(FigureRow(image_id, figures, list(activation), unanimous))
     return rows
 
 
@@ -144,36 +194,47 @@ def _page(
     test: Sequence[FigureRow],
 ) -> str:
     rows = score_rows(scores)
-    sections = [
-        html_paragraph(
+    table = Table(
+        'Scores',
+        ['what', 'scenes', 'mIoU, %'],
+        rows,
+        'Seeds are scored on the training scenes, networks on scenes nobody has seen.',
+        bar=2,
+        strong=[len(rows) - 2],
+    )
+    seeds = scores['seeds']
+    return Page(
+        'mmseg_wsss: from tags to a segmentation network',
+        [
+            Section(
+                'From tags to labels',
+                [
+                    f'Each of {len(manifest.seed_names)} seeds is an activation map under another '
+                    'dropout rate and image scale, refined by a dense CRF; its name says '
+                    'dropout-scale. The aggregate is their vote. White agreement is unanimous, and '
+                    'only that is learnt as a certain label.',
+                    Key(list(zip(manifest.classes, manifest.palette, strict=True))),
+                    Rows(train, manifest.classes),
+                    'More of the seeds: seeds/report.html, beside this page.',
+                ],
+            ),
+            Section(
+                'Unseen scenes',
+                [
+                    'Trained on the aggregate (plain, hybrid), and fully supervised (full).',
+                    Rows(test, manifest.classes),
+                ],
+            ),
+            Section('Scores', [table]),
+            Section('Make it again', [Code('rm -r demo_output\nmake demo')]),
+        ],
+        lead=[
             'Networks trained from image-level tags alone, on scenes that this demo generates. '
-            'Masks were used for the scores and for the ceiling, nowhere else.'
-        ),
-        html_table(
-            ['what', 'scenes', 'mIoU, %'],
-            rows,
-            caption='Seeds are scored on the training scenes, networks on scenes nobody has seen.',
-            bar=2,
-            strong=[len(rows) - 2],
-        ),
-        html_paragraph(
-            f'Hybrid learning from tags reaches {share_of_ceiling(scores):.1f} % of the mIoU of '
-            'the same network trained on true masks.'
-        ),
-        html_key(manifest.classes, manifest.palette),
-        html_heading('From tags to labels'),
-        html_paragraph(
-            f'Each of {len(manifest.seed_names)} seeds is an activation map under another dropout '
-            'rate and image scale, refined by a dense CRF; its name says dropout-scale. The '
-            'aggregate is their vote. White agreement is unanimous, and only that is learnt as a '
-            'certain label.'
-        ),
-        html_paragraph('More of the seeds: seeds/report.html, beside this page.'),
-        html_rows(train, manifest.classes),
-        html_heading('Unseen scenes'),
-        html_paragraph('Trained on the aggregate (plain, hybrid), and on true masks (full).'),
-        html_rows(test, manifest.classes),
-        html_heading('Make it again'),
-        html_code('rm -r demo_output\nmake demo'),
-    ]
-    return html_page('mmseg_wsss: from tags to a segmentation network', sections)
+            'Masks were used for the scores and for the fully supervised network, nowhere else.'
+        ],
+        figures=[
+            ('mIoU of the aggregate, training scenes', f'{seeds[AGGREGATED_FOLDER]:.1f} %'),
+            ('mIoU of hybrid learning, unseen scenes', f'{scores["hybrid"]:.1f} %'),
+            ('of the fully supervised network', f'{share_of_supervised(scores):.1f} %'),
+        ],
+    ).html()

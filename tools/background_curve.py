@@ -1,9 +1,8 @@
-"""Score a classifier's activation maps at every background threshold, against true masks."""
+"""Score a classifier's activation maps at every background threshold, against ground truth."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,38 +13,17 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 
 import mmseg_wsss.register_all  # noqa: F401  # before a config is read
-from mmseg_wsss.apis import read_images, seed_dataset, study_background
-from mmseg_wsss.apis.background_study import sample_images
-from mmseg_wsss.datasets import read_split
-from mmseg_wsss.evaluation import BackgroundCurve, GroundTruthFolder
-from mmseg_wsss.generation import SeedImage, load_classifier
-from mmseg_wsss.reporting import (
-    BACKGROUND_CURVE_TITLE,
-    Curve,
-    Table,
-    background_tables,
-    html_plot,
-    seed_report,
-)
-from mmseg_wsss.seeds import PAPER_SEEDS, Seed
-from mmseg_wsss.seeds.background import list_backgrounds
-from mmseg_wsss.utils.atomic import write_atomic
+from mmseg_wsss.apis import background_curve
+from mmseg_wsss.generation import load_classifier
+from mmseg_wsss.reporting.tables import background_tables
+from mmseg_wsss.seeds import Seed
 
 DESCRIPTION = """\
-Gives the mIoU of the activation maps at the thresholds 0.01 to 0.99 of a constant background score,
+Gives the mIoU of the activation maps at the thresholds 0.01 to 0.99 of a constant background,
 all from one pass over the images: each pixel has the label of the highest map of its tags, or
 background where that map does not exceed the threshold. This is before the dense CRF, which moves
 the best threshold; see tools/evaluate_seeds.py for finished seeds. A threshold chosen by this curve
-is tuned on the true masks of the images."""
-# Of the curves; blue and orange first, which colour-blind people can tell apart.
-COLORS = {
-    'blue': (0, 114, 178),
-    'orange': (230, 120, 0),
-    'green': (0, 158, 115),
-    'pink': (204, 80, 140),
-    'light blue': (86, 180, 233),
-    'brown': (120, 94, 20),
-}
+is tuned on the ground truth of the images."""
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -56,7 +34,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('config', type=Path, help="the classifier's config")
     parser.add_argument('checkpoint', type=Path, help='its checkpoint')
     parser.add_argument(
-        '--gt', type=Path, required=True, metavar='DIR', help='true masks, <image id>.png'
+        '--gt', type=Path, required=True, metavar='DIR', help='ground truth, <image id>.png'
     )
     parser.add_argument(
         '--gt-classes', metavar='LIST', help="their classes, if others than the data set's"
@@ -104,115 +82,27 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Count, print and write."""
+    """Evaluate and print."""
     config = Config.fromfile(args.config)
     config.merge_from_dict(args.cfg_options or {})
     init_default_scope(config.get('default_scope', 'mmseg'))
-    section = dict(config.get('seed_generation', None) or {})
-    dataset = seed_dataset(config, section)
-    images, classes, _ = read_images(dataset)
-    split = str(args.split or dataset.get('ann_file') or 'the whole data set')
-    images = choose(args, images)
-    if not args.gt.is_dir():
-        raise FileNotFoundError(f'{args.gt}: there is no such folder of true masks')
-    truth = GroundTruthFolder.of(args.gt, args.gt_classes)
-    pairs = args.seeds or list(section.get('seeds') or PAPER_SEEDS)[:1]
-    seeds = [pair if isinstance(pair, Seed) else Seed(*pair) for pair in pairs]
-    device = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')
-    curves = study_background(
-        section,
+    data, head = background_curve(
+        config,
         load_classifier(config, args.checkpoint, args.trust_checkpoint),
-        images,
-        classes,
-        seeds,
-        truth,
-        device,
+        args.gt,
+        args.gt_classes,
+        split=args.split,
+        seeds=[Seed(*pair) for pair in args.seeds] if args.seeds else None,
+        max_images=args.max_images,
+        out=args.out,
+        device=args.device or ('cuda' if torch.cuda.is_available() else 'cpu'),
     )
-    if not all(curve.counts.any() for curve in curves.values()):
-        raise ValueError(f'{args.gt}: every pixel of the {len(images)} images is 255')
-    backgrounds = list_backgrounds(section.get('background'))
-    head = [
-        f'Config: {args.config}, checkpoint: {args.checkpoint}',
-        f'Images: {len(images):,} ({split})'
-        + (f', a sample of at most {args.max_images:,}' if args.max_images else ''),
-        f'Ground truth: {args.gt}; pixels of 255 do not count.',
-        'Before the dense CRF, which moves the best threshold.',
-        f'Tuned on the ground truth: a threshold chosen here is chosen by the true masks of {split}'
-        '. Say so with every figure that follows from it.',
-    ]
-    current = in_use(backgrounds[0]) if len(backgrounds) == 1 else None
-    if len(backgrounds) > 1:
-        head.append(f'The seeds of the config take several background scores: {backgrounds}')
-    elif current is None:
-        head.append(
-            f'The background score of the config is none of these thresholds: {backgrounds[0]}'
-        )
-    tables = background_tables(curves, classes, split, current)
+    print(f'Config: {args.config}, checkpoint: {args.checkpoint}')
     print('\n'.join(head))
-    for table in tables:
+    for table in background_tables(data):
         print(f'\n{table.text()}')
     if args.out:
-        write(args.out, head, tables, curves, classes)
         print(f'\nWritten: {args.out / "background_curve.html"}, .md and .json')
-
-
-def choose(args: argparse.Namespace, images: list[SeedImage]) -> list[SeedImage]:
-    """Give the images of the options, in the order of the data set."""
-    if args.split:
-        wanted = set(read_split(args.split))
-        strangers = sorted(wanted - {image.image_id for image in images})
-        if strangers:
-            raise ValueError(
-                f'{args.split}: {len(strangers)} of its {len(wanted)} images are not in the data '
-                f'set of the config, first {", ".join(strangers[:3])}'
-            )
-        images = [image for image in images if image.image_id in wanted]
-    return images if args.max_images is None else sample_images(images, args.max_images)
-
-
-def in_use(background: dict) -> float | None:
-    """Give the threshold of a config, if it is one of those on the curve."""
-    threshold = background.get('threshold', 0.2)
-    whole = abs(100 * threshold - round(100 * threshold)) < 1e-9
-    return threshold if background.get('kind', 'constant') == 'constant' and whole else None
-
-
-def write(
-    out: Path,
-    head: list[str],
-    tables: list[Table],
-    curves: dict[str, BackgroundCurve],
-    classes: list[str],
-) -> None:
-    """Write the three files."""
-    title = 'Background threshold'
-    out.mkdir(parents=True, exist_ok=True)
-    values = dict(
-        head=head,
-        tables=[table.as_dict() for table in tables],
-        thresholds=next(iter(curves.values())).thresholds.tolist(),
-        miou={name: [score.miou for score in curve.scores] for name, curve in curves.items()},
-    )
-    content = json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False) + '\n'
-    write_atomic(out / 'background_curve.json', content.encode())
-    lines = [f'# {title}', '', *(f'- {line}' for line in head), '']
-    lines += [f'{table.markdown()}\n' for table in tables]
-    write_atomic(out / 'background_curve.md', '\n'.join(lines).encode())
-    colors = [list(COLORS)[index % len(COLORS)] for index in range(len(curves))]
-    colors = [list(COLORS)[index % len(COLORS)] for index in range(len(curves))]
-    drawn = []
-    for (name, curve), color in zip(curves.items(), colors, strict=True):
-        # No threshold of 0: a map would always exceed it.
-        values = [float('nan'), *(100 * score.miou for score in curve.scores)]
-        drawn.append(Curve(name, values, COLORS[color], 2))
-    plot = html_plot(
-        drawn,
-        'background threshold in hundredths',
-        'mIoU in percent, before the dense CRF: '
-        + ', '.join(f'{name} {color}' for name, color in zip(curves, colors, strict=True)),
-    )
-    page = seed_report(title, head, tables, [], classes, [], {BACKGROUND_CURVE_TITLE: plot})
-    write_atomic(out / 'background_curve.html', page.encode())
 
 
 if __name__ == '__main__':

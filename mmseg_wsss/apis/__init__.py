@@ -1,8 +1,20 @@
 """What a script or a notebook imports."""
 
 from .. import registry  # noqa: F401  # mends the dependency stack before mmseg is imported
+from ..evaluation import evaluate_seed_root
 from ..generation.settings import read_images, seed_dataset
-from .background_study import study_background
+from .background_study import background_curve, study_background
+from .evaluate_seeds import evaluate_seeds
 from .generate_seeds import generate_seeds
+from .visualize_seeds import visualize_seeds
 
-__all__ = ['generate_seeds', 'read_images', 'seed_dataset', 'study_background']
+__all__ = [
+    'background_curve',
+    'evaluate_seed_root',
+    'evaluate_seeds',
+    'generate_seeds',
+    'read_images',
+    'seed_dataset',
+    'study_background',
+    'visualize_seeds',
+]

@@ -2,11 +2,12 @@
 
 from .agreement import AgreementScore, Calibration, count_agreement, score_agreement
 from .background_curve import BackgroundCurve, count_background, rank_activation
+from .data import background_data, evaluation_data, score_data
 from .image_statistics import (
     ImageStatistics,
     choose_images,
     image_statistics,
-    label_quality,
+    label_quality_score,
     rank_suspicious,
 )
 from .scores import (
@@ -23,6 +24,9 @@ from .seed_root_evaluation import SeedRootEvaluation, evaluate_seed_root
 from .subsets import LabelPatterns, SubsetStudy, all_subsets, count_patterns, study_subsets
 
 __all__ = [
+    'background_data',
+    'evaluation_data',
+    'score_data',
     'AgreementScore',
     'BackgroundCurve',
     'Calibration',
@@ -47,7 +51,7 @@ __all__ = [
     'evaluate_seed_root',
     'image_statistics',
     'intersection_of_seeds',
-    'label_quality',
+    'label_quality_score',
     'mean_of_classes',
     'rank_activation',
     'rank_suspicious',

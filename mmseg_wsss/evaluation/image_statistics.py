@@ -21,7 +21,7 @@ class ImageStatistics:
     Attributes:
         image_id (str): The image's id.
         pixels (int): Its number of pixels.
-        quality (float): 0 to 1, see :func:`label_quality`.
+        quality (float): 0 to 1, see :func:`label_quality_score`.
         unanimous (float): Share of the pixels at which all seeds agree on a label.
         coverage (float): Share of the pixels at which at least one seed votes.
         classes (tuple[int, ...]): Labels of the aggregate, 255 left out.
@@ -43,7 +43,7 @@ class ImageStatistics:
     accuracy: float | None = None
 
 
-def label_quality(votes: Sequence[int] | np.ndarray) -> float:
+def label_quality_score(votes: Sequence[int] | np.ndarray) -> float:
     """Sum up how sure the seeds are of an image's labels, so that the least sure pixels weigh most.
 
     Each pixel's share of agreeing seeds s is averaged with the weights exp((1 - s) / 0.1), a soft
@@ -59,7 +59,7 @@ def label_quality(votes: Sequence[int] | np.ndarray) -> float:
     Raises:
         ValueError: If there is no pixel.
 
-    >>> label_quality([0, 0, 0, 10]), label_quality([10, 0, 0, 0])
+    >>> label_quality_score([0, 0, 0, 10]), label_quality_score([10, 0, 0, 0])
     (1.0, 0.0)
     """
     votes = np.asarray(votes, np.float64)
@@ -104,7 +104,7 @@ def image_statistics(
     pixels = int(votes.sum())
     return ImageStatistics(
         image_id=image_id,
-        quality=label_quality(votes),
+        quality=label_quality_score(votes),
         pixels=pixels,
         unanimous=float(votes[-1] / pixels),
         coverage=float(1 - votes[0] / pixels),

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from ..seeds import IGNORE_INDEX
 from ..store import AGGREGATED_FOLDER, SeedManifest, SeedStore, read_mask
 from ..utils.parallel import run_parallel
 from ..utils.progress import Progress
+from .data import evaluation_data
 from .image_statistics import ImageStatistics
 from .scores import GroundTruthFolder
 from .seed_evaluation import Counts, EvaluationSetting, SeedEvaluation, count_image
@@ -29,14 +31,18 @@ class SeedRootEvaluation:
     Attributes:
         evaluation (SeedEvaluation): The counts.
         manifest (SeedManifest): Of the seed root.
-        head (list[str]): What was scored and how, one line each.
+        head (dict[str, Any]): What was evaluated and how, as JSON values.
         missing (list[str]): Paths that were missing, sorted, where that was allowed.
     """
 
     evaluation: SeedEvaluation
     manifest: SeedManifest
-    head: list[str]
+    head: dict[str, Any]
     missing: list[str] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give all scores under stable keys, see :func:`~mmseg_wsss.evaluation.evaluation_data`."""
+        return evaluation_data(self)
 
 
 @dataclass(frozen=True)
@@ -108,7 +114,7 @@ def evaluate_seed_root(
         raise ValueError(f'{len(lines)} images{more}:\n' + '\n'.join(lines))
     if not evaluation.images:
         raise ValueError(f'{root}: of {len(ids)} images none has all of its masks')
-    head = _head(evaluation, manifest, truth, split_name, len(missing))
+    head = _head(Path(root), evaluation, manifest, truth, split_name)
     return SeedRootEvaluation(evaluation, manifest, head, sorted(missing))
 
 
@@ -197,31 +203,27 @@ def _evaluate_image(
 
 
 def _head(
+    root: Path,
     evaluation: SeedEvaluation,
     manifest: SeedManifest,
     truth: GroundTruthFolder | None,
     split_name: str | None,
-    missing: int,
-) -> list[str]:
-    """Say what was scored, on what, and how 255 was treated."""
+) -> dict[str, Any]:
     setting = evaluation.setting
-    what = f'split {split_name}' if split_name else 'all images of the seed root'
-    seeds = ', '.join(manifest.seed_names)
-    kept = '' if setting.seed_names else ' (not kept in the root: only their aggregate is scored)'
-    lines = [
-        f'Images: {len(evaluation.images):,} ({what}); left out for a missing mask: {missing}.',
-        f'Seeds: {seeds}{kept}. Ties of the vote: {setting.tie}.',
-        f'Classes: {len(setting.classes)}, background included.',
-    ]
-    if truth is None:
-        lines.append('Ground truth: none. What follows is known from votes and tags alone.')
-    else:
-        pixels = int(evaluation.counts['calibration'].sum())
-        matched = ', classes matched by name, others 255' if truth.classes else ''
-        lines += [
-            f'Ground truth: {truth.folder}{matched}; {pixels:,} pixels at the size of the masks, '
-            'in one confusion matrix of 64-bit integers.',
-            '255: in the ground truth a pixel does not count; in a seed or the aggregate it is a '
-            'miss of its true class, so leaving pixels open never raises a score.',
-        ]
-    return lines
+    ground_truth = None
+    if truth is not None:
+        ground_truth = dict(
+            folder=str(truth.folder),
+            matched_by_name=truth.classes is not None,
+            pixels=int(evaluation.counts['calibration'].sum()),
+        )
+    return dict(
+        seed_root=str(root),
+        split=split_name,
+        seeds=list(manifest.seed_names),
+        seeds_kept=bool(setting.seed_names),
+        tie=setting.tie,
+        classes=list(manifest.classes),
+        palette=[list(color) for color in manifest.palette],
+        ground_truth=ground_truth,
+    )

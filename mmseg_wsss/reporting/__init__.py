@@ -1,17 +1,14 @@
 """Tables, plots, pictures and pages of scores."""
 
 from .. import registry  # noqa: F401  # mends the dependency stack before mmseg is imported
-from .figures import figure_sheet, prediction_figures, review_figures, seed_figures, training_sheet
-from .gallery import Figure, FigureRow, html_gallery, html_rows
-from .page import (
-    html_code,
-    html_contents,
-    html_heading,
-    html_key,
-    html_page,
-    html_paragraph,
-    html_table,
+from .figures import (
+    figure_sheet,
+    prediction_figures,
+    review_figures,
+    seed_figures,
+    training_sheet,
 )
+from .page import Code, Figure, FigureRow, Key, Page, Plots, Rows, Section
 from .pictures import (
     CONFUSION_COLORS,
     activation_picture,
@@ -21,50 +18,43 @@ from .pictures import (
     confusion_picture,
     picture_sheet,
 )
-from .plots import Curve, calibration_plot, html_plot
-from .seed_page import review_rows, seed_report
+from .plots import Plot, agreement_plot, calibration_plot, class_plot, threshold_plot
+from .seed_page import background_page, evaluation_page, review_rows
 from .seed_visualizer import SeedVisualizer
-from .tables import (
-    BACKGROUND_CURVE_TITLE,
-    CALIBRATION_TITLE,
-    Table,
-    background_tables,
-    evaluation_tables,
-)
+from .tables import Table, background_tables, evaluation_head, evaluation_tables
 
 __all__ = [
-    'BACKGROUND_CURVE_TITLE',
-    'CALIBRATION_TITLE',
     'CONFUSION_COLORS',
-    'Curve',
+    'Code',
     'Figure',
     'FigureRow',
+    'Key',
+    'Page',
+    'Plot',
+    'Plots',
+    'Rows',
+    'Section',
     'SeedVisualizer',
     'Table',
     'activation_picture',
     'agreement_picture',
+    'agreement_plot',
+    'background_page',
     'background_tables',
     'blend',
     'calibration_plot',
+    'class_plot',
     'color_mask',
     'confusion_picture',
+    'evaluation_head',
+    'evaluation_page',
     'evaluation_tables',
     'figure_sheet',
-    'html_code',
-    'html_contents',
-    'html_gallery',
-    'html_heading',
-    'html_key',
-    'html_page',
-    'html_paragraph',
-    'html_plot',
-    'html_rows',
-    'html_table',
     'picture_sheet',
     'prediction_figures',
     'review_figures',
     'review_rows',
     'seed_figures',
-    'seed_report',
+    'threshold_plot',
     'training_sheet',
 ]

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..seeds import decode_seed_label
 from ..store import AGGREGATED_FOLDER
-from .gallery import Figure
+from .page import Figure
 from .pictures import (
     PAPER,
     activation_picture,
@@ -87,7 +87,7 @@ def seed_figures(
     figures += [
         (blend(image, color_mask(aggregate, palette)), 'aggregate'),
         (agreement_picture(agreement, len(seeds)), 'agreement'),
-        (blend(image, color_mask(truth, palette)), 'truth (never trained on)'),
+        (blend(image, color_mask(truth, palette)), 'ground truth (never trained on)'),
     ]
     return figures
 
@@ -112,7 +112,7 @@ def prediction_figures(
     Raises:
         ValueError: If a shape differs from the image's or a label has no colour.
     """
-    labels = {**predictions, 'truth': truth}
+    labels = {**predictions, 'ground truth': truth}
     return [
         (image, 'image'),
         *((blend(image, color_mask(mask, palette)), name) for name, mask in labels.items()),
@@ -160,7 +160,7 @@ def review_figures(
     figures = [] if image is None else [(image, 'image')]
     figures += [
         (painted(mask), name)
-        for name, mask in (('prediction', prediction), ('truth', truth))
+        for name, mask in (('prediction', prediction), ('ground truth', truth))
         if mask is not None
     ]
     figures += [

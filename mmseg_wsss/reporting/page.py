@@ -4,149 +4,190 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
+import json
 import re
-from collections.abc import Sequence
-from html import escape
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
 from numbers import Real
+from pathlib import Path
+from typing import ClassVar
 
-STYLE = """
-:root { color-scheme: light dark; --line: #8884; --bar: #4a90d9; --soft: light-dark(#666, #aaa);
-  --head: light-dark(#f3f4f6, #26282b); --paper: light-dark(#fff, #18191b);
-  --ink: light-dark(#1b1c1e, #e6e6e6); }
-* { box-sizing: border-box; }
-[hidden] { display: none !important; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 84rem; margin: 2rem auto; padding: 0 1rem;
-  background: var(--paper); color: var(--ink); }
-h1 { font-size: 1.7rem; line-height: 1.25; margin-bottom: .3rem; }
-h2 { font-size: 1.25rem; line-height: 1.3; margin: 2.6rem 0 .5rem; scroll-margin-top: 1rem; }
-h3 { font-size: 1rem; overflow-wrap: anywhere; }
-.row { margin: 1.4rem 0; } .row h3, .row .note { display: inline; margin: 0 .8rem 0 0; }
-p { max-width: 55rem; margin: .5rem 0; overflow-wrap: anywhere; }
-nav ul { columns: 2 24rem; padding-left: 1.2rem; margin: 1rem 0; font-size: .95rem; }
-a { color: light-dark(#1a5fb4, #8ab8f0); }
-.note { color: var(--soft); font-size: .9rem; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .55rem; border-bottom: 1px solid var(--line); text-align: right; }
-th { font-weight: 600; background: var(--head); vertical-align: bottom; }
-th:first-child, td:first-child { text-align: left; white-space: nowrap; }
-tbody tr:hover { background: var(--head); }
-tr.strong td { font-weight: 700; }
-th:has(> button) { padding: 0; }
-th button { all: unset; box-sizing: border-box; display: block; width: 100%; cursor: pointer;
-  padding: .25rem .55rem; }
-th button::after { content: '\\2195'; opacity: .35; margin-left: .3em; }
-th[aria-sort=ascending] button::after { content: '\\2191'; opacity: 1; }
-th[aria-sort=descending] button::after { content: '\\2193'; opacity: 1; }
-th button:hover { text-decoration: underline; }
-th button:focus-visible { outline: 2px solid var(--bar); outline-offset: -2px; }
-th.name { white-space: nowrap; }
-th.bar { text-align: left; }
-td.bar { min-width: 13rem; text-align: left; white-space: nowrap; }
-td.bar span { display: inline-block; min-width: 3.8em; text-align: right; margin-right: .6rem; }
-td.bar i { display: inline-block; height: .8em; background: var(--bar); }
-.filters { position: sticky; top: 0; z-index: 1; display: flex; flex-wrap: wrap; gap: .4rem 1.4rem;
-  align-items: center; padding: .5rem .8rem; margin: .8rem 0; background: var(--head);
-  border: 1px solid var(--line); border-radius: 6px; }
-.filters select, .filters input { font: inherit; margin-left: .3rem; vertical-align: middle; }
-.filters input[type=number] { width: 5rem; }
-.filters output { color: var(--soft); margin-left: auto; }
-.gallery { display: flex; flex-wrap: wrap; gap: .6rem; margin: .3rem 0; padding-bottom: .3rem; }
-figure { margin: 0; flex: none; }
-figure img { display: block; height: var(--height, 9rem); width: auto; image-rendering: pixelated;
-  border: 1px solid var(--line); }
-figure svg { display: block; max-width: 100%; height: auto; background: #fafafa; color: #222;
-  border: 1px solid var(--line); border-radius: 4px; }
-/* As wide as the picture. */
-figcaption { font-size: .8rem; line-height: 1.3; color: var(--soft); width: 0; min-width: 100%;
-  overflow-wrap: anywhere; margin-top: .2rem; }
-figure.plot { margin: 1rem 0; width: fit-content; max-width: 100%; }
-.key { display: inline-block; margin-right: 1rem; white-space: nowrap; }
-.key i { display: inline-block; width: 1em; height: 1em; margin-right: .35em; vertical-align: -.1em;
-  border: 1px solid var(--line); }
-pre { overflow-x: auto; padding: .7rem 1rem; border: 1px solid var(--line); border-radius: 6px; }
-@media print { .filters, nav { display: none; } }
-"""
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from PIL import Image
+
+from ..utils.image import resize_image
+from .plots import Plot
+from .tables import Cell, Table
+
+TEMPLATES = Path(__file__).with_name('templates')
+# Pictures are shown at about half of it; the page must stay small enough to be sent around.
+LONGER_SIDE = 256
+
+# A picture, uint8 (H, W, 3) RGB, and its caption.
+Figure = tuple[np.ndarray, str]
 
 
-# Without a script the page is complete, only its order is fixed: the script makes the buttons of
-# the headers, and shows the filters.
-SCRIPT = """
-'use strict';
+@dataclass(frozen=True)
+class FigureRow:
+    """The pictures of one image.
 
-// What a cell sorts by: a number, a text, or null where there is no value.
-function cellKey(cell) {
-  if ('value' in cell.dataset) return Number(cell.dataset.value);
-  const text = cell.textContent.trim();
-  return text === '' || text === '\\u2013' ? null : text;
-}
+    Attributes:
+        title (str): Names the image.
+        figures (Sequence[Figure]): Pictures uint8 (H, W, 3) RGB with captions; those larger than
+            256 pixels are shrunk.
+        classes (Sequence[str]): Names of the classes it shows, background left out.
+        agreement (float | None): Share of its pixels at which all seeds agree, 0 to 1; None where
+            no seeds are shown.
+        note (str): More about it.
+    """
 
-// Numbers come before texts; 'image 2' before 'image 10'.
-function compareKeys(a, b) {
-  if (typeof a !== typeof b) return typeof a === 'number' ? -1 : 1;
-  return typeof a === 'number' ? a - b : a.localeCompare(b, 'en', {numeric: true});
-}
+    title: str
+    figures: Sequence[Figure]
+    classes: Sequence[str] = ()
+    agreement: float | None = None
+    note: str = ''
 
-// Sort ascending, descending, or as the page was written; no value is last both ways.
-function sortRows(rows, column, direction) {
-  if (direction === 'none') return rows;
-  const sign = direction === 'ascending' ? 1 : -1;
-  const keyed = rows.map((row) => [cellKey(row.cells[column]), row]);
-  const known = keyed.filter(([key]) => key !== null);
-  known.sort(([a], [b]) => sign * compareKeys(a, b));
-  return [...known, ...keyed.filter(([key]) => key === null)].map(([, row]) => row);
-}
-
-function makeSortable(table) {
-  const headers = [...table.tHead.rows[0].cells];
-  const body = table.tBodies[0];
-  const rows = [...body.rows];
-  if (rows.length < 2) return;
-  const following = {none: 'ascending', ascending: 'descending', descending: 'none'};
-  headers.forEach((header, column) => {
-    const button = document.createElement('button');
-    button.type = 'button';
-    button.title = 'Sort by this column';
-    button.append(...header.childNodes);
-    header.append(button);
-    button.addEventListener('click', () => {
-      const direction = following[header.getAttribute('aria-sort') ?? 'none'];
-      headers.forEach((other) => other.removeAttribute('aria-sort'));
-      if (direction !== 'none') header.setAttribute('aria-sort', direction);
-      body.append(...sortRows(rows, column, direction));
-    });
-  });
-}
-
-function makeFilterable(gallery) {
-  const rows = [...gallery.querySelectorAll('.row')];
-  const control = (name) => gallery.querySelector(`.filters [name=${name}]`);
-  const [name, least, most, size] = ['class', 'least', 'most', 'size'].map(control);
-  // A bound that is missing or empty is none.
-  const bound = (input, open) => (input?.value ? Number(input.value) : open);
-  const matches = ({dataset}) => {
-    if (name?.value && !JSON.parse(dataset.classes).includes(name.value)) return false;
-    const [low, high] = [bound(least, -Infinity), bound(most, Infinity)];
-    if (!('agreement' in dataset)) return low <= 0 && high >= 100;
-    return low <= Number(dataset.agreement) && Number(dataset.agreement) <= high;
-  };
-  const show = () => {
-    rows.forEach((row) => { row.hidden = !matches(row); });
-    const number = rows.filter((row) => !row.hidden).length;
-    gallery.querySelector('output').textContent = `${number} of ${rows.length} images`;
-    gallery.style.setProperty('--height', `${size.value}rem`);
-  };
-  gallery.querySelector('.filters').hidden = false;
-  gallery.addEventListener('input', show);
-  show();
-}
-
-document.querySelectorAll('table').forEach(makeSortable);
-document.querySelectorAll('.rows').forEach(makeFilterable);
-"""
+    @property
+    def text(self) -> str:
+        """What stands beside the title."""
+        parts = [self.note] if self.note else []
+        if self.agreement is not None:
+            parts.insert(0, f'{100 * self.agreement:.1f} % of the pixels unanimous')
+        return '; '.join(parts)
 
 
-def script_source(script: str = SCRIPT) -> str:
+@dataclass(frozen=True)
+class Code:
+    """A block of commands."""
+
+    kind: ClassVar[str] = 'code'
+    text: str
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key of colours: names and RGB values."""
+
+    kind: ClassVar[str] = 'key'
+    entries: Sequence[tuple[str, Sequence[int]]]
+
+
+@dataclass(frozen=True)
+class Plots:
+    """Plots side by side."""
+
+    kind: ClassVar[str] = 'plots'
+    plots: Sequence[Plot]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Pictures of several images below each other, with filters by class and by agreement.
+
+    Attributes:
+        rows (Sequence[FigureRow]): The images.
+        classes (Sequence[str]): Names of all classes, in the order of the filter.
+    """
+
+    kind: ClassVar[str] = 'rows'
+    rows: Sequence[FigureRow]
+    classes: Sequence[str]
+
+    @property
+    def options(self) -> list[tuple[str, int]]:
+        """Classes that an image shows, with the number of images."""
+        found = [(name, sum(name in row.classes for row in self.rows)) for name in self.classes]
+        return [(name, number) for name, number in found if number]
+
+    @property
+    def has_agreement(self) -> bool:
+        """Whether an image can be filtered by its agreement."""
+        return any(row.agreement is not None for row in self.rows)
+
+
+Block = str | Code | Key | Plots | Rows | Table
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and what follows; a text is a paragraph."""
+
+    title: str
+    blocks: Sequence[Block]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A report.
+
+    Attributes:
+        title (str): Its title.
+        sections (Sequence[Section]): In their order; their titles differ.
+        lead (Sequence[str]): Paragraphs below the title.
+        figures (Sequence[tuple[str, str]]): The few figures that matter most: name and value.
+        details (Sequence[str]): Paragraphs that are folded away.
+        colors (Mapping[str, Sequence[int]]): RGB colours of the classes, shown in their tables.
+    """
+
+    title: str
+    sections: Sequence[Section]
+    lead: Sequence[str] = ()
+    figures: Sequence[tuple[str, str]] = ()
+    details: Sequence[str] = ()
+    colors: Mapping[str, Sequence[int]] = field(default_factory=dict)
+
+    def html(self) -> str:
+        """Give the whole document. It loads nothing; its tables sort and its rows can be filtered;
+        no script but its own runs, whatever a text holds."""
+        template = _environment().get_template('page.html.j2')
+        return template.render(
+            title=self.title,
+            sections=self.sections,
+            lead=self.lead,
+            figures=self.figures,
+            details=self.details,
+            colors={name: [int(value) for value in rgb] for name, rgb in self.colors.items()},
+            style=(TEMPLATES / 'page.css').read_text(encoding='utf-8'),
+            script=(TEMPLATES / 'page.js').read_text(encoding='utf-8'),
+        )
+
+
+def thumbnail_size(height: int, width: int) -> tuple[int, int]:
+    """Height and width of a picture in a page: at most 256 pixels a side.
+
+    >>> thumbnail_size(375, 500), thumbnail_size(100, 200)
+    ((192, 256), (100, 200))
+    """
+    factor = min(1.0, LONGER_SIDE / max(height, width))
+    return max(1, round(height * factor)), max(1, round(width * factor))
+
+
+def picture_uri(picture: np.ndarray) -> str:
+    """Put a picture into a data URI, at most 256 pixels a side.
+
+    Pictures of few colours, such as masks, are stored exactly; photographs, and masks over them, as
+    JPEG.
+
+    Args:
+        picture (np.ndarray): uint8 (H, W, 3) RGB.
+    """
+    photograph = _is_photograph(picture)
+    size = thumbnail_size(*picture.shape[:2])
+    small = resize_image(picture, size, 'area' if photograph else 'nearest')
+    content = io.BytesIO()
+    if _is_photograph(small):
+        Image.fromarray(small).save(content, 'JPEG', quality=88)
+        kind = 'jpeg'
+    else:
+        Image.fromarray(small).save(content, 'PNG', optimize=True)
+        kind = 'png'
+    return f'data:image/{kind};base64,{base64.b64encode(content.getvalue()).decode("ascii")}'
+
+
+def script_source(script: str) -> str:
     """Give what a Content-Security-Policy names to allow a script and no other.
 
     Args:
@@ -162,118 +203,29 @@ def script_source(script: str = SCRIPT) -> str:
     return f"'sha256-{digest}'"
 
 
-def html_page(title: str, sections: Sequence[str]) -> str:
-    """Make the page.
-
-    Args:
-        title (str): Plain text.
-        sections (Sequence[str]): HTML, made by the functions of this module.
-
-    Returns:
-        str: The whole document. It loads nothing; its tables sort and its rows of pictures can be
-        filtered.
-    """
-    body = '\n'.join(sections)
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        # Whatever a text might smuggle in, nothing is fetched and no script runs but this page's.
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-        "img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
-        f'script-src {script_source()}">\n'
-        f'<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n'
-        f'<body>\n<h1>{escape(title)}</h1>\n{body}\n<script>{SCRIPT}</script>\n</body>\n</html>\n'
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined
     )
-
-
-def html_heading(text: str) -> str:
-    """Make the heading of a section."""
-    return f'<h2 id="{_anchor(text)}">{escape(text)}</h2>'
-
-
-def html_contents(headings: Sequence[str]) -> str:
-    """Make a list of links to headings of the page, each with a text of its own."""
-    items = (f'<li><a href="#{_anchor(text)}">{escape(text)}</a></li>' for text in headings)
-    return f'<nav aria-label="Contents"><ul>{"".join(items)}</ul></nav>'
-
-
-def html_paragraph(text: str) -> str:
-    """Make a paragraph of plain text."""
-    return f'<p>{escape(text)}</p>'
-
-
-def html_code(text: str) -> str:
-    """Make a block of commands."""
-    return f'<pre>{escape(text)}</pre>'
-
-
-def html_table(
-    header: Sequence[str],
-    rows: Sequence[Sequence[object]],
-    caption: str = '',
-    bar: int | None = None,
-    strong: Sequence[int] = (),
-    decimals: int = 2,
-) -> str:
-    """Make a table.
-
-    Args:
-        header (Sequence[str]): Titles of the columns.
-        rows (Sequence[Sequence[object]]): Cells: text, or numbers, which are rounded; NaN and None
-            become a dash.
-        caption (str): Above the table.
-        bar (int, optional): Column of numbers from 0 to 100 that is drawn as bars as well.
-        strong (Sequence[int]): Rows in bold.
-        decimals (int): Of floats.
-
-    Returns:
-        str: HTML.
-
-    Raises:
-        ValueError: If a row has another number of cells than the header.
-    """
-    for row in rows:
-        if len(row) != len(header):
-            raise ValueError(f'a row has {len(row)} cells, the header {len(header)}')
-    # No caption element: it would be as narrow as the table, or scroll with it.
-    note = [f'<p class="note">{escape(caption)}</p>'] if caption else []
-    lines = [*note, '<div class="scroll"><table>']
-    titles = ''.join(_title(title, column == bar) for column, title in enumerate(header))
-    lines.append(f'<thead><tr>{titles}</tr></thead>\n<tbody>')
-    for number, row in enumerate(rows):
-        cells = ''.join(_cell(value, decimals, column == bar) for column, value in enumerate(row))
-        lines.append(f'<tr{" class=strong" if number in strong else ""}>{cells}</tr>')
-    lines.append('</tbody></table></div>')
-    return '\n'.join(lines)
-
-
-def html_key(names: Sequence[str], palette: Sequence[Sequence[int]]) -> str:
-    """Make a key of colours."""
-    entries = (
-        f'<span class="key"><i style="background:rgb({r},{g},{b})"></i>{escape(name)}</span>'
-        for name, (r, g, b) in zip(names, palette, strict=True)
+    environment.filters.update(
+        anchor=lambda text: re.sub(r'\W+', '-', text.lower()).strip('-'),
+        bar_width=lambda value: f'{0.08 * min(100.0, max(0.0, value or 0.0)):.2f}',
+        json=lambda value: json.dumps(value),
+        picture_uri=picture_uri,
+        script_source=script_source,
+        sort_key=_sort_key,
     )
-    return f'<p>{"".join(entries)}</p>'
+    return environment
 
 
-def _anchor(text: str) -> str:
-    return re.sub(r'\W+', '-', text.lower()).strip('-')
+def _sort_key(cell: Cell) -> float | None:
+    """Numbers sort by what they are, not by their rounded text."""
+    return float(cell) if isinstance(cell, Real) and cell == cell else None
 
 
-def _title(title: str, bar: bool) -> str:
-    # A name without blanks is not broken at its hyphens.
-    kinds = ['bar'] * bar + ['name'] * (' ' not in title)
-    return f'<th scope="col" class="{" ".join(kinds)}">{escape(title)}</th>'
-
-
-def _cell(value: object, decimals: int, bar: bool) -> str:
-    missing = value is None or value != value
-    # Numbers sort by what they are, not by their rounded text.
-    number = isinstance(value, Real) and not missing
-    key = f' data-value="{float(value)}"' if number else ''
-    shown = f'{value:.{decimals}f}' if isinstance(value, float) else str(value)
-    text = '–' if missing else escape(shown)
-    if not bar:
-        return f'<td{key}>{text}</td>'
-    width = 0.08 * max(0.0, min(100.0, float(value))) if number else 0.0
-    return f'<td class="bar"{key}><span>{text}</span><i style="width:{width:.2f}rem"></i></td>'
+def _is_photograph(picture: np.ndarray) -> bool:
+    """Distinguish a photograph, or a mask over one, from flat colours."""
+    step = max(1, min(picture.shape[:2]) // 32)
+    sample = picture[::step, ::step].reshape(-1, 3).astype(np.int64)
+    return len(np.unique(sample @ (65536, 256, 1))) > 256

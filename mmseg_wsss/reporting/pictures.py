@@ -158,7 +158,7 @@ CONFUSION_COLORS = {
     'wrong, noisy': (255, 190, 110),
     'wrong, clean': (190, 60, 20),
     'no vote': (90, 90, 90),
-    'void in the truth': (255, 255, 255),
+    'void in the ground truth': (255, 255, 255),
 }
 
 

@@ -1,143 +1,138 @@
-"""Curves for a report, drawn as SVG inside the page."""
+"""Plots of a report by matplotlib, as pictures inside the page."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+import base64
+import io
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
+from typing import Any
 
-from ..evaluation.agreement import Calibration
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-WIDTH, HEIGHT = 560, 320
-LEFT, RIGHT, TOP, BOTTOM = 46, 12, 12, 40
-# With more values than this the points would hide the curve.
-MOST_POINTS = 40
+# Blue and orange first, which colour-blind people can tell apart (Okabe and Ito).
+COLORS = ('#0072b2', '#e67800', '#009e73', '#cc508c', '#56b4e9', '#785e14')
 
 
 @dataclass(frozen=True)
-class Curve:
-    """A curve of shares over whole numbers.
+class Plot:
+    """A plot.
 
     Attributes:
-        name (str): Shown when the mouse rests on it.
-        values (Sequence[float]): Percentages at 0, 1, 2, ...; NaN leaves a gap.
-        color (Sequence[int] | None): RGB; the colour of text where None.
-        width (float): Of the line, in pixels.
-        dashed (bool): Whether it is a reference rather than a measurement; it has no points.
+        uri (str): An SVG picture as a data URI.
+        caption (str): What it shows.
     """
 
-    name: str
-    values: Sequence[float]
-    color: Sequence[int] | None = None
-    width: float = 1.5
-    dashed: bool = False
+    uri: str
+    caption: str
 
 
-def html_plot(curves: Sequence[Curve], x_title: str, y_title: str) -> str:
-    """Draw curves with axes.
+def agreement_plot(data: Mapping[str, Any]) -> Plot:
+    """Draw how many pixels have how many agreeing seeds, as bars.
 
     Args:
-        curves (Sequence[Curve]): At least one, all of the same length of at least 2.
-        x_title (str): What the whole numbers are.
-        y_title (str): What the percentages are.
-
-    Returns:
-        str: HTML.
-
-    Raises:
-        ValueError: If there is no curve or the lengths differ.
+        data (Mapping): See :func:`~mmseg_wsss.evaluation.evaluation_data`.
     """
-    lengths = {len(curve.values) for curve in curves}
-    if len(lengths) != 1 or min(lengths) < 2:
-        raise ValueError(f'curves of {sorted(lengths)} values, expected one length of at least 2')
-    last = lengths.pop() - 1
-    parts = [
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" role="img" fill="none" '
-        f'stroke="currentColor" font-size="12"><title>{escape(y_title)}</title>'
-    ]
-    top = _top(curves)
-    for percent in range(0, top + 1, top // 5):
-        y = _y(percent, top)
-        parts.append(f'<path d="M{LEFT} {y}H{WIDTH - RIGHT}" stroke-opacity=".2"/>')
-        parts.append(_text(LEFT - 6, y + 4, str(percent), 'end'))
-    step = max(1, math.ceil(last / 10))
-    for number in range(0, last + 1, step):
-        parts.append(_text(_x(number, last), HEIGHT - BOTTOM + 17, str(number), 'middle'))
-    parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6, x_title, 'middle'))
-    parts += [_draw(curve, last, top) for curve in curves]
-    parts.append('</svg>')
-    return (
-        f'<figure class="plot">{"".join(parts)}<figcaption>{escape(y_title)}</figcaption></figure>'
-    )
+    pixels = data['agreement']['pixels']
+    shares = [100 * value / sum(pixels) for value in pixels]
+    figure, axes = _axes('seeds that agree', 'share of the pixels, %')
+    bars = axes.bar(range(len(shares)), shares, color=COLORS[0])
+    axes.bar_label(bars, [f'{share:.1f}' for share in shares], fontsize=9)
+    axes.set_xticks(range(len(shares)))
+    axes.set_ylim(0, 108)
+    return _plot(figure, 'How many seeds agree, in percent of all pixels.')
 
 
-def _draw(curve: Curve, last: int, top: int) -> str:
-    color = 'currentColor' if curve.color is None else 'rgb({},{},{})'.format(*curve.color)
-    path, pen_down, points = [], False, []
-    for number, value in enumerate(curve.values):
-        if math.isnan(value):
-            pen_down = False
-            continue
-        x, y = _x(number, last), _y(value, top)
-        path.append(f'{"L" if pen_down else "M"}{x} {y}')
-        points.append(f'<circle cx="{x}" cy="{y}" r="{1.5 + curve.width / 2}" fill="{color}"/>')
-        pen_down = True
-    dashes = ' stroke-dasharray="4 4"' if curve.dashed else ''
-    return (
-        f'<g stroke="{color}" stroke-width="{curve.width}"{dashes}>'
-        f'<title>{escape(curve.name)}</title><path d="{"".join(path)}"/>'
-        f'{"" if curve.dashed or last > MOST_POINTS else "".join(points)}</g>'
-    )
+def calibration_plot(data: Mapping[str, Any]) -> Plot:
+    """Draw the accuracy of the aggregate by agreement: overall, of each class, and the diagonal.
 
-
-def _text(x: float, y: float, text: str, anchor: str) -> str:
-    return (
-        f'<text x="{x}" y="{y}" text-anchor="{anchor}" stroke="none" fill="currentColor">'
-        f'{escape(text)}</text>'
-    )
-
-
-def _x(number: int, last: int) -> float:
-    return round(LEFT + number / last * (WIDTH - LEFT - RIGHT), 1)
-
-
-def _y(percent: float, top: int) -> float:
-    return round(TOP + (1 - percent / top) * (HEIGHT - TOP - BOTTOM), 1)
-
-
-def _top(curves: Sequence[Curve]) -> int:
-    """Upper end of the scale: 25, 50, 75 or 100, whichever holds all values."""
-    values = [value for curve in curves for value in curve.values if not math.isnan(value)]
-    return 25 * max(1, math.ceil(max(values, default=100) / 25))
-
-
-def calibration_plot(
-    calibration: Calibration, classes: Sequence[str], palette: Sequence[Sequence[int]]
-) -> str:
-    """Draw the calibration curve: overall, of each class, and the diagonal.
-
-    On the diagonal the share of right labels is the share of seeds that agree.
+    On the diagonal the accuracy is the share of seeds that agree.
 
     Args:
-        calibration (Calibration): What was counted.
-        classes (Sequence[str]): Names of the K classes.
-        palette (Sequence[Sequence[int]]): Their RGB colours.
-
-    Returns:
-        str: HTML.
+        data (Mapping): With ``calibration``, see :func:`~mmseg_wsss.evaluation.evaluation_data`.
     """
-    num_seeds = calibration.counts.shape[2] - 1
+    calibration, head = data['calibration'], data['head']
+    num_seeds = len(head['seeds'])
+    figure, axes = _axes('seeds that agree', 'accuracy of the label, %')
     diagonal = [100 * votes / num_seeds for votes in range(num_seeds + 1)]
-    curves = [Curve('share of seeds that agree', diagonal, dashed=True)]
-    curves += [
-        Curve(name, (100 * values).tolist(), color)
-        for name, values, color in zip(classes, calibration.accuracy_by_class, palette, strict=True)
-    ]
-    curves.append(Curve('all classes', (100 * calibration.accuracy).tolist(), width=3.5))
-    return html_plot(
-        curves,
-        'seeds that agree',
-        'Right labels in percent: all classes (bold), each class in its colour, and the share of '
-        'seeds that agree (dashed).',
+    axes.plot(diagonal, '--', color='#888888', label='share of seeds that agree', linewidth=1)
+    for (name, values), color in zip(
+        calibration['accuracy_by_class'].items(), head['palette'], strict=True
+    ):
+        # A class in its own colour; white would not be seen.
+        rgb = [min(value, 225) / 255 for value in color]
+        label = name if len(head['classes']) <= 8 else None
+        axes.plot(_percent(values), '.-', color=rgb, label=label, linewidth=1.2)
+    axes.plot(
+        _percent(calibration['accuracy']), 'o-', color='black', label='all classes', linewidth=2.5
     )
+    axes.set_xticks(range(num_seeds + 1))
+    axes.set_ylim(0, 103)
+    axes.legend(fontsize=8, loc='upper left')
+    return _plot(figure, 'Whether votes can be trusted: accuracy of the aggregate by agreement.')
+
+
+def class_plot(data: Mapping[str, Any], mask: str = 'aggregated') -> Plot:
+    """Draw the IoU of each class as bars in the colours of the classes.
+
+    Args:
+        data (Mapping): With scores, see :func:`~mmseg_wsss.evaluation.evaluation_data`.
+        mask (str): Whose.
+    """
+    head = data['head']
+    values = [data['masks'][mask]['classes'][name]['iou'] for name in head['classes']]
+    shown = [0 if value is None else 100 * value for value in values]
+    figure, axes = _axes('IoU, %', '', height=max(2.6, 0.6 + 0.2 * len(shown)))
+    colors = [[value / 255 for value in color] for color in head['palette']]
+    bars = axes.barh(range(len(shown)), shown, color=colors, edgecolor='#666666', linewidth=0.6)
+    labels = ['–' if value is None else f'{100 * value:.1f}' for value in values]
+    axes.bar_label(bars, labels, padding=3, fontsize=9)
+    axes.set_yticks(range(len(shown)), head['classes'], fontsize=9)
+    axes.set_xlim(0, 108)
+    axes.invert_yaxis()
+    axes.grid(visible=False, axis='y')
+    return _plot(figure, 'IoU of each class, aggregate.')
+
+
+def threshold_plot(data: Mapping[str, Any]) -> Plot:
+    """Draw the mIoU of activation maps over the background threshold.
+
+    Args:
+        data (Mapping): See :func:`~mmseg_wsss.evaluation.background_data`.
+    """
+    figure, axes = _axes('background threshold', 'mIoU, %')
+    for number, (name, seed) in enumerate(data['seeds'].items()):
+        color = COLORS[number % len(COLORS)]
+        axes.plot(data['thresholds'], _percent(seed['miou']), color=color, label=name)
+        best = seed['best']
+        axes.plot(best['threshold'], 100 * best['miou'], 'o', color=color)
+    if data['head'].get('current') is not None:
+        axes.axvline(data['head']['current'], color='#888888', linestyle='--', label='in use')
+    axes.legend(fontsize=8)
+    return _plot(figure, 'mIoU before the dense CRF; a dot marks the best threshold.')
+
+
+def _percent(values: Sequence[float | None]) -> list[float]:
+    return [float('nan') if value is None else 100 * value for value in values]
+
+
+def _axes(x_title: str, y_title: str, height: float = 3.2) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(5.6, height), layout='constrained')
+    axes = figure.add_subplot()
+    axes.set_xlabel(x_title)
+    axes.set_ylabel(y_title)
+    axes.grid(alpha=0.25)
+    axes.set_axisbelow(True)
+    axes.spines[['top', 'right']].set_visible(False)
+    return figure, axes
+
+
+def _plot(figure: Figure, caption: str) -> Plot:
+    content = io.BytesIO()
+    # The same bytes in every run.
+    with matplotlib.rc_context({'svg.hashsalt': 'mmseg_wsss'}):
+        figure.savefig(content, format='svg', metadata={'Date': None})
+    encoded = base64.b64encode(content.getvalue()).decode('ascii')
+    return Plot(f'data:image/svg+xml;base64,{encoded}', caption)

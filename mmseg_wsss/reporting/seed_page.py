@@ -1,4 +1,4 @@
-"""The page of a seed root or of an evaluation of seeds: head, tables, pictures."""
+"""The pages of seeds: of an evaluation, of a background curve, and beside freshly made seeds."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from mmengine.logging import print_log
@@ -16,14 +17,19 @@ from ..evaluation.image_statistics import ImageStatistics, choose_images
 from ..evaluation.scores import GroundTruthFolder
 from ..evaluation.seed_root_evaluation import SeedRootEvaluation
 from ..generation.images import SeedImage
-from ..store import SeedStore, read_mask
+from ..store import AGGREGATED_FOLDER, SeedStore, read_mask
 from ..utils.atomic import write_atomic
 from ..utils.image import read_image, resize_image
 from .figures import review_figures
-from .gallery import FigureRow, html_rows, thumbnail_size
-from .page import html_contents, html_heading, html_key, html_page, html_paragraph, html_table
+from .page import Block, FigureRow, Key, Page, Plots, Rows, Section, thumbnail_size
 from .pictures import CONFUSION_COLORS, IGNORE_COLOR
-from .tables import Table, evaluation_tables
+from .plots import agreement_plot, calibration_plot, class_plot, threshold_plot
+from .tables import background_tables, evaluation_head, evaluation_tables
+
+PICTURES_TITLE = 'Pictures'
+PAGE_NAME = 'report.html'
+# Enough to see what is wrong, few enough for a page of a few megabytes.
+NUM_PICTURES = 24
 
 
 def review_rows(
@@ -40,7 +46,7 @@ def review_rows(
         result (SeedRootEvaluation): Its evaluation.
         number (int): Images at most, see :func:`~mmseg_wsss.evaluation.choose_images`.
         photograph (Callable, optional): Gives the photograph of an image id, uint8 (H, W, 3) RGB.
-        truth (GroundTruthFolder, optional): The true masks.
+        truth (GroundTruthFolder, optional): The ground truth.
 
     Returns:
         list[FigureRow]: One per image.
@@ -90,62 +96,61 @@ def _contradictions(one: ImageStatistics, classes: Sequence[str]) -> list[str]:
     ]
 
 
-PICTURES_TITLE = 'Pictures'
-
-
-def seed_report(
-    title: str,
-    head: Sequence[str],
-    tables: Sequence[Table],
-    rows: Sequence[FigureRow],
-    classes: Sequence[str],
-    palette: Sequence[Sequence[int]],
-    plots: Mapping[str, str] | None = None,
-    with_truth: bool = True,
-) -> str:
-    """Make the page.
+def evaluation_page(title: str, data: Mapping[str, Any], rows: Sequence[FigureRow]) -> str:
+    """Make the page of an evaluation: figures, pictures, plots, tables.
 
     Args:
         title (str): Its title.
-        head (Sequence[str]): What was scored and how, a paragraph each.
-        tables (Sequence[Table]): In their order.
+        data (Mapping): See :func:`~mmseg_wsss.evaluation.evaluation_data`.
         rows (Sequence[FigureRow]): The pictures of each image; may be empty.
-        classes (Sequence[str]): Names of the classes.
-        palette (Sequence[Sequence[int]]): Their RGB colours.
-        plots (Mapping[str, str], optional): HTML of a plot by the title of the table it belongs to.
-        with_truth (bool): Whether the pictures show right and wrong labels.
 
     Returns:
         str: A whole HTML document that loads nothing.
     """
-    titles = [table.title for table in tables] + [PICTURES_TITLE] * bool(rows)
-    sections = [*map(html_paragraph, head), html_contents(titles)]
-    for table in tables:
-        sections += [
-            html_heading(table.title),
-            html_table(
-                table.header, table.rows, table.note, table.bar, table.strong, table.decimals
-            ),
-            *([plots[table.title]] if plots and table.title in plots else []),
+    head = data['head']
+    with_truth = 'thresholds' in data
+    pixels = data['agreement']['pixels']
+    figures = [(f'images, {len(head["seeds"])} seeds each', f'{head["images"]:,}')]
+    plots = [agreement_plot(data)]
+    if with_truth:
+        scores = data['masks'][AGGREGATED_FOLDER]
+        figures += [
+            ('mIoU of the aggregate', _percent(scores['miou'])),
+            ('pixel accuracy of the aggregate', _percent(scores['pixel_accuracy'])),
         ]
+        plots += [calibration_plot(data), class_plot(data)]
+    figures.append(('of the pixels unanimous', _percent(pixels[-1] / sum(pixels))))
+    if with_truth:
+        clean = data['thresholds'][str(len(head['seeds']))]['clean_accuracy']
+        figures.append(('accuracy of the unanimous pixels', _percent(clean)))
+    if 'tags' in data:
+        wrong = data['tags']['images_lacking_a_tag']
+        figures.append(('images whose masks lack a tag', f'{wrong:,}'))
+    sections = []
     if rows:
-        sections += [
-            html_heading(PICTURES_TITLE),
-            html_key([*classes, '255 (no vote)'], [*palette, IGNORE_COLOR]),
-            *([_confusion_key()] if with_truth else []),
-            html_paragraph('Agreement: white where all seeds agree, the darker red the fewer.'),
-            html_rows(rows, classes),
-        ]
-    return html_page(title, sections)
+        sections.append(Section(PICTURES_TITLE, _pictures(head, rows, with_truth)))
+    sections.append(Section('Plots', [Plots(plots)]))
+    sections += [Section(table.title, [table]) for table in evaluation_tables(data)]
+    missing = [f'Left out: {line}' for line in head['missing']]
+    return Page(
+        title,
+        sections,
+        figures=figures,
+        details=[*evaluation_head(data), *missing],
+        colors=dict(zip(head['classes'], head['palette'], strict=True)),
+    ).html()
 
 
-def _confusion_key() -> str:
-    return html_key(list(CONFUSION_COLORS), list(CONFUSION_COLORS.values()))
+def background_page(data: Mapping[str, Any], head: Sequence[str]) -> str:
+    """Make the page of a background curve.
 
-
-PAGE_NAME = 'report.html'
-# Enough to see what is wrong, few enough for a page of a few megabytes.
-NUM_PICTURES = 24
+    Args:
+        data (Mapping): See :func:`~mmseg_wsss.evaluation.background_data`.
+        head (Sequence[str]): What was evaluated and how, a paragraph each.
+    """
+    sections = [Section('Curve', [Plots([threshold_plot(data)])])]
+    sections += [Section(table.title, [table]) for table in background_tables(data)]
+    return Page('Background threshold', sections, lead=head).html()
 
 
 def write_seed_root_page(
@@ -189,12 +194,21 @@ def _page(root: Path, images: Sequence[SeedImage], jobs: int) -> str:
     def photograph(image_id: str) -> np.ndarray:
         return read_image(by_id[image_id].path)
 
-    return seed_report(
-        'Seeds',
-        [f'Seed root: {root}', *result.head],
-        evaluation_tables(result.evaluation),
-        review_rows(SeedStore(root), result, NUM_PICTURES, photograph),
-        result.manifest.classes,
-        result.manifest.palette,
-        with_truth=False,
-    )
+    rows = review_rows(SeedStore(root), result, NUM_PICTURES, photograph)
+    return evaluation_page('Seeds', result.to_dict(), rows)
+
+
+def _pictures(head: Mapping[str, Any], rows: Sequence[FigureRow], with_truth: bool) -> list[Block]:
+    colors = [*head['palette'], IGNORE_COLOR]
+    keys = [Key(list(zip([*head['classes'], '255 (no vote)'], colors, strict=True)))]
+    if with_truth:
+        keys.append(Key(list(CONFUSION_COLORS.items())))
+    return [
+        *keys,
+        'Agreement: white where all seeds agree, the darker red the fewer do.',
+        Rows(rows, head['classes']),
+    ]
+
+
+def _percent(share: float | None) -> str:
+    return '–' if share is None else f'{100 * share:.1f} %'

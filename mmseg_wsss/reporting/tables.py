@@ -1,20 +1,18 @@
-"""Tables of scores, for the terminal, Markdown and pages."""
+"""Tables of scores, for the terminal, Markdown and pages, made from the scores as data."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
-import numpy as np
-
-from ..evaluation.background_curve import BackgroundCurve
-from ..evaluation.image_statistics import rank_suspicious
-from ..evaluation.scores import mean_of_classes
-from ..evaluation.seed_evaluation import SeedEvaluation
 from ..store import AGGREGATED_FOLDER
 
 Cell = str | int | float | None
+Data = Mapping[str, Any]
+SHOWN_SUBSETS = 10
+TUNED = 'Tuned on the ground truth: '
 
 
 @dataclass(frozen=True)
@@ -25,12 +23,18 @@ class Table:
         title (str): What it shows.
         header (Sequence[str]): Titles of the columns.
         rows (Sequence[Sequence[Cell]]): Cells. Floats are rounded, NaN and None become a dash.
-        note (str): How to read it; whether it was tuned on the truth.
+        note (str): How to read it; whether it was tuned on the ground truth.
         decimals (int): Of floats.
         bar (int | None): Column of percentages that a page draws as bars as well.
         strong (Sequence[int]): Rows that stand out.
+        classes (bool): Whether the first column names classes, which a page shows with their
+            colours.
+
+    Raises:
+        ValueError: If a row has another number of cells than the header.
     """
 
+    kind: ClassVar[str] = 'table'
     title: str
     header: Sequence[str]
     rows: Sequence[Sequence[Cell]]
@@ -38,10 +42,16 @@ class Table:
     decimals: int = 2
     bar: int | None = None
     strong: Sequence[int] = ()
+    classes: bool = False
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row) != len(self.header):
+                raise ValueError(f'a row has {len(row)} cells, the header {len(self.header)}')
 
     def text(self) -> str:
         """Give the table as aligned columns."""
-        lines = [list(self.header), *([self._show(cell) for cell in row] for row in self.rows)]
+        lines = [list(self.header), *([self.show(cell) for cell in row] for row in self.rows)]
         widths = [max(len(line[column]) for line in lines) for column in range(len(self.header))]
         body = [
             '  '.join(
@@ -59,117 +69,284 @@ class Table:
             return '| ' + ' | '.join(cell.replace('|', '\\|') for cell in cells) + ' |'
 
         marks = line(['---'] + ['---:'] * (len(self.header) - 1))
-        rows = [line([self._show(cell) for cell in row]) for row in self.rows]
+        rows = [line([self.show(cell) for cell in row]) for row in self.rows]
         head = [f'## {self.title}', '', *([self.note, ''] if self.note else [])]
         return '\n'.join([*head, line(self.header), marks, *rows])
 
-    def as_dict(self) -> dict:
-        """Give the table as JSON values, unrounded; NaN becomes null."""
-        rows = [
-            [None if isinstance(cell, float) and math.isnan(cell) else cell for cell in row]
-            for row in self.rows
-        ]
-        return dict(title=self.title, note=self.note, header=list(self.header), rows=rows)
-
-    def _show(self, cell: Cell) -> str:
+    def show(self, cell: Cell) -> str:
+        """Write a cell."""
         if cell is None or (isinstance(cell, float) and math.isnan(cell)):
             return '–'
         return f'{cell:.{self.decimals}f}' if isinstance(cell, float) else str(cell)
 
 
-def vote_tables(evaluation: SeedEvaluation, num_suspicious: int = 20) -> list[Table]:
-    """Make the tables of what votes and tags tell.
+def percent(values: Iterable[float | None]) -> list[float | None]:
+    """Turn shares into percentages."""
+    return [None if value is None else 100 * float(value) for value in values]
+
+
+def evaluation_head(data: Data) -> list[str]:
+    """Say in sentences what was evaluated, on what, and how 255 was treated.
 
     Args:
-        evaluation (SeedEvaluation): At least one image.
-        num_suspicious (int): How many of the most suspicious images are listed; 0 for no such
+        data (Mapping): See :func:`~mmseg_wsss.evaluation.evaluation_data`.
+    """
+    head = data['head']
+    what = f'split {head["split"]}' if head['split'] else 'all images of the seed root'
+    kept = '' if head['seeds_kept'] else ' (not kept in the root: only their aggregate is scored)'
+    lines = [
+        f'Seed root: {head["seed_root"]}',
+        f'Images: {head["images"]:,} ({what}); left out for a missing mask: '
+        f'{len(head["missing"])}.',
+        f'Seeds: {", ".join(head["seeds"])}{kept}. Ties of the vote: {head["tie"]}.',
+        f'Classes: {len(head["classes"])}, background included.',
+    ]
+    truth = head['ground_truth']
+    if truth is None:
+        lines.append('Ground truth: none. What follows is known from votes and tags alone.')
+        return lines
+    matched = ', classes matched by name, others 255' if truth['matched_by_name'] else ''
+    return lines + [
+        f'Ground truth: {truth["folder"]}{matched}; {truth["pixels"]:,} pixels at the size of the '
+        'masks, in one confusion matrix of 64-bit integers.',
+        '255: in the ground truth a pixel does not count; in a seed or the aggregate it is a miss '
+        'of its class, so leaving pixels open never raises a score.',
+    ]
+
+
+def evaluation_tables(data: Data, num_suspicious: int = 20) -> list[Table]:
+    """Make all tables that an evaluation allows.
+
+    Args:
+        data (Mapping): See :func:`~mmseg_wsss.evaluation.evaluation_data`.
+        num_suspicious (int): How many of the images to look at first are listed; 0 for no such
             table.
 
     Returns:
-        list[Table]: Agreement and class balance; where there are seeds, how they differ; where
-        there are tags, what contradicts them; the images to look at first.
+        list[Table]: Those that need ground truth first, if there is one.
     """
-    tables = [_agreement(evaluation), _balance(evaluation)]
-    if 'differ' in evaluation.counts:
-        tables.append(_disagreement(evaluation))
-    if 'tag_errors' in evaluation.counts:
-        tables.append(_tag_errors(evaluation))
-    if num_suspicious:
-        tables.append(_suspicious(evaluation, num_suspicious))
-    return tables
+    tables = []
+    if 'thresholds' in data:
+        tables += [_scores(data), _classes_by_mask(data), _classes(data)]
+        tables += [_thresholds(data), _calibration(data), _class_calibration(data)]
+    if 'complement' in data.get('pairs', {}):
+        tables.append(
+            _seed_matrix(
+                data,
+                'Pixels at which the seed of the row is right and that of the column wrong, in '
+                'percent',
+                'complement',
+                'Two seeds with large values both ways complement each other.',
+            )
+        )
+    if 'subsets' in data:
+        tables += _subsets(data)
+    tables += [_agreement(data), _balance(data)]
+    if 'pairs' in data:
+        tables.append(
+            _seed_matrix(
+                data,
+                'Pixels at which two seeds differ, in percent',
+                'disagreement',
+                'No vote (255) counts as a label here.',
+            )
+        )
+    if 'tags' in data:
+        tables.append(_tag_errors(data))
+    return tables + ([_suspicious(data, num_suspicious)] if num_suspicious else [])
 
 
-def _agreement(evaluation: SeedEvaluation) -> Table:
-    votes = evaluation.counts['votes']
-    total = int(votes.sum())
+def _scores(data: Data) -> Table:
+    keys = ('miou', 'pixel_accuracy', 'precision', 'recall', 'false_positive', 'false_negative')
+    keys += ('trimap_miou', 'coverage')
+    rows = [[name, *percent(mask[key] for key in keys)] for name, mask in data['masks'].items()]
+    scored = data['masks'][AGGREGATED_FOLDER]['classes_scored']
+    union = (
+        ' The union takes the ground-truth label wherever a seed has it, an oracle; the '
+        'intersection keeps the labels on which all seeds agree.'
+    )
+    return Table(
+        'Scores of the seeds and of the aggregate, in percent',
+        ['mask', 'mIoU', 'pixel accuracy', 'precision', 'recall', 'false positive']
+        + ['false negative', f'trimap mIoU ({data["head"]["trimap_width"]} px)', 'coverage'],
+        rows,
+        f'Means over the classes that occur ({scored} of {len(data["head"]["classes"])} for the '
+        'aggregate); false positives and negatives are shares of the union, with the IoU they add '
+        'up to 100.' + (union if data['head']['seeds_kept'] else ''),
+        bar=1,
+        strong=[list(data['masks']).index(AGGREGATED_FOLDER)],
+    )
+
+
+def _classes_by_mask(data: Data) -> Table:
+    masks = data['masks']
     rows = [
-        [number, *percent([votes[number] / total, votes[number:].sum() / total])]
-        for number in range(len(votes))
+        [name, *percent(mask['classes'][name]['iou'] for mask in masks.values())]
+        for name in data['head']['classes']
+    ]
+    return Table('IoU of each class, in percent', ['class', *masks], rows, classes=True)
+
+
+def _classes(data: Data) -> Table:
+    keys = ('iou', 'precision', 'recall', 'false_positive', 'false_negative', 'trimap_iou')
+    classes = data['masks'][AGGREGATED_FOLDER]['classes']
+    rows = [[name, *percent(scores[key] for key in keys)] for name, scores in classes.items()]
+    return Table(
+        'The aggregate by class, in percent',
+        ['class', 'IoU', 'precision', 'recall', 'false positive', 'false negative', 'trimap IoU'],
+        rows,
+        bar=1,
+        classes=True,
+    )
+
+
+def _thresholds(data: Data) -> Table:
+    keys = ('right_clean', 'right_noisy', 'wrong_noisy', 'wrong_clean', 'noisy', 'clean_accuracy')
+    rows = [
+        [int(threshold), *percent(split[key] for key in keys)]
+        for threshold, split in data['thresholds'].items()
+    ]
+    return Table(
+        'Right and wrong, clean and noisy by agreement threshold, in percent of the pixels',
+        ['least votes of a clean pixel', 'right, clean', 'right, noisy', 'wrong, noisy']
+        + ['wrong, clean', 'noisy', 'accuracy of clean pixels'],
+        rows,
+        f'The rest to 100 are pixels without a vote. {TUNED}a threshold chosen by this table.',
+        decimals=4,
+    )
+
+
+def _calibration(data: Data) -> Table:
+    calibration = data['calibration']
+    pairs = zip(calibration['accuracy'], calibration['share'], strict=True)
+    return Table(
+        'Accuracy by agreement, in percent',
+        ['seeds that agree', 'accuracy of the label', 'share of all pixels'],
+        [[votes, *percent(pair)] for votes, pair in enumerate(pairs)],
+        'Mean distance of the accuracy from the share of seeds that agree: '
+        f'{100 * calibration["error"]:.2f}.',
+        bar=1,
+    )
+
+
+def _class_calibration(data: Data) -> Table:
+    by_class = data['calibration']['accuracy_by_class']
+    votes = range(1, len(data['head']['seeds']) + 1)
+    return Table(
+        'Accuracy by agreement and class, in percent',
+        ['class', *(f'{number} agree' for number in votes)],
+        [[name, *percent(values[1:])] for name, values in by_class.items()],
+        classes=True,
+    )
+
+
+def _seed_matrix(data: Data, title: str, key: str, note: str) -> Table:
+    names = data['head']['seeds']
+    rows = [[name, *percent(row)] for name, row in zip(names, data['pairs'][key], strict=True)]
+    return Table(title, ['seed', *names], rows, note)
+
+
+def _subsets(data: Data) -> list[Table]:
+    subsets = data['subsets']
+
+    def rows(chosen: Iterable[Data]) -> list[list[Cell]]:
+        return [
+            [
+                ', '.join(one['seeds']),
+                len(one['seeds']),
+                *percent([one['miou'], one['pixel_accuracy']]),
+            ]
+            for one in chosen
+        ]
+
+    sizes = sorted({len(one['seeds']) for one in subsets})
+    best = [next(one for one in subsets if len(one['seeds']) == size) for size in sizes]
+    header = ['seeds', 'number', 'mIoU', 'pixel accuracy']
+    note = f'{TUNED}the subsets are chosen by the score of their aggregate on these images.'
+    return [
+        Table('Best subset of each size, in percent', header, rows(best), note),
+        Table(
+            f'Best subsets of all {len(subsets)}, in percent',
+            header,
+            rows(subsets[:SHOWN_SUBSETS]),
+            note,
+        ),
+    ]
+
+
+def _agreement(data: Data) -> Table:
+    pixels = data['agreement']['pixels']
+    total = sum(pixels)
+    rows = [
+        [number, *percent([pixels[number] / total, sum(pixels[number:]) / total])]
+        for number in range(len(pixels))
     ]
     return Table(
         'Agreement, in percent of the pixels',
-        ['seeds that agree', 'pixels', 'so many or more'],
+        ['n', 'exactly n seeds agree', 'at least n seeds agree'],
         rows,
-        'Needs no ground truth. All pixels count. 0: no seed votes, the aggregate is 255.',
+        'Needs no ground truth; all pixels count. n = 0: no seed votes, the aggregate is 255.',
         decimals=4,
         bar=1,
     )
 
 
-def _balance(evaluation: SeedEvaluation) -> Table:
-    pixels = evaluation.counts['balance'].astype(np.float64)
-    share = pixels / pixels.sum(axis=1, keepdims=True)
-    names = [*evaluation.setting.classes, '255 (no vote)']
-    images = np.zeros(len(names), int)
-    for image in evaluation.images:
-        images[list(image.classes)] += 1
-    images[-1] = sum(image.coverage < 1 for image in evaluation.images)
+def _balance(data: Data) -> Table:
+    classes = data['head']['classes']
+    columns = [mask['pixels'] for mask in data['masks'].values() if 'pixels' in mask]
+    names = [name for name, mask in data['masks'].items() if 'pixels' in mask]
+    images = [sum(name in image['classes'] for image in data['images']) for name in classes]
+    images.append(sum(image['coverage'] < 1 for image in data['images']))
     rows = [
-        [name, int(images[label]), *percent(share[:, label])] for label, name in enumerate(names)
+        [name, images[label], *percent(column[label] / sum(column) for column in columns)]
+        for label, name in enumerate([*classes, '255 (no vote)'])
     ]
     return Table(
         'Class balance, in percent of the pixels',
-        ['class', 'images (aggregate)', *evaluation.setting.mask_names],
+        ['class', 'images (aggregate)', *names],
         rows,
         'Needs no ground truth.',
+        classes=True,
     )
 
 
-def _tag_errors(evaluation: SeedEvaluation) -> Table:
-    names = evaluation.setting.mask_names
+def _tag_errors(data: Data) -> Table:
+    keys = ('images_lacking_a_tag', 'images_with_an_untagged_class')
     rows = [
-        [name, *map(int, errors)]
-        for name, errors in zip(names, evaluation.counts['tag_errors'], strict=True)
+        [name, *(mask[key] for key in keys)]
+        for name, mask in data['masks'].items()
+        if keys[0] in mask
     ]
-    lacking = sum(bool(image.missing) for image in evaluation.images)
-    untagged = sum(bool(image.untagged) for image in evaluation.images)
     return Table(
         'Masks against the tags, in images',
         ['mask', 'lacks a tag', 'has an untagged class'],
-        [*rows, ['all of them', lacking, untagged]],
+        [*rows, ['all of them', *(data['tags'][key] for key in keys)]],
         'Needs no ground truth. All of them: a tag is in none of the masks, a class without a tag '
         'in at least one.',
     )
 
 
-def _suspicious(evaluation: SeedEvaluation, number: int) -> Table:
-    classes = evaluation.setting.classes
+def _suspicious(data: Data, number: int) -> Table:
+    with_truth = 'thresholds' in data
+
+    def names(values: list[str] | None) -> str | None:
+        return None if values is None else ', '.join(values)
+
     rows = [
         [
-            image.image_id,
-            image.quality,
-            *percent([image.unanimous, image.coverage]),
-            _names(image.missing, classes),
-            _names(image.untagged, classes),
-            *([percent([image.accuracy])[0]] if evaluation.with_truth else []),
+            image['id'],
+            image['quality'],
+            *percent([image['unanimous'], image['coverage']]),
+            names(image['missing_tags']),
+            names(image['untagged_classes']),
+            *(percent([image['pixel_accuracy']]) if with_truth else []),
         ]
-        for image in rank_suspicious(evaluation.images)[:number]
+        for image in data['images'][:number]
     ]
-    truth = ['pixels right (%)'] if evaluation.with_truth else []
     return Table(
         'Images to look at first',
         ['image', 'quality', 'unanimous (%)', 'coverage (%)', 'missing tags', 'untagged classes']
-        + truth,
+        + ['pixel accuracy (%)'] * with_truth,
         rows,
         'Ranked without ground truth: contradictions with the tags first, then the lowest quality, '
         'the soft minimum over the pixels of the share of seeds that agree.',
@@ -177,244 +354,46 @@ def _suspicious(evaluation: SeedEvaluation, number: int) -> Table:
     )
 
 
-def _names(labels: tuple[int, ...] | None, classes: tuple[str, ...]) -> str | None:
-    return None if labels is None else ', '.join(classes[label] for label in labels)
-
-
-def percent(values: Iterable[float | None]) -> list[float]:
-    """Turn shares into percentages, None into NaN."""
-    return [float('nan') if value is None else 100 * float(value) for value in values]
-
-
-def seed_matrix(evaluation: SeedEvaluation, title: str, values: np.ndarray, note: str) -> Table:
-    """Make a table of shares for every pair of seeds, float64 (S, S) in [0, 1]."""
-    names = evaluation.setting.seed_names
-    rows = [[name, *percent(row)] for name, row in zip(names, values, strict=True)]
-    return Table(title, ['seed', *names], rows, note)
-
-
-def _disagreement(evaluation: SeedEvaluation) -> Table:
-    return seed_matrix(
-        evaluation,
-        'Pixels at which two seeds differ, in percent',
-        evaluation.pairs.disagreement,
-        'No vote (255) counts as a label here.',
-    )
-
-
-SHOWN_SUBSETS = 10
-CALIBRATION_TITLE = 'Accuracy by agreement, in percent'
-TUNED = 'Tuned on the ground truth: '
-
-
-def evaluation_tables(evaluation: SeedEvaluation, num_suspicious: int = 20) -> list[Table]:
-    """Make all tables that the evaluation allows.
+def background_tables(data: Data) -> list[Table]:
+    """Make the tables of a study of background thresholds.
 
     Args:
-        evaluation (SeedEvaluation): At least one image.
-        num_suspicious (int): How many of the most suspicious images are listed.
+        data (Mapping): See :func:`~mmseg_wsss.evaluation.background_data`.
 
     Returns:
-        list[Table]: Those that need the truth first, if there is one.
-    """
-    tables = _tables_with_truth(evaluation) if evaluation.with_truth else []
-    return tables + vote_tables(evaluation, num_suspicious)
-
-
-def _tables_with_truth(evaluation: SeedEvaluation) -> list[Table]:
-    tables = [_scores(evaluation), _classes_by_mask(evaluation), _classes(evaluation)]
-    tables += [_thresholds(evaluation), _calibration(evaluation), _class_calibration(evaluation)]
-    if 'rescued' in evaluation.counts:
-        tables.append(_complements(evaluation))
-    if 'hits' in evaluation.counts:
-        tables += _subsets(evaluation)
-    return tables
-
-
-def _scores(evaluation: SeedEvaluation) -> Table:
-    rows = []
-    for name, score in evaluation.scores.items():
-        means = (score.precision, score.recall, score.false_positive_rate)
-        values = [score.miou, score.accuracy, *map(mean_of_classes, means)]
-        values.append(mean_of_classes(score.false_negative_rate))
-        values += [evaluation.band_scores[name].miou, score.coverage]
-        rows.append([name, *percent(values)])
-    width = evaluation.setting.trimap_width
-    union = (
-        ' Union takes the true label wherever a seed has it, an oracle made with the ground truth; '
-        'intersection keeps the labels on which all seeds agree.'
-    )
-    return Table(
-        'Scores of the seeds and of the aggregate, in percent',
-        ['mask', 'mIoU', 'pixels right', 'precision', 'recall', 'false positive', 'false negative']
-        + [f'trimap mIoU ({width} px)', 'coverage'],
-        rows,
-        'Means over the classes; false positives and negatives are shares of the union, with the '
-        'IoU they add up to 100.' + (union if evaluation.setting.seed_names else ''),
-        bar=1,
-        strong=[list(evaluation.scores).index(AGGREGATED_FOLDER)],
-    )
-
-
-def _classes_by_mask(evaluation: SeedEvaluation) -> Table:
-    columns = [percent(score.iou) for score in evaluation.scores.values()]
-    rows = [list(row) for row in zip(evaluation.setting.classes, *columns, strict=True)]
-    return Table('IoU of each class, in percent', ['class', *evaluation.scores], rows)
-
-
-def _classes(evaluation: SeedEvaluation) -> Table:
-    score = evaluation.scores[AGGREGATED_FOLDER]
-    columns = (
-        score.iou,
-        score.precision,
-        score.recall,
-        score.false_positive_rate,
-        score.false_negative_rate,
-        evaluation.band_scores[AGGREGATED_FOLDER].iou,
-    )
-    names = [*evaluation.setting.classes]
-    rows = [list(row) for row in zip(names, *map(percent, columns), strict=True)]
-    return Table(
-        'The aggregate by class, in percent',
-        ['class', 'IoU', 'precision', 'recall', 'false positive', 'false negative', 'trimap IoU'],
-        rows,
-        bar=1,
-    )
-
-
-def _thresholds(evaluation: SeedEvaluation) -> Table:
-    rows = []
-    for threshold in range(1, evaluation.setting.num_seeds + 1):
-        split = evaluation.calibration.score.split(threshold)
-        clean = split['right_clean'] + split['wrong_clean']
-        noisy = split['right_noisy'] + split['wrong_noisy']
-        values = [*split.values(), noisy, split['right_clean'] / clean if clean else float('nan')]
-        rows.append([threshold, *percent(values)])
-    return Table(
-        'Right and wrong, clean and noisy by agreement threshold, in percent of the pixels',
-        ['threshold', 'right clean', 'right noisy', 'wrong noisy', 'wrong clean', 'noisy']
-        + ['clean that are right'],
-        rows,
-        'A pixel is clean if at least so many seeds vote for its label. The rest to 100 are pixels '
-        f'without a vote. {TUNED}a threshold chosen by this table.',
-        decimals=4,
-    )
-
-
-def _calibration(evaluation: SeedEvaluation) -> Table:
-    calibration = evaluation.calibration
-    rows = [
-        [votes, *percent([calibration.accuracy[votes], calibration.share[votes]])]
-        for votes in range(evaluation.setting.num_seeds + 1)
-    ]
-    return Table(
-        CALIBRATION_TITLE,
-        ['seeds that agree', 'right labels', 'of all pixels'],
-        rows,
-        f'Mean distance from the share of seeds that agree: {100 * calibration.error:.2f}.',
-        bar=1,
-    )
-
-
-def _class_calibration(evaluation: SeedEvaluation) -> Table:
-    accuracy = evaluation.calibration.accuracy_by_class
-    votes = range(1, evaluation.setting.num_seeds + 1)
-    rows = [
-        [name, *percent(accuracy[label, 1:])]
-        for label, name in enumerate(evaluation.setting.classes)
-    ]
-    return Table(
-        'Right labels by agreement and class given, in percent',
-        ['class', *(f'{number} agree' for number in votes)],
-        rows,
-    )
-
-
-def _complements(evaluation: SeedEvaluation) -> Table:
-    return seed_matrix(
-        evaluation,
-        'Pixels at which the seed of the row is right and that of the column wrong, in percent',
-        evaluation.pairs.complement,
-        'Two seeds with large values both ways complement each other.',
-    )
-
-
-def _subsets(evaluation: SeedEvaluation) -> list[Table]:
-    study, names = evaluation.subsets, evaluation.setting.seed_names
-
-    def rows(numbers: list[int]) -> list[list]:
-        return [
-            [
-                ', '.join(names[seed] for seed in study.subsets[number]),
-                len(study.subsets[number]),
-                *percent([study.miou[number], study.accuracy[number]]),
-            ]
-            for number in numbers
-        ]
-
-    header = ['seeds', 'number', 'mIoU', 'pixels right']
-    best = [study.ranking(size)[0] for size in range(1, len(names) + 1)]
-    note = f'{TUNED}the subsets are chosen by the score of their aggregate on these images.'
-    return [
-        Table('Best subset of each size, in percent', header, rows(best), note),
-        Table(
-            f'Best subsets of all {len(study.subsets)}, in percent',
-            header,
-            rows(study.ranking()[:SHOWN_SUBSETS]),
-            note,
-        ),
-    ]
-
-
-BACKGROUND_CURVE_TITLE = 'mIoU by background threshold, in percent'
-
-
-def background_tables(
-    curves: Mapping[str, BackgroundCurve],
-    classes: Sequence[str],
-    split: str,
-    current: float | None = None,
-) -> list[Table]:
-    """Make the tables.
-
-    Args:
-        curves (Mapping[str, BackgroundCurve]): By name of the seed, at least one, each with at
-            least one pixel.
-        classes (Sequence[str]): Names of the K classes.
-        split (str): What the images are.
-        current (float, optional): The threshold in use, a multiple of 0.01; it stands out.
-
-    Returns:
-        list[Table]: mIoU at each twentieth, at the best and at the current threshold; the best
+        list[Table]: mIoU at each twentieth, at the best and at the threshold in use; the best
         threshold of each seed; the IoU of each class there.
     """
+    head, seeds, thresholds = data['head'], data['seeds'], data['thresholds']
+    current = head.get('current')
     note = (
-        f'{TUNED}a threshold chosen by this table is chosen by the true masks of {split}. Before '
-        'the dense CRF: each pixel has the label of the highest activation map of its tags, or '
-        'background where that does not exceed the threshold.'
+        f'{TUNED}a threshold chosen by this table is chosen by the ground truth of '
+        f'{head["split"]}. Before the dense CRF: each pixel has the label of the highest '
+        'activation map of its tags, or background where that does not exceed the threshold.'
     )
-    scores = {name: curve.scores for name, curve in curves.items()}
-    best = {name: curve.best for name, curve in curves.items()}
-    thresholds = next(iter(curves.values())).thresholds
+    wanted = {round(100 * seed['best']['threshold']) - 1 for seed in seeds.values()}
     in_use = None if current is None else round(100 * current) - 1
-    extra = [] if in_use is None else [in_use]
-    shown = sorted({*range(4, len(thresholds), 5), *best.values(), *extra})
+    shown = sorted({*range(4, len(thresholds), 5), *wanted, *([] if in_use is None else [in_use])})
     rows = [
-        [float(thresholds[index]), *percent(one[index].miou for one in scores.values())]
+        [thresholds[index], *percent(seed['miou'][index] for seed in seeds.values())]
         for index in shown
     ]
-    strong = [shown.index(in_use)] if in_use is not None else []
-    in_bold = ' In bold: the threshold of the config.' if strong else ''
-    best_rows = []
-    for name, index in best.items():
-        score = scores[name][index]
-        means = map(mean_of_classes, (score.precision, score.recall))
-        values = [score.miou, *means, None if in_use is None else scores[name][in_use].miou]
-        best_rows.append([name, float(thresholds[index]), *percent(values)])
-    columns = [percent(scores[name][index].iou) for name, index in best.items()]
-    names = [f'{name} at {thresholds[index]:.2f}' for name, index in best.items()]
+    strong = [] if in_use is None else [shown.index(in_use)]
+    best_rows, columns, names = [], [], []
+    for name, seed in seeds.items():
+        best = seed['best']
+        values = [best['miou'], best['precision'], best['recall'], seed.get('miou_at_current')]
+        best_rows.append([name, best['threshold'], *percent(values)])
+        columns.append(percent(best['classes'][one]['iou'] for one in head['classes']))
+        names.append(f'{name} at {best["threshold"]:.2f}')
     return [
-        Table(BACKGROUND_CURVE_TITLE, ['threshold', *curves], rows, note + in_bold, strong=strong),
+        Table(
+            'mIoU by background threshold, in percent',
+            ['threshold', *seeds],
+            rows,
+            note + (' In bold: the threshold of the config.' if strong else ''),
+            strong=strong,
+        ),
         Table(
             'Best threshold of each seed, in percent',
             ['seed', 'threshold', 'mIoU', 'precision', 'recall', "mIoU at the config's threshold"],
@@ -424,7 +403,8 @@ def background_tables(
         Table(
             'IoU of each class at the best threshold, in percent',
             ['class', *names],
-            [list(row) for row in zip(classes, *columns, strict=True)],
+            [list(row) for row in zip(head['classes'], *columns, strict=True)],
             note,
+            classes=True,
         ),
     ]

@@ -9,7 +9,7 @@ import torch
 from helpers.classifier_run import CLASSES, build_config, write_data
 from helpers.seed_roots import write_split
 
-from mmseg_wsss.apis import generate_seeds
+from mmseg_wsss.apis import background_study, generate_seeds
 from mmseg_wsss.apis.background_study import sample_images
 from mmseg_wsss.evaluation import score_masks
 from mmseg_wsss.generation import SeedImage, load_classifier
@@ -50,7 +50,7 @@ def curve(project, *options):
 @pytest.mark.parametrize('threshold', [0.2, 0.55])
 def test_curve_is_that_of_seeds_made_at_the_threshold(project, threshold):
     seeds = ['0.1-1.0', '0.3-1.2']
-    found = curve(project, '--seeds', *seeds)['miou']
+    found = curve(project, '--seeds', *seeds)['seeds']
     config = build_config(project)
     generate_seeds(
         config,
@@ -65,7 +65,8 @@ def test_curve_is_that_of_seeds_made_at_the_threshold(project, threshold):
     for name, values in found.items():
         folders = (project / 'truth', project / 'seeds' / name)
         pairs = [[read_mask(folder / f'{i}.png') for folder in folders] for i in IDS]
-        assert values[round(100 * threshold) - 1] == score_masks(pairs, len(CLASSES)).miou
+        expected = score_masks(pairs, len(CLASSES)).miou
+        assert values['miou'][round(100 * threshold) - 1] == expected
 
 
 def test_output_says_what_it_was_tuned_on(project, capsys):
@@ -75,11 +76,16 @@ def test_output_says_what_it_was_tuned_on(project, capsys):
     for text in (f'Images: 3 ({project / "some.txt"})', 'Tuned on the ground truth', 'Before the'):
         assert text in printed
     # The first seed of the config, and the threshold in use.
-    assert list(found['miou']) == ['0.10-1.00']
-    rows = {row[0]: row[1] for row in found['tables'][0]['rows']}
-    assert rows[0.2] == pytest.approx(100 * found['miou']['0.10-1.00'][19])
+    assert list(found['seeds']) == ['0.10-1.00'] and found['head']['current'] == 0.2
+    seed = found['seeds']['0.10-1.00']
+    assert seed['miou_at_current'] == seed['miou'][19]
+    assert seed['best']['miou'] == max(seed['miou'])
     page = (project / 'out' / 'background_curve.html').read_text()
-    assert '<svg' in page and 'class=strong' in page and 'Tuned on the ground truth' in page
+    assert (
+        'data:image/svg' in page
+        and 'class="strong"' in page
+        and 'Tuned on the ground truth' in page
+    )
     assert '# Background threshold' in (project / 'out' / 'background_curve.md').read_text()
 
 
@@ -87,8 +93,11 @@ def test_other_background_scores_are_not_on_the_curve(project, capsys):
     options = ('--cfg-options', 'seed_generation.background.kind=power')
     assert run(project, *options) == 0
     assert 'none of these thresholds' in capsys.readouterr().out
-    assert tool.in_use({}) == 0.2 and tool.in_use(dict(threshold=0.205)) is None
-    assert tool.in_use(dict(threshold=0.07)) == 0.07
+    assert (
+        background_study._threshold({}) == 0.2
+        and background_study._threshold(dict(threshold=0.205)) is None
+    )
+    assert background_study._threshold(dict(threshold=0.07)) == 0.07
 
 
 def test_a_sample_is_the_same_in_every_run(project, capsys):
@@ -101,13 +110,13 @@ def test_a_sample_is_the_same_in_every_run(project, capsys):
     assert sample_images(images, 100) == images
 
 
-def test_true_masks_of_other_classes(project):
-    expected = curve(project)['miou']
+def test_ground_truth_of_other_classes(project):
+    expected = curve(project)['seeds']
     for path in (project / 'truth').iterdir():
         numbers = np.full(256, 255, np.uint8)
         numbers[:3] = 0, 2, 1
         write_mask(path, numbers[read_mask(path)])
-    assert curve(project, '--gt-classes', 'background,green,red')['miou'] == expected
+    assert curve(project, '--gt-classes', 'background,green,red')['seeds'] == expected
 
 
 @pytest.mark.parametrize(
@@ -116,7 +125,7 @@ def test_true_masks_of_other_classes(project):
         ((), 'nowhere', 'nowhere: there is no such folder'),
         (('--max-images', 0), 'truth', '0 images, expected at least 1'),
         (('--split', 'some.txt'), 'truth', 'first stranger'),
-        ((), 'empty', '4 of 4 true masks are missing'),
+        ((), 'empty', '4 of 4 ground-truth masks are missing'),
         ((), 'small', 'a.png'),
         ((), 'void', 'every pixel of the 4 images is 255'),
     ],

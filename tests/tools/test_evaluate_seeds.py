@@ -1,15 +1,20 @@
-"""The command that judges seeds: its numbers, what it refuses, what it writes."""
+"""The command that evaluates seeds: its numbers, what it refuses, what it writes."""
 
 import json
 from html.parser import HTMLParser
+from pathlib import Path
 
 import evaluate_seeds as tool
+import jsonschema
 import numpy as np
 import pytest
 from helpers.seed_roots import CLASSES, SEED_NAMES, write_images, write_seed_root, write_split
 
+import mmseg_wsss.evaluation
+from mmseg_wsss.reporting import evaluation_tables
 from mmseg_wsss.store import read_mask, write_mask
 
+SCHEMA = Path(mmseg_wsss.evaluation.__file__).with_name('evaluation.schema.json')
 IDS = [f'image {number}' for number in range(7)]
 SHAPE = (24, 32)
 
@@ -36,11 +41,12 @@ def run(folder, *options, gt=True, jobs=1):
     return tool.main([str(folder / 'seeds'), *truth, '--jobs', str(jobs), *map(str, options)])
 
 
-def tables(folder, *options, gt=True):
-    """Run the command and give its tables by the first words of their titles."""
+def evaluate(folder, *options, gt=True):
+    """Run the command and read its scores, which must be as the schema says."""
     assert run(folder, '--out', folder / 'out', *options, gt=gt) == 0
-    content = json.loads((folder / 'out' / 'evaluation.json').read_text())
-    return {table['title'].partition(',')[0]: table for table in content['tables']}
+    data = json.loads((folder / 'out' / 'evaluation.json').read_text())
+    jsonschema.validate(data, json.loads(SCHEMA.read_text()))
+    return data
 
 
 def plain_matrix(folder, name, ids=IDS, num_classes=3):
@@ -56,37 +62,41 @@ def plain_matrix(folder, name, ids=IDS, num_classes=3):
 
 
 def test_scores_are_those_of_a_plain_count(folder):
-    found = tables(folder)['Scores of the seeds and of the aggregate']
-    names = [row[0] for row in found['rows']]
-    assert names == [*SEED_NAMES, 'aggregated', 'union (oracle)', 'intersection']
-    for row in found['rows'][:4]:
-        matrix = plain_matrix(folder, row[0])
+    masks = evaluate(folder)['masks']
+    assert list(masks) == [*SEED_NAMES, 'aggregated', 'union (oracle)', 'intersection']
+    for name in [*SEED_NAMES, 'aggregated']:
+        matrix = plain_matrix(folder, name)
         hits, true, given = np.diag(matrix), matrix.sum(1), matrix[:, :3].sum(0)
         union = true + given - hits
-        expected = [
-            np.mean(hits / union),
-            hits.sum() / matrix.sum(),
-            np.mean(hits / given),
-            np.mean(hits / true),
-            np.mean((given - hits) / union),
-            np.mean((true - hits) / union),
-        ]
-        np.testing.assert_allclose(row[1:7], 100 * np.array(expected))
-        assert row[8] == pytest.approx(100 * given.sum() / matrix.sum())
+        expected = dict(
+            miou=np.mean(hits / union),
+            classes_scored=3,
+            pixel_accuracy=hits.sum() / matrix.sum(),
+            precision=np.mean(hits / given),
+            recall=np.mean(hits / true),
+            false_positive=np.mean((given - hits) / union),
+            false_negative=np.mean((true - hits) / union),
+            coverage=given.sum() / matrix.sum(),
+        )
+        assert {key: masks[name][key] for key in expected} == pytest.approx(expected)
+        for label, one in enumerate(CLASSES):
+            assert masks[name]['classes'][one]['iou'] == pytest.approx(hits[label] / union[label])
 
 
 def test_thresholds_obey_the_invariants(folder):
-    rows = tables(folder)['Right and wrong']['rows']
-    right_clean, right_noisy, noisy = (np.array([row[i] for row in rows]) for i in (1, 2, 5))
-    np.testing.assert_allclose(right_clean + right_noisy, right_clean[0])
+    rows = list(evaluate(folder)['thresholds'].values())
+    right = [row['right_clean'] + row['right_noisy'] for row in rows]
+    noisy = [row['noisy'] for row in rows]
+    np.testing.assert_allclose(right, right[0])
     assert (np.diff(noisy) >= 0).all() and noisy[0] == 0
 
 
-def test_best_subset_is_the_seed_that_the_truth_was_made_from(folder):
-    found = tables(folder, '--subsets')['Best subset of each size']
-    assert found['rows'][0][:2] == ['a', 1] and 'Tuned on the ground truth' in found['note']
-    scores = tables(folder)['Scores of the seeds and of the aggregate']['rows']
-    assert found['rows'][0][2] == scores[0][1] and found['rows'][2][2] == scores[3][1]
+def test_best_subset_is_the_seed_that_the_ground_truth_was_made_from(folder):
+    data = evaluate(folder, '--subsets')
+    best, masks = data['subsets'][0], data['masks']
+    assert best['seeds'] == ['a'] and best['miou'] == masks['a']['miou']
+    (every,) = (one for one in data['subsets'] if len(one['seeds']) == 3)
+    assert every['miou'] == masks['aggregated']['miou'] and len(data['subsets']) == 7
 
 
 def test_output_does_not_depend_on_the_number_of_processes(folder, capsys):
@@ -111,18 +121,12 @@ def test_head_says_what_was_scored(folder, capsys):
 
 
 def test_without_ground_truth(folder, capsys):
-    found = tables(folder, '--tags', folder / 'tags.csv', gt=False)
-    assert list(found) == [
-        'Agreement',
-        'Class balance',
-        'Pixels at which two seeds differ',
-        'Masks against the tags',
-        'Images to look at first',
-    ]
-    assert found['Masks against the tags']['rows'][-1] == ['all of them', 0, len(IDS)]
-    assert {row[5] for row in found['Images to look at first']['rows']} == {'dog'}
+    data = evaluate(folder, '--tags', folder / 'tags.csv', gt=False)
+    assert 'thresholds' not in data and 'complement' not in data['pairs']
+    assert data['tags'] == dict(images_lacking_a_tag=0, images_with_an_untagged_class=len(IDS))
+    assert {tuple(image['untagged_classes']) for image in data['images']} == {('dog',)}
     assert 'Ground truth: none' in capsys.readouterr().out
-    assert len(tables(folder, gt=False)) == 4
+    assert 'tags' not in evaluate(folder, gt=False)
 
 
 def test_root_that_keeps_no_seeds(folder, capsys):
@@ -130,10 +134,7 @@ def test_root_that_keeps_no_seeds(folder, capsys):
         for path in (folder / 'seeds' / name).iterdir():
             path.unlink()
         (folder / 'seeds' / name).rmdir()
-    found = tables(folder)
-    assert [row[0] for row in found['Scores of the seeds and of the aggregate']['rows']] == [
-        'aggregated'
-    ]
+    assert list(evaluate(folder)['masks']) == ['aggregated']
     assert 'not kept in the root' in capsys.readouterr().out
     assert run(folder, '--subsets') == 1
     assert 'the root keeps no seeds' in capsys.readouterr().err
@@ -181,14 +182,14 @@ def test_no_image_is_left(folder, capsys):
 
 
 def test_true_masks_with_other_classes_are_matched_by_name(folder):
-    expected = tables(folder)['IoU of each class']['rows']
+    expected = evaluate(folder)['masks']
     for image_id in IDS:
         path = folder / 'truth' / f'{image_id}.png'
         numbers = np.full(256, 2, np.uint8)  # horses, which the seeds do not know, instead of void
         numbers[:3] = 0, 3, 1
         write_mask(path, numbers[read_mask(path)])
     classes = ('--gt-classes', 'background,dog,horse,cat')
-    assert tables(folder, *classes)['IoU of each class']['rows'] == expected
+    assert evaluate(folder, *classes)['masks'] == expected
 
 
 @pytest.mark.parametrize(
@@ -253,22 +254,23 @@ def test_report_holds_all_it_shows(folder, images):
     text = (folder / 'out' / 'evaluation.html').read_text()
     page = Page()
     page.feed(text)
-    # Of each image: photograph, truth, aggregate, agreement, right and wrong, three seeds.
+    # Of each image: photograph, ground truth, aggregate, agreement, right and wrong, three seeds;
+    # and three plots.
     pictures = [source for source in page.sources if source.startswith('data:image/')]
-    assert len(pictures) == 2 * (8 if images else 7)
+    assert len(pictures) == 2 * (8 if images else 7) + 3
     links = [source for source in page.sources if source.startswith('#')]
-    assert len(links) == len(page.headings) and page.headings[-1] == 'Pictures'
+    assert len(links) == len(page.headings) and page.headings[:2] == ['Pictures', 'Plots']
     assert len(links) + len(pictures) == len(page.sources)
     written = json.loads((folder / 'out' / 'evaluation.json').read_text())
-    titles = [table['title'] for table in written['tables']]
-    assert page.headings[: len(titles)] == titles
+    titles = [table.title for table in evaluation_tables(written)]
+    assert page.headings[2:] == titles
     markdown = (folder / 'out' / 'evaluation.md').read_text()
     assert all(f'## {title}\n' in markdown for title in titles)
 
 
 def test_no_pictures(folder):
     assert run(folder, '--out', folder / 'out', '--pictures', 0) == 0
-    assert '<img' not in (folder / 'out' / 'evaluation.html').read_text()
+    assert 'class="row"' not in (folder / 'out' / 'evaluation.html').read_text()
 
 
 def test_photographs_must_have_the_size_of_the_masks(folder, capsys):
@@ -278,5 +280,5 @@ def test_photographs_must_have_the_size_of_the_masks(folder, capsys):
 
 
 def test_classes_are_those_of_the_root(folder):
-    rows = tables(folder)['The aggregate by class']['rows']
-    assert [row[0] for row in rows] == list(CLASSES)
+    data = evaluate(folder)
+    assert data['head']['classes'] == list(data['masks']['aggregated']['classes']) == list(CLASSES)

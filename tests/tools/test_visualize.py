@@ -50,8 +50,14 @@ def test_a_sheet_of_each_image(folder, capsys):
 def test_separate_pictures_at_full_size(folder):
     options = ('--gt', folder / 'truth', '--predictions', folder / 'predictions', '--separate')
     assert run(folder, *options, '--ids', 'sub/two') == 0
-    names = ['aggregate', 'agreement', 'prediction', 'prediction and truth', 'right and wrong']
-    names += ['seed a', 'seed b', 'seed c', 'truth']
+    names = [
+        'aggregate',
+        'agreement',
+        'prediction',
+        'prediction and ground truth',
+        'right and wrong',
+    ]
+    names += ['seed a', 'seed b', 'seed c', 'ground truth']
     assert written(folder) == sorted(f'sub/two/{name}.png' for name in names)
     seed = read_mask(folder / 'seeds' / 'b' / 'sub' / 'two.png')
     image = read_image(str(folder / 'images' / 'sub' / 'two.jpg'))

@@ -6,6 +6,7 @@ import torch
 
 from mmseg_wsss.evaluation import (
     BackgroundCurve,
+    background_data,
     confusion_matrix,
     count_background,
     rank_activation,
@@ -112,7 +113,8 @@ def test_tables_show_the_best_the_current_and_say_what_they_were_tuned_on(images
     curve = total(images)
     curves = {'a': curve, 'b': curve}
     classes = [str(label) for label in range(NUM_CLASSES)]
-    first, second, third = background_tables(curves, classes, 'some.txt', 0.23)
+    head = dict(split='some.txt', current=0.23)
+    first, second, third = background_tables(background_data(curves, classes, head))
     thresholds = [row[0] for row in first.rows]
     assert {0.05, 0.5, 0.95, 0.23, curve.thresholds[curve.best]} <= set(thresholds)
     assert thresholds == sorted(thresholds) and first.rows[first.strong[0]][0] == 0.23
@@ -124,4 +126,5 @@ def test_tables_show_the_best_the_current_and_say_what_they_were_tuned_on(images
     for table in (first, second, third):
         assert 'Tuned on the ground truth' in table.note and 'some.txt' in table.note
         assert 'Before the dense CRF' in table.note
-    assert not background_tables(curves, classes, 'some.txt')[0].strong
+    head['current'] = None
+    assert not background_tables(background_data(curves, classes, head))[0].strong

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mmseg_wsss.evaluation import image_statistics, label_quality, rank_suspicious
+from mmseg_wsss.evaluation import image_statistics, label_quality_score, rank_suspicious
 from mmseg_wsss.seeds import aggregate_seeds
 
 K, S = 5, 4
@@ -34,15 +34,16 @@ def test_quality_is_the_soft_minimum_over_pixels():
     share = np.repeat(np.arange(5) / 4, votes)
     weights = np.exp((1 - share) / 0.1)
     weights /= weights.sum()
-    assert label_quality(votes) == pytest.approx((weights * share).sum())
+    assert label_quality_score(votes) == pytest.approx((weights * share).sum())
 
 
 def test_quality_falls_with_a_small_contested_region():
-    qualities = [label_quality([0, 0, number, 0, 1000 - number]) for number in (0, 5, 50, 500)]
+    numbers = (0, 5, 50, 500)
+    qualities = [label_quality_score([0, 0, number, 0, 1000 - number]) for number in numbers]
     assert qualities[0] == 1 and qualities == sorted(qualities, reverse=True)
     assert qualities[1] < 0.9  # 5 pixels in 1,000
     with pytest.raises(ValueError, match='without pixels'):
-        label_quality([0, 0])
+        label_quality_score([0, 0])
 
 
 def test_ranking():

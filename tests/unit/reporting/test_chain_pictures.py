@@ -36,7 +36,7 @@ def test_seed_figures():
         'seed 0.10-1.20',
         'aggregate',
         'agreement',
-        'truth (never trained on)',
+        'ground truth (never trained on)',
     ]
     assert np.array_equal(figures[4][0], blend(IMAGE, color_mask(MASKS[1], PALETTE)))
     assert np.array_equal(figures[6][0], agreement_picture(agreement, 2))
@@ -49,7 +49,7 @@ def test_an_image_without_tags_says_so():
 
 def test_prediction_figures():
     figures = prediction_figures(IMAGE, dict(plain=MASKS[0], hybrid=MASKS[1]), MASKS[2], PALETTE)
-    assert [text for _, text in figures] == ['image', 'plain', 'hybrid', 'truth']
+    assert [text for _, text in figures] == ['image', 'plain', 'hybrid', 'ground truth']
     assert np.array_equal(figures[2][0], blend(IMAGE, color_mask(MASKS[1], PALETTE)))
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mmseg_wsss.evaluation import EvaluationSetting, SeedEvaluation, count_image
+from mmseg_wsss.evaluation.seed_root_evaluation import SeedRootEvaluation
 from mmseg_wsss.reporting import evaluation_tables
 from mmseg_wsss.seeds import aggregate_seeds
 
@@ -31,12 +32,17 @@ def evaluate(truth=True, tags=True, seeds=True, subsets=False, number=5):
 
 
 def tables(evaluation, **options):
-    found = evaluation_tables(evaluation, **options)
+    head = dict(
+        classes=list(evaluation.setting.classes),
+        seeds=list(NAMES),
+        seeds_kept=bool(evaluation.setting.seed_names),
+    )
+    found = evaluation_tables(SeedRootEvaluation(evaluation, None, head).to_dict(), **options)
     for table in found:
         assert table.rows and all(len(row) == len(table.header) for row in table.rows)
         cells = [cell for row in table.rows for cell in row]
         assert all(cell is None or type(cell) in (str, int, float) for cell in cells)
-        assert table.text() and table.markdown() and table.as_dict()
+        assert table.text() and table.markdown()
         assert table.bar is None or type(table.rows[0][table.bar]) is float
     return {table.title.partition(',')[0]: table for table in found}
 
@@ -92,7 +98,7 @@ def test_what_is_tuned_says_so():
     found = tables(evaluate(subsets=True))
     tuned = {title for title, table in found.items() if 'Tuned on the ground truth' in table.note}
     assert tuned == {'Right and wrong', 'Best subset of each size', 'Best subsets of all 15'}
-    assert 'made with the ground truth' in found['Scores of the seeds and of the aggregate'].note
+    assert 'an oracle' in found['Scores of the seeds and of the aggregate'].note
 
 
 def test_images_to_look_at_first():

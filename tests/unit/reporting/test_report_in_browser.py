@@ -6,15 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from mmseg_wsss.reporting import (
-    FigureRow,
-    html_contents,
-    html_heading,
-    html_page,
-    html_paragraph,
-    html_rows,
-    html_table,
-)
+from mmseg_wsss.reporting import FigureRow, Page, Rows, Section, Table
 
 sync_api = pytest.importorskip('playwright.sync_api', reason='playwright is not installed')
 
@@ -40,6 +32,7 @@ ROWS = [
     FigureRow('three', [(PICTURE, 'image')], [], 1.0),
     FigureRow('four', [(PICTURE, 'image')], [NASTY], 0.9),
 ]
+FIVE = FigureRow('five', [(PICTURE, 'image')], ['cat'])
 
 
 @pytest.fixture(scope='module')
@@ -59,17 +52,12 @@ def path(tmp_path_factory):
     """A page with a table, a table of one row, and two galleries."""
     table = [list(row) for row in zip(NAMES, SHARES, COUNTS, strict=True)]
     sections = [
-        html_contents(['Table', 'Pictures']),
-        html_paragraph(NASTY),
-        html_heading('Table'),
-        html_table(['name', 'share', 'count'], table, caption=NASTY, bar=1, strong=[2]),
-        html_table(['one'], [['row']]),
-        html_heading('Pictures'),
-        html_rows(ROWS, CLASSES),
-        html_rows([FigureRow('five', [(PICTURE, 'image')], ['cat'])], CLASSES),
+        Section('Table', [NASTY, Table('t', ['name', 'share', 'count'], table, NASTY, 2, 1, [2])]),
+        Section('Short', [Table('t', ['one'], [['row']])]),
+        Section('Pictures', [Rows(ROWS, CLASSES), Rows([FIVE], CLASSES)]),
     ]
     path = tmp_path_factory.mktemp('page with a blank & more') / 'report.html'
-    path.write_text(html_page('Report', sections), encoding='utf-8')
+    path.write_text(Page('Report', sections).html(), encoding='utf-8')
     return path
 
 

@@ -38,7 +38,7 @@ def test_page_shows_votes_tags_and_pictures_and_changes_nothing(project, tmp_pat
     for title in ('Agreement, in percent of the pixels', 'Masks against the tags, in images'):
         assert f'{title}</h2>' in page
     # Of each of the four images: photograph, aggregate, agreement, two seeds.
-    assert page.count('<div class="row"') == 4 and page.count('<img') == 4 * 5
+    assert page.count('<div class="row"') == 4 and page.count('<img') == 4 * 5 + 1  # and a plot
     shown = re.findall('data-classes="([^"]*)"', page)
     assert {name for text in shown for name in json.loads(unescape(text))} <= {'red', 'green'}
 
@@ -63,7 +63,7 @@ def test_no_page_of_other_seeds_is_left(project, tmp_path):
 def test_aggregate_alone_has_a_page(project, tmp_path):
     make(project, tmp_path / 'seeds', keep='aggregate')
     page = (tmp_path / 'seeds' / 'report.html').read_text()
-    assert page.count('<img') == 4 * 3 and 'not kept in the root' in page
+    assert page.count('<img') == 4 * 3 + 1 and 'not kept in the root' in page
 
 
 def test_number_of_pictures_is_bounded(project, tmp_path, monkeypatch):

@@ -54,7 +54,11 @@ def visualizer():
 
 @pytest.mark.parametrize('threshold', [1, 2, 3])
 def test_confusion_picture_is_that_of_a_plain_loop(parts, threshold):
-    truth, label, agreement = parts['truth'], parts['masks']['aggregated'], parts['agreement']
+    truth, label, agreement = (
+        parts['truth'],
+        parts['masks']['aggregated'],
+        parts['agreement'],
+    )
     picture = confusion_picture(truth, label, agreement, threshold)
     for index in np.ndindex(SHAPE):
         right = 'right' if truth[index] == label[index] else 'wrong'
@@ -62,7 +66,7 @@ def test_confusion_picture_is_that_of_a_plain_loop(parts, threshold):
         if label[index] == 255:
             name = 'no vote'
         if truth[index] == 255:
-            name = 'void in the truth'
+            name = 'void in the ground truth'
         assert tuple(picture[index]) == CONFUSION_COLORS[name]
 
 
@@ -74,7 +78,7 @@ def test_confusion_picture_refuses_other_shapes(parts):
 def test_review_shows_whatever_there_is(parts):
     figures = dict(map(reversed, review_figures(num_seeds=3, palette=PALETTE, **parts)))
     assert list(figures) == [
-        'image', 'prediction', 'truth', 'aggregate', 'agreement',
+        'image', 'prediction', 'ground truth', 'aggregate', 'agreement',
         'right and wrong, clean from 3 votes', 'seed a', 'seed b', 'seed c',
     ]  # fmt: skip
     expected = blend(parts['image'], color_mask(parts['masks']['b'], PALETTE))

@@ -1,6 +1,5 @@
-"""Tables as text, Markdown and JSON."""
+"""Tables as text and Markdown."""
 
-import json
 import math
 
 from mmseg_wsss.reporting import Table
@@ -32,12 +31,6 @@ def test_markdown_keeps_its_columns():
         '| a\\|b | 12.3 | 3 |',
         '| long name | – | – |',
     ]
-
-
-def test_json_is_not_rounded_and_valid():
-    values = json.loads(json.dumps(TABLE.as_dict(), allow_nan=False))
-    assert values['rows'] == [['a|b', 12.345678, 3], ['long name', None, None]]
-    assert values['header'] == TABLE.header and values['note'] == TABLE.note
 
 
 def test_without_note():
