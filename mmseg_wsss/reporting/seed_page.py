@@ -97,7 +97,7 @@ def _contradictions(one: ImageStatistics, classes: Sequence[str]) -> list[str]:
 
 
 def evaluation_page(title: str, data: Mapping[str, Any], rows: Sequence[FigureRow]) -> str:
-    """Make the page of an evaluation: figures, pictures, plots, tables.
+    """Make the page of an evaluation: figures, plots, pictures, tables.
 
     Args:
         title (str): Its title.
@@ -126,10 +126,9 @@ def evaluation_page(title: str, data: Mapping[str, Any], rows: Sequence[FigureRo
     if 'tags' in data:
         wrong = data['tags']['images_lacking_a_tag']
         figures.append(('images whose masks lack a tag', f'{wrong:,}'))
-    sections = []
+    sections = [Section('Plots', [Plots(plots)])]
     if rows:
         sections.append(Section(PICTURES_TITLE, _pictures(head, rows, with_truth)))
-    sections.append(Section('Plots', [Plots(plots)]))
     sections += [Section(table.title, [table]) for table in evaluation_tables(data)]
     missing = [f'Left out: {line}' for line in head['missing']]
     return Page(

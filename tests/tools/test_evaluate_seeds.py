@@ -259,7 +259,7 @@ def test_report_holds_all_it_shows(folder, images):
     pictures = [source for source in page.sources if source.startswith('data:image/')]
     assert len(pictures) == 2 * (8 if images else 7) + 3
     links = [source for source in page.sources if source.startswith('#')]
-    assert len(links) == len(page.headings) and page.headings[:2] == ['Pictures', 'Plots']
+    assert len(links) == len(page.headings) and page.headings[:2] == ['Plots', 'Pictures']
     assert len(links) + len(pictures) == len(page.sources)
     written = json.loads((folder / 'out' / 'evaluation.json').read_text())
     titles = [table.title for table in evaluation_tables(written)]
