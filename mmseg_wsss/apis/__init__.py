@@ -2,19 +2,17 @@
 
 from .. import registry  # noqa: F401  # mends the dependency stack before mmseg is imported
 from ..evaluation import evaluate_seed_root
-from ..generation.settings import read_images, seed_dataset
 from .background_study import background_curve, study_background
 from .evaluate_seeds import evaluate_seeds
-from .generate_seeds import generate_seeds
+from .generate_seeds import check_generation, generate_seeds
 from .visualize_seeds import visualize_seeds
 
 __all__ = [
     'background_curve',
+    'check_generation',
     'evaluate_seed_root',
     'evaluate_seeds',
     'generate_seeds',
-    'read_images',
-    'seed_dataset',
     'study_background',
     'visualize_seeds',
 ]

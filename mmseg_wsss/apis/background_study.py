@@ -23,10 +23,10 @@ from ..evaluation.background_curve import (
 from ..evaluation.scores import GroundTruthFolder
 from ..generation.activations import activation_stream
 from ..generation.images import SeedImage
-from ..generation.settings import read_images, seed_dataset
+from ..generation.settings import SeedSettings
 from ..reporting.seed_page import background_page
 from ..reporting.tables import background_tables
-from ..seeds import PAPER_SEEDS, Seed
+from ..seeds import Seed
 from ..seeds.background import list_backgrounds
 from ..utils.image import resize_image
 from ..utils.progress import Progress
@@ -66,10 +66,9 @@ def background_curve(
         FileNotFoundError, ValueError: As :func:`study_background`, or if an image of the split is
             not in the data set or no pixel has ground truth.
     """
-    section = dict(config.get('seed_generation', None) or {})
-    dataset = seed_dataset(config, section)
-    images, classes, _ = read_images(dataset)
-    name = str(split or dataset.get('ann_file') or 'the whole data set')
+    settings = SeedSettings.from_config(config)
+    images, classes, _ = settings.read_images()
+    name = str(split or settings.dataset.get('ann_file') or 'the whole data set')
     if split:
         wanted = set(read_split(split))
         strangers = sorted(wanted - {image.image_id for image in images})
@@ -86,12 +85,11 @@ def background_curve(
         raise FileNotFoundError(f'{folder}: there is no such folder of ground truth')
     truth = GroundTruthFolder.of(folder, ground_truth_classes)
     if seeds is None:
-        first = list(section.get('seeds') or PAPER_SEEDS)[0]
-        seeds = [first if isinstance(first, Seed) else Seed(*first)]
-    curves = study_background(section, model, images, classes, seeds, truth, device)
+        seeds = [settings.seeds[0]]
+    curves = study_background(settings, model, images, classes, seeds, truth, device)
     if not all(curve.counts.any() for curve in curves.values()):
         raise ValueError(f'{folder}: every pixel of the {len(images)} images is 255')
-    backgrounds = list_backgrounds(section.get('background'))
+    backgrounds = list_backgrounds(settings.background)
     current = _threshold(backgrounds[0]) if len(backgrounds) == 1 else None
     head = [
         f'Images: {len(images):,} ({name})'
@@ -122,7 +120,7 @@ def _threshold(background: Mapping[str, Any]) -> float | None:
 
 
 def study_background(
-    section: Mapping,
+    settings: SeedSettings,
     model: nn.Module,
     images: Sequence[SeedImage],
     classes: Sequence[str],
@@ -133,7 +131,7 @@ def study_background(
     """Count the activation maps of images against their ground-truth masks.
 
     Args:
-        section (Mapping): The ``seed_generation`` section of the classifier's config.
+        settings (SeedSettings): Of the classifier's config.
         model (nn.Module): The trained classifier.
         images (Sequence[SeedImage]): The images.
         classes (Sequence[str]): All K class names, background first.
@@ -163,7 +161,7 @@ def study_background(
         for seed in seeds
     }
     progress = Progress(len(images), 'images to evaluate')
-    for sample, maps in activation_stream(section, model, images, seeds, device):
+    for sample, maps in activation_stream(settings, model, images, seeds, device):
         true = truth.read(sample.info.image_id, sample.size, classes)
         for name, activation in zip(counts, maps.cpu().numpy(), strict=True):
             label, exceeded = (

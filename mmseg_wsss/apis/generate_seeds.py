@@ -1,4 +1,4 @@
-"""The ``seed_generation`` section of a classifier's config."""
+"""Makes the seeds that a classifier's config asks for."""
 
 from __future__ import annotations
 
@@ -9,18 +9,44 @@ from pathlib import Path
 from typing import Any
 
 from mmengine import dist
-from mmengine.config import Config, ConfigDict
+from mmengine.config import Config
 from torch import nn
 
+from ..generation.images import SeedImage
 from ..generation.pipeline import SeedSummary
 from ..generation.seed_generator import SeedGenerator
-from ..generation.settings import read_images, seed_dataset
+from ..generation.settings import SeedSettings, config_content
 from ..reporting.seed_page import PAGE_NAME, write_seed_root_page
-from ..utils.digest import json_sha256
 from ..utils.parallel import available_cpus
 
-# Keys of the section that say where and how, but change no mask.
-_NO_CONTENT = ('out', 'device', 'num_workers', 'num_writers', 'dropout_checkpoints', 'report')
+
+def check_generation(
+    config: Config, **options: Any
+) -> tuple[SeedSettings, list[SeedImage], list[str], list | None]:
+    """Check all that can be checked of the seeds of a config before there is a classifier.
+
+    Args:
+        config (Config): The classifier's config.
+        **options: Replace keys of its section ``seed_generation``.
+
+    Returns:
+        tuple: The settings, the images, all class names (background first), the palette or None.
+
+    Raises:
+        ValueError: If a setting is invalid, there is no place for the seeds, the data set cannot
+            work, or the classifier's head has another number of classes than the data set.
+    """
+    settings = SeedSettings.from_config(config, **options)
+    if settings.out is None and config.get('work_dir') is None:
+        raise ValueError('Set seed_generation.out or work_dir: there is no place for the seeds.')
+    images, classes, palette = settings.read_images()
+    number = ((config.get('model') or {}).get('head') or {}).get('num_classes')
+    if number is not None and number != len(classes) - 1:
+        raise ValueError(
+            f'model.head.num_classes is {number}, but the data set has {len(classes) - 1} classes '
+            f'without the background ({", ".join(classes[1:4])}, ...).'
+        )
+    return settings, images, classes, palette
 
 
 def generate_seeds(
@@ -32,14 +58,8 @@ def generate_seeds(
 ) -> SeedSummary:
     """Make the seeds that a classifier's config asks for.
 
-    The section ``seed_generation`` of the config may hold:
-
-    * ``dataset``: config of a ``TagsDataset``; by default that of ``train_dataloader``.
-    * ``out``: the seed root; by default ``<work_dir>/seeds``.
-    * ``report``: whether ``<seed root>/report.html`` is written, by default True: what votes and
-      tags tell, and pictures of 24 images.
-    * every argument of :class:`SeedGenerator` but the model and the classes; ``seeds`` as
-      (dropout, scale) pairs.
+    The section ``seed_generation`` of the config may hold every attribute of
+    :class:`~mmseg_wsss.generation.SeedSettings`.
 
     Args:
         config (Config): The classifier's config.
@@ -52,54 +72,19 @@ def generate_seeds(
         SeedSummary: What was made.
 
     Raises:
-        ValueError: If there is no data set or no place for the seeds, or a key is unknown.
+        ValueError: As :func:`check_generation`, or if the seed root was made otherwise.
     """
-    section = dict(config.get('seed_generation', None) or {})
-    section.update(options)
-    dataset = seed_dataset(config, section)
-    section.pop('dataset', None)
-    section.pop('dropout_checkpoints', None)
-    section_out = section.pop('out', None)
-    report = section.pop('report', True)
-    if out is None and section_out is None and config.get('work_dir') is None:
-        raise ValueError('Set seed_generation.out or work_dir: there is no place for the seeds.')
-    root = out or section_out or osp.join(config.work_dir, 'seeds')
-    images, classes, palette = read_images(dataset)
-    try:
-        generator = SeedGenerator(model, classes, palette, **_plain(section))
-    except TypeError as error:
-        raise ValueError(f'The section seed_generation of the config: {error}.') from error
-    content = dict(
-        model=config.get('model'),
-        dataset=dataset,
-        seed_generation={key: value for key, value in section.items() if key not in _NO_CONTENT},
-    )
-    summary = generator.run(images, root, overwrite, json_sha256(_without_none(_plain(content))))
+    if out is not None:
+        options['out'] = str(out)
+    settings, images, classes, palette = check_generation(config, **options)
+    root = settings.out or osp.join(config.work_dir, 'seeds')
+    generator = SeedGenerator(model, classes, palette, settings)
+    summary = generator.run(images, root, overwrite, config_content(config, settings))
     if dist.is_main_process():
-        if report:
+        if settings.report:
             jobs = available_cpus() if generator.num_workers else 1
             write_seed_root_page(root, images, jobs)
         elif summary.made:
             # It would show other seeds.
             (Path(root) / PAGE_NAME).unlink(missing_ok=True)
     return summary
-
-
-def _without_none(value: Any) -> Any:
-    """Leave out keys that are None: building a model adds some of them to its config."""
-    if isinstance(value, dict):
-        return {key: _without_none(item) for key, item in value.items() if item is not None}
-    if isinstance(value, (list, tuple)):
-        return [_without_none(item) for item in value]
-    return value
-
-
-def _plain(value: Any) -> Any:
-    """Content of a config as plain containers."""
-    if isinstance(value, ConfigDict):
-        value = value.to_dict()
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(_plain(item) for item in value)
-    return value

@@ -7,10 +7,13 @@ from .extractor import ActivationExtractor
 from .images import SeedImage
 from .pipeline import SeedSummary
 from .seed_generator import SeedGenerator
+from .settings import SeedSettings, read_images
 
 __all__ = [
     'ActivationExtractor',
     'SeedGenerator',
+    'SeedSettings',
+    'read_images',
     'SeedImage',
     'SeedSummary',
     'activation_stream',

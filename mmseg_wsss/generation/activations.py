@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from ..seeds import PAPER_SEEDS, Seed
 from .extractor import ActivationExtractor
 from .images import SeedImage, SeedImageDataset, SeedSample
-from .settings import read_images, seed_dataset
+from .settings import SeedSettings
 
 
 def activation_stream(
-    section: Mapping,
+    settings: SeedSettings,
     model: nn.Module,
     images: Sequence[SeedImage],
     seeds: Sequence[Seed],
@@ -25,7 +25,7 @@ def activation_stream(
     """Make the activation maps that the seeds of a config start from.
 
     Args:
-        section (Mapping): The ``seed_generation`` section of the classifier's config.
+        settings (SeedSettings): Of the classifier's config.
         model (nn.Module): The trained classifier.
         images (Sequence[SeedImage]): The images.
         seeds (Sequence[Seed]): Whose maps, with their own dropout and scale.
@@ -38,16 +38,22 @@ def activation_stream(
     Raises:
         ValueError: As :class:`ActivationExtractor`.
     """
-    keys = ('scales', 'flip', 'amp', 'channels_last')
-    options = {key: section[key] for key in keys if key in section}
-    extractor = ActivationExtractor(model, seeds, device=device, **options)
+    extractor = ActivationExtractor(
+        model,
+        seeds,
+        settings.scales,
+        settings.flip,
+        device,
+        settings.amp,
+        settings.channels_last,
+    )
     samples = SeedImageDataset(
         images,
         extractor.views,
         extractor.seeds,
         extractor.num_channels,
-        section.get('num_draws', 1),
-        section.get('random_seed', 0),
+        settings.num_draws,
+        settings.random_seed,
         extractor.flip,
     )
     for index in range(len(samples)):
@@ -76,17 +82,17 @@ def class_activation(
 
     Raises:
         ValueError: If an id is not in the data set, or as in
-            :class:`~.activation_extractor.ActivationExtractor`.
+            :class:`ActivationExtractor`.
     """
-    section = config.get('seed_generation', None) or {}
-    images, classes, _ = read_images(seed_dataset(config, section))
+    settings = SeedSettings.from_config(config)
+    images, classes, _ = settings.read_images()
     by_id = {image.image_id: image for image in images}
     unknown = [image_id for image_id in image_ids if image_id not in by_id]
     if unknown:
         raise ValueError(f'Not in the data set: {", ".join(unknown)}.')
     maps = {}
     chosen = [by_id[image_id] for image_id in image_ids]
-    for sample, activation in activation_stream(section, model, chosen, [seed]):
+    for sample, activation in activation_stream(settings, model, chosen, [seed]):
         maps[sample.info.image_id] = {
             classes[tag]: values.numpy()
             for tag, values in zip(sample.info.tags, activation[0], strict=True)

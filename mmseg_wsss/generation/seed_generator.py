@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,16 +14,15 @@ from mmengine.logging import print_log
 from torch import nn
 
 from ..checks.images import DataItem
-from ..seeds import IGNORE_INDEX, PAPER_SEEDS, Seed
-from ..seeds.background import Background, list_backgrounds
+from ..seeds import IGNORE_INDEX
 from ..seeds.crf.dense_crf import DenseCRF
-from ..seeds.refine import REFINE_KINDS
 from ..store import SeedManifest, SeedStore
-from ..utils.digest import weights_sha256
+from ..utils.digest import json_sha256, weights_sha256
 from ..utils.palette import label_palette
 from .extractor import ActivationExtractor
 from .images import SeedImage, check_seed_images, plan_batches
-from .pipeline import KEEP_KINDS, SeedPipeline, SeedSummary, SeedWriter
+from .pipeline import SeedPipeline, SeedSummary, SeedWriter
+from .settings import SeedSettings
 from .sharing import check_images, share_work
 
 # Batch size, reading processes, writing threads.
@@ -45,34 +45,11 @@ class SeedGenerator:
             dropout rate (dropout at training time only).
         classes (Sequence[str]): All class names, background first.
         palette (Sequence, optional): RGB colour of each class. By default PASCAL VOC's.
-        seeds (Sequence): Seeds, or (dropout, scale) pairs. By default the paper's six.
-        scales (Sequence[float]): The multi-scale set that each seed's scale multiplies; (1.0,)
-            gives single-scale maps.
-        flip (bool): Whether to use the mirror images as well.
-        num_draws (int): Draws of Dropout2d per seed and view, averaged.
-        random_seed (int): What all draws start from.
-        background (Mapping | Sequence[Mapping], optional): Arguments of
-            :func:`mmseg_wsss.seeds.background.background_score`; of several, each seed takes the
-            next in turn.
-        refine (str, optional): None, ``'irn'``, ``'psa'`` or ``'deeplab'``.
-        crf (dict, optional): Arguments of :class:`mmseg_wsss.seeds.DenseCRF` besides the preset.
-        aggregate (dict, optional): ``tie`` of
-            :func:`mmseg_wsss.seeds.aggregate_seeds` and ``seed_order``, the names of all seeds,
-            best first.
-        keep (str): ``'all'`` or ``'aggregate'`` (two small files per image, no seeds).
-        device (str | torch.device): Where the network and the CRF run.
-        batch_size (int, optional): Images of one size per batch. By default 1 on a CPU, 8 on a GPU.
-        num_workers (int, optional): Processes that read images; 0 reads in this one. By default 1
-            on a CPU, 8 on a GPU.
-        num_writers (int, optional): Threads that vote and write, on a CPU refine as well; 0 does
-            it in turn. By default 1 on a CPU, 4 on a GPU.
-        amp (str, optional): ``'bfloat16'`` or ``'float16'`` for the backbone.
-        channels_last (bool): Whether the backbone runs in channels-last memory format.
-        compile_backend (str, optional): Backend of torch.compile for the backbone, ``'inductor'``
-            as a rule; pays for many images on a GPU.
+        settings (SeedSettings, optional): How; by default as ``options`` say.
+        **options: Attributes of :class:`SeedSettings`, in place of ``settings``.
 
     Raises:
-        ValueError: If an argument is invalid or the model does not fit the classes.
+        ValueError: If a setting is invalid or the model does not fit the classes.
     """
 
     def __init__(
@@ -80,37 +57,23 @@ class SeedGenerator:
         model: nn.Module | Mapping[float, nn.Module],
         classes: Sequence[str],
         palette: Sequence | None = None,
-        seeds: Sequence = PAPER_SEEDS,
-        scales: Sequence[float] = (0.5, 1.0, 1.5, 2.0),
-        flip: bool = True,
-        num_draws: int = 1,
-        random_seed: int = 0,
-        background: Background | None = None,
-        refine: str | None = 'irn',
-        crf: dict | None = None,
-        aggregate: dict | None = None,
-        keep: str = 'all',
-        device: str | torch.device = 'cpu',
-        batch_size: int | None = None,
-        num_workers: int | None = None,
-        num_writers: int | None = None,
-        amp: str | None = None,
-        channels_last: bool = True,
-        compile_backend: str | None = None,
+        settings: SeedSettings | None = None,
+        **options: Any,
     ) -> None:
-        if keep not in KEEP_KINDS:
-            raise ValueError(f'keep must be one of {", ".join(KEEP_KINDS)}, got {keep!r}.')
-        if refine is not None and refine not in REFINE_KINDS:
-            raise ValueError(
-                f'refine must be None or one of {", ".join(REFINE_KINDS)}, got {refine!r}.'
-            )
-        backgrounds = list_backgrounds(background)
+        self.settings = SeedSettings(**options) if settings is None else settings
         self.classes = list(classes)
         self.palette = [list(map(int, color)) for color in palette or label_palette(len(classes))]
-        self.seeds = [seed if isinstance(seed, Seed) else Seed(*seed) for seed in seeds]
-        self.device = torch.device(device)
+        self.seeds = list(self.settings.seeds)
+        self.device = torch.device(self.settings.device)
         self.extractor = ActivationExtractor(
-            model, self.seeds, scales, flip, self.device, amp, channels_last, compile_backend
+            model,
+            self.seeds,
+            self.settings.scales,
+            self.settings.flip,
+            self.device,
+            self.settings.amp,
+            self.settings.channels_last,
+            self.settings.compile_backend,
         )
         if self.extractor.num_classes != len(self.classes) - 1:
             raise ValueError(
@@ -118,43 +81,29 @@ class SeedGenerator:
                 f'{len(self.classes) - 1}: num_classes of the head must be the number of classes '
                 'without the background.'
             )
-        self.num_draws, self.random_seed = num_draws, random_seed
-        # A single one as a dict, as manifests of seed roots have it.
-        self.background = backgrounds if len(backgrounds) > 1 else backgrounds[0]
-        self.refine = refine
-        self.crf_options = dict(crf or {})
-        self.aggregate = {'tie': 'lowest', **(aggregate or {})}
+        self.aggregate = dict(self.settings.aggregate)
         self.seed_order = self.aggregate.pop('seed_order', None)
         if self.seed_order is not None:
-            self.aggregate['seed_order'] = _positions(self.seed_order, self.seeds)
-        self.keep = keep
+            names = self.settings.seed_names
+            self.aggregate['seed_order'] = [names.index(name) for name in self.seed_order]
         defaults = _GPU_DEFAULTS if self.device.type == 'cuda' else _CPU_DEFAULTS
+        given = (
+            self.settings.batch_size,
+            self.settings.num_workers,
+            self.settings.num_writers,
+        )
         self.batch_size, self.num_workers, self.num_writers = (
-            default if given is None else given
-            for given, default in zip((batch_size, num_workers, num_writers), defaults, strict=True)
+            default if value is None else value
+            for value, default in zip(given, defaults, strict=True)
         )
         self.model = model
-        # Everything that changes a mask, nothing that does not.
-        self.parameters = dict(
-            mode='inference' if self.extractor.shared else 'training',
-            scales=list(scales),
-            flip=flip,
-            num_draws=num_draws,
-            random_seed=random_seed,
-            background=self.background,
-            refine=refine,
-            crf=self.crf_options,
-            keep=keep,
-            amp=amp,
-            compile_backend=compile_backend,
-        )
 
     def run(
         self,
         images: Sequence[SeedImage],
         out: str | os.PathLike,
         overwrite: bool = False,
-        config_sha256: str | None = None,
+        config: Mapping[str, Any] | None = None,
     ) -> SeedSummary:
         """Make the seeds of all images that have none yet.
 
@@ -162,7 +111,8 @@ class SeedGenerator:
             images (Sequence[SeedImage]): The images, with different ids.
             out (str | os.PathLike): The seed root.
             overwrite (bool): Whether to replace a seed root made otherwise, instead of refusing.
-            config_sha256 (str, optional): Hash of the config, for the manifest.
+            config (Mapping, optional): What of the config decides what the seeds are, for the
+                manifest; see :func:`~mmseg_wsss.generation.settings.config_content`.
 
         Returns:
             SeedSummary: Of all processes together.
@@ -173,12 +123,12 @@ class SeedGenerator:
         """
         check_seed_images(images, len(self.classes))
         store = SeedStore(out)
-        manifest = self._manifest(images, config_sha256)
+        manifest = self._manifest(images, config)
         if dist.is_main_process():
             store.open(manifest, overwrite=overwrite)
         dist.barrier()
         started = time.monotonic()
-        names = [seed.name for seed in self.seeds] if self.keep == 'all' else []
+        names = self.settings.seed_names if self.settings.keep == 'all' else []
         work = share_work(
             plan_batches(images, self.batch_size),
             lambda index: store.is_complete(
@@ -210,7 +160,12 @@ class SeedGenerator:
         print_log(total.report(self.classes), 'current')
         return total
 
-    def _manifest(self, images: Sequence[SeedImage], config_sha256: str | None) -> SeedManifest:
+    def _manifest(
+        self, images: Sequence[SeedImage], config: Mapping[str, Any] | None
+    ) -> SeedManifest:
+        parameters = self.settings.parameters(self.extractor.shared)
+        if config is not None:
+            parameters['config'] = config
         return SeedManifest(
             classes=self.classes,
             palette=self.palette,
@@ -218,8 +173,8 @@ class SeedGenerator:
             ignore_index=IGNORE_INDEX,
             tie=self.aggregate['tie'],
             seed_order=self.seed_order,
-            parameters=self.parameters,
-            config_sha256=config_sha256,
+            parameters=parameters,
+            config_sha256=None if config is None else json_sha256(config),
             checkpoint_sha256=weights_sha256(self.model),
             images=[image.image_id for image in images],
         )
@@ -230,27 +185,17 @@ class SeedGenerator:
             self.seeds,
             len(self.classes),
             self.palette,
-            self.background,
-            self.refine,
-            DenseCRF(self.refine, **self.crf_options) if self.refine else None,
+            self.settings.backgrounds,
+            self.settings.refine,
+            DenseCRF(self.settings.refine, **self.settings.crf) if self.settings.refine else None,
             self.aggregate,
-            self.keep,
+            self.settings.keep,
         )
         return SeedPipeline(
             self.extractor,
             writer,
-            self.num_draws,
-            self.random_seed,
+            self.settings.num_draws,
+            self.settings.random_seed,
             self.num_workers,
             self.num_writers,
         )
-
-
-def _positions(order: Sequence[str], seeds: Sequence[Seed]) -> list[int]:
-    names = [seed.name for seed in seeds]
-    if sorted(order) != sorted(names):
-        raise ValueError(
-            f'aggregate.seed_order must name every seed once, best first: {names}, got '
-            f'{list(order)}.'
-        )
-    return [names.index(name) for name in order]

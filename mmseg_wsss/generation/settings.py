@@ -1,15 +1,276 @@
-"""Which images the ``seed_generation`` section of a classifier's config asks for."""
+"""The settings of seed generation: the ``seed_generation`` section of a classifier's config."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
-from mmengine.config import Config
+import torch
+from mmengine.config import Config, ConfigDict
 
 from ..registry import DATASETS
-from .images import SeedImage
+from ..seeds import PAPER_SEEDS, TIES, Seed
+from ..seeds.background import Background, list_backgrounds
+from ..seeds.refine import REFINE_KINDS
+from .extractor import AMP_TYPES
+from .images import SeedImage, check_seed_images
+from .pipeline import KEEP_KINDS
+
+# A mask is 8-bit and 255 means "no vote".
+MAX_CLASSES = 255
+# Keys of the section that say where and how, but change no mask.
+_NO_CONTENT = ('out', 'device', 'num_workers', 'num_writers', 'dropout_checkpoints', 'report')
+# Keys of a model's config that the weights of a checkpoint make irrelevant.
+_WEIGHTS_KEYS = ('init_cfg', 'pretrained')
+
+
+@dataclass(frozen=True)
+class SeedSettings:
+    """All that says how seeds are made, checked when it is built.
+
+    Attributes:
+        seeds (Sequence): Seeds, or (dropout, scale) pairs. By default the paper's six.
+        scales (Sequence[float]): The multi-scale set that each seed's scale multiplies; (1.0,)
+            gives single-scale maps.
+        flip (bool): Whether to use the mirror images as well.
+        num_draws (int): Draws of Dropout2d per seed and view, averaged.
+        random_seed (int): What all draws start from.
+        background (Mapping | Sequence[Mapping], optional): Arguments of
+            :func:`mmseg_wsss.seeds.background_score`; of several, each seed takes the next in turn.
+        refine (str, optional): None or ``'none'``, ``'irn'``, ``'psa'`` or ``'deeplab'``.
+        crf (Mapping): Arguments of :class:`mmseg_wsss.seeds.DenseCRF` besides the preset.
+        aggregate (Mapping): ``tie`` of :func:`mmseg_wsss.seeds.aggregate_seeds` and
+            ``seed_order``, the names of all seeds, best first.
+        keep (str): ``'all'`` or ``'aggregate'`` (two small files per image, no seeds).
+        device (str | torch.device): Where the network and the CRF run.
+        batch_size (int, optional): Images of one size per batch. By default 1 on a CPU, 8 on a GPU.
+        num_workers (int, optional): Processes that read images; 0 reads in this one. By default 1
+            on a CPU, 8 on a GPU.
+        num_writers (int, optional): Threads that vote and write, on a CPU refine as well; 0 does
+            it in turn. By default 1 on a CPU, 4 on a GPU.
+        amp (str, optional): ``'bfloat16'`` or ``'float16'`` for the backbone.
+        channels_last (bool): Whether the backbone runs in channels-last memory format.
+        compile_backend (str, optional): Backend of torch.compile for the backbone, ``'inductor'``
+            as a rule; pays for many images on a GPU.
+        dataset (Mapping, optional): Config of a ``TagsDataset``; by default that of
+            ``train_dataloader``.
+        dropout_checkpoints (Mapping, optional): One classifier's checkpoint per dropout rate.
+        out (str, optional): The seed root; by default ``<work_dir>/seeds``.
+        report (bool): Whether ``<seed root>/report.html`` is written.
+
+    Raises:
+        ValueError: If a value is invalid; the message names the key.
+    """
+
+    seeds: Sequence[Any] = PAPER_SEEDS
+    scales: Sequence[float] = (0.5, 1.0, 1.5, 2.0)
+    flip: bool = True
+    num_draws: int = 1
+    random_seed: int = 0
+    background: Background | None = None
+    refine: str | None = 'irn'
+    crf: Mapping[str, Any] = field(default_factory=dict)
+    aggregate: Mapping[str, Any] = field(default_factory=dict)
+    keep: str = 'all'
+    device: str | torch.device = 'cpu'
+    batch_size: int | None = None
+    num_workers: int | None = None
+    num_writers: int | None = None
+    amp: str | None = None
+    channels_last: bool = True
+    compile_backend: str | None = None
+    dataset: Mapping[str, Any] | None = None
+    dropout_checkpoints: Mapping[Any, str] | None = None
+    out: str | None = None
+    report: bool = True
+
+    def __post_init__(self) -> None:
+        def put(key: str, value: Any) -> None:
+            object.__setattr__(self, key, value)
+
+        put('seeds', tuple(s if isinstance(s, Seed) else _seed(s) for s in self.seeds or ()))
+        if not self.seeds:
+            raise ValueError('seeds is empty, expected at least one (dropout, scale) pair.')
+        names = self.seed_names
+        double = sorted({name for name in names if names.count(name) > 1})
+        if double:
+            raise ValueError(f'seeds names {double[0]} twice.')
+        if self.refine == 'none':
+            put('refine', None)
+        if self.refine is not None and self.refine not in REFINE_KINDS:
+            raise ValueError(
+                f'refine must be None or one of {", ".join(REFINE_KINDS)}, got {self.refine!r}.'
+            )
+        if self.keep not in KEEP_KINDS:
+            raise ValueError(f'keep must be one of {", ".join(KEEP_KINDS)}, got {self.keep!r}.')
+        if self.amp not in AMP_TYPES:
+            raise ValueError(f'amp must be None, "bfloat16" or "float16", got {self.amp!r}.')
+        scales = tuple(self.scales or ())
+        if not scales or not all(isinstance(one, (int, float)) and one > 0 for one in scales):
+            raise ValueError(f'scales must be numbers above 0, got {self.scales!r}.')
+        put('scales', scales)
+        for key, least in (('num_draws', 1), ('batch_size', 1), ('num_workers', 0)):
+            _check_integer(key, getattr(self, key), least)
+        _check_integer('num_writers', self.num_writers, 0)
+        list_backgrounds(self.background)
+        put('crf', dict(self.crf or {}))
+        aggregate = {'tie': 'lowest', **(self.aggregate or {})}
+        unknown = sorted(set(aggregate) - {'tie', 'seed_order'})
+        if unknown:
+            raise ValueError(f'aggregate has no {unknown[0]!r}; it may hold tie and seed_order.')
+        if aggregate['tie'] not in TIES:
+            raise ValueError(
+                f'aggregate.tie must be one of {", ".join(TIES)}, got {aggregate["tie"]!r}.'
+            )
+        order = aggregate.get('seed_order')
+        if order is not None and sorted(order) != sorted(names):
+            raise ValueError(
+                f'aggregate.seed_order must name every seed once, best first: {names}, got '
+                f'{list(order)}.'
+            )
+        put('aggregate', aggregate)
+
+    @classmethod
+    def from_config(cls, config: Config, **options: Any) -> SeedSettings:
+        """Read the settings of a classifier's config.
+
+        Args:
+            config (Config): The config; its section ``seed_generation`` may hold every attribute
+                of this class.
+            **options: Replace keys of the section.
+
+        Returns:
+            SeedSettings: With the data set found.
+
+        Raises:
+            ValueError: If a key is unknown, a value is invalid, or there is no data set.
+        """
+        section = {**plain(config.get('seed_generation', None) or {}), **plain(options)}
+        known = [one.name for one in fields(cls)]
+        unknown = [key for key in section if key not in known]
+        if unknown:
+            raise ValueError(
+                f'The section seed_generation of the config has an unknown key {unknown[0]!r}; it '
+                f'may hold {", ".join(known)}.'
+            )
+        if section.get('dataset') is None:
+            section['dataset'] = plain(config.get('train_dataloader', {}).get('dataset'))
+        if section['dataset'] is None:
+            raise ValueError(
+                'The config has neither seed_generation.dataset nor train_dataloader.dataset: '
+                'there are no images to make seeds of.'
+            )
+        try:
+            return cls(**section)
+        except ValueError as error:
+            raise ValueError(f'The section seed_generation of the config: {error}') from None
+
+    @property
+    def seed_names(self) -> list[str]:
+        """Names of the seeds, in the order of their votes."""
+        return [seed.name for seed in self.seeds]
+
+    @property
+    def backgrounds(self) -> Background:
+        """The background: one as a mapping, several as a list."""
+        backgrounds = list_backgrounds(self.background)
+        return backgrounds if len(backgrounds) > 1 else backgrounds[0]
+
+    def parameters(self, shared: bool) -> dict[str, Any]:
+        """Give what a manifest records: everything that changes a mask, nothing that does not.
+
+        Args:
+            shared (bool): Whether one classifier makes all seeds (dropout at seed time).
+        """
+        return dict(
+            mode='inference' if shared else 'training',
+            scales=list(self.scales),
+            flip=self.flip,
+            num_draws=self.num_draws,
+            random_seed=self.random_seed,
+            background=self.backgrounds,
+            refine=self.refine,
+            crf=dict(self.crf),
+            keep=self.keep,
+            amp=self.amp,
+            compile_backend=self.compile_backend,
+        )
+
+    def read_images(self) -> tuple[list[SeedImage], list[str], list | None]:
+        """List the images of the data set, see :func:`read_images`, and check that seeds can be
+        made of them.
+
+        Raises:
+            ValueError: As :func:`read_images`, or if there is no image, an id comes twice, or there
+                are too many classes for 8-bit masks.
+        """
+        images, classes, palette = read_images(self.dataset)
+        if len(classes) > MAX_CLASSES:
+            raise ValueError(
+                f'The data set has {len(classes) - 1} foreground classes; 8-bit masks hold at most '
+                f'{MAX_CLASSES - 1}.'
+            )
+        check_seed_images(images, len(classes))
+        return images, classes, palette
+
+
+def config_content(config: Config, settings: SeedSettings) -> dict[str, Any]:
+    """Give what of a config decides what its seeds are, for the manifest.
+
+    Where the initial weights came from does not matter once there is a checkpoint, nor do keys that
+    are None: building a model adds some of them to its config.
+
+    Args:
+        config (Config): The classifier's config.
+        settings (SeedSettings): Its settings.
+
+    Returns:
+        dict[str, Any]: Plain containers.
+    """
+    section = plain(config.get('seed_generation', None) or {})
+    content = dict(
+        model=plain(config.get('model')),
+        dataset=settings.dataset,
+        seed_generation={key: item for key, item in section.items() if key not in _NO_CONTENT},
+    )
+    return _relevant(content)
+
+
+def _relevant(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            key: _relevant(item)
+            for key, item in value.items()
+            if item is not None and key not in _WEIGHTS_KEYS
+        }
+    if isinstance(value, (list, tuple)):
+        return [_relevant(item) for item in value]
+    return value
+
+
+def plain(value: Any) -> Any:
+    """Give the content of a config as plain containers."""
+    if isinstance(value, ConfigDict):
+        value = value.to_dict()
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(plain(item) for item in value)
+    return value
+
+
+def _seed(pair: Any) -> Seed:
+    try:
+        return Seed(*pair)
+    except TypeError:
+        raise ValueError(f'seeds holds {pair!r}, expected (dropout, scale) pairs.') from None
+
+
+def _check_integer(key: str, value: Any, least: int) -> None:
+    if value is not None and (type(value) is not int or value < least):
+        raise ValueError(f'{key} must be an integer of at least {least}, got {value!r}.')
 
 
 def read_images(dataset: Mapping[str, Any]) -> tuple[list[SeedImage], list[str], list | None]:
@@ -26,37 +287,20 @@ def read_images(dataset: Mapping[str, Any]) -> tuple[list[SeedImage], list[str],
             an image without a tags entry, is raised as it is.
     """
     config = {**copy.deepcopy(dict(dataset)), 'pipeline': [], 'lazy_init': False}
-    built = DATASETS.build(config)
-    if not hasattr(built, 'all_classes'):
+    expected = 'expected a TagsDataset, which knows ids and tags of the images.'
+    try:
+        built = DATASETS.build(config)
+    except TypeError as error:
+        # Wrappers such as ConcatDataset have no pipeline of their own.
         raise ValueError(
-            f'seed_generation.dataset is a {type(built).__name__}; expected a TagsDataset, which '
-            'knows ids and tags of the images.'
-        )
+            f'seed_generation.dataset, a {dataset.get("type")}, cannot be built ({error}); '
+            f'{expected}'
+        ) from None
+    if not hasattr(built, 'all_classes'):
+        raise ValueError(f'seed_generation.dataset is a {type(built).__name__}; {expected}')
     images = []
     for index in range(len(built)):
         info = built.get_data_info(index)
         tags = tuple(sorted(label + 1 for label in info['gt_label']))
         images.append(SeedImage(info['image_id'], info['img_path'], tags))
     return images, list(built.all_classes), built.metainfo.get('palette')
-
-
-def seed_dataset(config: Config, section: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Find the data set whose images seeds are made of.
-
-    Args:
-        config (Config): The classifier's config.
-        section (Mapping): Its ``seed_generation``.
-
-    Returns:
-        Mapping: The section's ``dataset``, by default that of ``train_dataloader``.
-
-    Raises:
-        ValueError: If there is neither.
-    """
-    dataset = section.get('dataset') or config.get('train_dataloader', {}).get('dataset')
-    if dataset is None:
-        raise ValueError(
-            'The config has neither seed_generation.dataset nor train_dataloader.dataset: there '
-            'are no images to make seeds of.'
-        )
-    return dataset

@@ -71,7 +71,7 @@ def test_a_classifier_of_another_number_of_classes_is_refused(tmp_path):
     write_data(tmp_path)
     config = build_config(tmp_path)
     config.model.head.num_classes = 20
-    with pytest.raises(ValueError, match='20 foreground classes, the data set 2'):
+    with pytest.raises(ValueError, match='num_classes is 20, but the data set has 2'):
         generate_seeds(config, MODELS.build(config.model), num_workers=0)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
-from ...apis.generate_seeds import generate_seeds
+from ...apis.generate_seeds import check_generation, generate_seeds
 from ...registry import HOOKS
 
 
@@ -17,7 +18,8 @@ class MultiSeedCAMHook(Hook):
     """Makes the seeds of the config's ``seed_generation`` section after training.
 
     The weights in memory are used, those of the last iteration. ``tools/make_seeds.py`` does the
-    same from a checkpoint, and resumes what this hook began.
+    same from a checkpoint, and resumes what this hook began. Settings and data set are checked
+    before the training begins.
 
     Args:
         overwrite (bool): Whether to replace a seed root made with other settings or weights. By
@@ -33,6 +35,18 @@ class MultiSeedCAMHook(Hook):
         self.overwrite = overwrite
         self.options = options
 
+    def before_train(self, runner: Runner) -> None:
+        """Check the settings and the data set of the seeds before hours are spent on training.
+
+        Args:
+            runner (Runner): The runner that will train the classifier.
+
+        Raises:
+            ValueError: If the seeds could not be made, see
+                :func:`mmseg_wsss.apis.check_generation`.
+        """
+        check_generation(self._config(runner), **self.options)
+
     def after_train(self, runner: Runner) -> None:
         """Make the seeds.
 
@@ -41,8 +55,11 @@ class MultiSeedCAMHook(Hook):
         """
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         device = next(model.parameters()).device
+        options = {'device': device, **self.options}
+        generate_seeds(self._config(runner), model, overwrite=self.overwrite, **options)
+
+    @staticmethod
+    def _config(runner: Runner) -> Config:
         config = runner.cfg.copy()
         config.work_dir = runner.work_dir
-        generate_seeds(
-            config, model, overwrite=self.overwrite, **{'device': device, **self.options}
-        )
+        return config

@@ -7,7 +7,8 @@ import torch
 from helpers.classifier_run import CLASSES, build_config, files_of, write_data
 from mmengine.runner import Runner
 
-from mmseg_wsss.apis import generate_seeds, read_images
+from mmseg_wsss.apis import generate_seeds
+from mmseg_wsss.generation import read_images
 from mmseg_wsss.registry import MODELS
 from mmseg_wsss.store import SeedStore
 from mmseg_wsss.utils.checkpoint import load_weights
@@ -88,3 +89,69 @@ def test_bad_sections(tmp_path):
         generate_seeds(config, model)
     assert not (tmp_path / 'work').exists()
     assert torch.is_tensor(model.head.class_weight)
+
+
+@pytest.mark.parametrize(
+    'changes, message',
+    [
+        ({'seed_generation.refine': 'dcrf'}, "refine must be None or one of .*, got 'dcrf'"),
+        ({'seed_generation.refin': 'irn'}, "unknown key 'refin'; it may hold seeds, scales"),
+        ({'seed_generation.seeds': []}, 'seeds is empty'),
+        ({'seed_generation.seeds': [0.1]}, r'seeds holds 0.1, expected \(dropout, scale\)'),
+        ({'seed_generation.scales': (0,)}, 'scales must be numbers above 0'),
+        ({'seed_generation.num_draws': 0}, 'num_draws must be an integer of at least 1'),
+        ({'seed_generation.aggregate': dict(ties='lowest')}, "aggregate has no 'ties'"),
+        ({'seed_generation.aggregate': dict(tie='first')}, "aggregate.tie .*, got 'first'"),
+        ({'seed_generation.background': dict(kind='none')}, "background score 'none'"),
+        ({'model.head.num_classes': 3}, 'num_classes is 3, but the data set has 2'),
+    ],
+)
+def test_what_cannot_make_seeds_stops_before_the_training(tmp_path, changes, message):
+    write_data(tmp_path)
+    config = build_config(tmp_path)
+    config.merge_from_dict(changes)
+    with pytest.raises(ValueError, match=message):
+        Runner.from_cfg(config).train()
+    assert not list((tmp_path / 'work').glob('*.pth'))
+
+
+def test_a_data_set_that_cannot_make_seeds_stops_before_the_training(tmp_path):
+    write_data(tmp_path)
+    config = build_config(tmp_path)
+    dataset = config.train_dataloader.dataset
+    config.train_dataloader.dataset = dict(type='ConcatDataset', datasets=[dataset, dataset])
+    with pytest.raises(
+        ValueError, match='a ConcatDataset, cannot be built .*; expected a TagsDataset'
+    ):
+        Runner.from_cfg(config).train()
+
+
+def test_more_classes_than_a_mask_can_hold_stop_before_the_training(tmp_path):
+    write_data(tmp_path)
+    config = build_config(tmp_path)
+    more = tuple(f'class {number}' for number in range(253))
+    config.train_dataloader.dataset.metainfo.classes = (*CLASSES, *more)
+    config.model.head.num_classes = 255
+    with pytest.raises(ValueError, match='255 foreground classes; 8-bit masks hold at most 254'):
+        Runner.from_cfg(config).train()
+
+
+def test_no_refinement_may_be_written_as_a_word(tmp_path):
+    write_data(tmp_path)
+    config = build_config(tmp_path)
+    model = MODELS.build(config.model)
+    generate_seeds(config, model, out=tmp_path / 'a', num_workers=0, refine=None, report=False)
+    generate_seeds(config, model, out=tmp_path / 'b', num_workers=0, refine='none', report=False)
+    assert files_of(tmp_path / 'a') == files_of(tmp_path / 'b')
+
+
+def test_where_the_initial_weights_came_from_does_not_matter(tmp_path):
+    write_data(tmp_path)
+    config = build_config(tmp_path)
+    model = MODELS.build(config.model)
+    generate_seeds(config, model, out=tmp_path / 'a', num_workers=0, report=False)
+    config.model.backbone.init_cfg = dict(type='Pretrained', checkpoint='elsewhere.pth')
+    assert generate_seeds(config, model, out=tmp_path / 'a', num_workers=0, report=False).made == 0
+    config.seed_generation.scales = (1.0,)
+    with pytest.raises(ValueError, match=r'parameters.scales: \[1.0\] here, \[1.0, 2.0\] there'):
+        generate_seeds(config, model, out=tmp_path / 'a', num_workers=0, report=False)
