@@ -14,6 +14,7 @@ import csv
 import hashlib
 import io
 import json
+import math
 import os
 import platform
 import shlex
@@ -34,7 +35,7 @@ import yaml
 from mmengine.config import Config
 
 from mmseg_wsss.datasets.splits import read_split
-from mmseg_wsss.evaluation import GroundTruthFolder, score_masks
+from mmseg_wsss.evaluation import GroundTruthFolder, mean_of_classes, score_masks
 from mmseg_wsss.store import read_mask
 from mmseg_wsss.utils.atomic import write_atomic
 
@@ -379,9 +380,10 @@ class Study:
 
         score = score_masks(pairs(), len(self.classes))
         found = dict(miou=score.miou, pixel_accuracy=score.accuracy)
-        found['mean_accuracy'] = sum(score.recall) / len(score.recall)
+        found['mean_accuracy'] = mean_of_classes(score.recall)
         found |= {f'iou_{name}': iou for name, iou in zip(self.classes, score.iou, strict=True)}
-        return {key: 100 * value for key, value in found.items()}
+        # A class that is nowhere has no score.
+        return {key: 100 * value for key, value in found.items() if not math.isnan(value)}
 
     def rows(self) -> tuple[list[str], list[dict]]:
         """Read results.csv: columns and rows."""
