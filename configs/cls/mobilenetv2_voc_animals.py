@@ -27,7 +27,7 @@ model = dict(
 )
 # Fewer scales than the default (0.5, 1.0, 1.5, 2.0): a quarter of the work on a CPU. The
 # background's score looked at masks, those of 150 training photographs: after the CRF 0.35 gives
-# the best vote (table "Score of the background" in resources/studies; tools/background_curve.py
+# the best vote (table "Background threshold" in projects/animals7; tools/background_curve.py
 # shows the scores before the CRF; 0.20 is the default). It goes with the classifier: one that is
 # trained on 600 of the photographs wants 0.45.
 seed_generation = dict(

@@ -1,32 +1,41 @@
-"""projects/animals7: the statistics of its tables, its data, its plan."""
+"""projects/animals7: its statistics, its data, and a plan that expands to runnable commands."""
 
 from __future__ import annotations
 
 import csv
 import importlib.util
+import json
 import math
-import shutil
+import shlex
 import statistics
+import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
+import pandas as pd
 import pytest
+import yaml
+from mmengine.config import Config
+from mmseg.registry import MODELS
+from PIL import Image
+from scipy import stats
+from sklearn.metrics import jaccard_score, recall_score
 
-pd = pytest.importorskip('pandas')
-pytest.importorskip('scipy')
-yaml = pytest.importorskip('yaml')
 PROJECT = Path(__file__).parents[2] / 'projects' / 'animals7'
 
 
 def load(name: str):
     spec = importlib.util.spec_from_file_location(f'animals7_{name}', PROJECT / f'{name}.py')
-    module = importlib.util.module_from_spec(spec)
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-@pytest.fixture(scope='module')
-def summary():
-    return load('summary')
+run, summary = load('run'), load('summary')
+PLAN = yaml.safe_load((PROJECT / 'plan.yaml').read_text())
+TABLES = yaml.safe_load((PROJECT / 'tables.yaml').read_text())
 
 
 @pytest.fixture(scope='module')
@@ -34,18 +43,42 @@ def results():
     return pd.read_csv(PROJECT / 'results.csv', dtype=dict(variant=str))
 
 
-def test_a_difference_is_paired_by_random_seed(summary):
-    variant = pd.Series({0: 5.0, 1: 7.0, 2: 9.0, 3: 1.0})
+@pytest.fixture
+def study(tmp_path):
+    """Make studies that write into a folder of their own, with results that are empty at first."""
+    with (PROJECT / 'results.csv').open(newline='') as source:
+        (tmp_path / 'results.csv').write_text(source.readline())
+
+    def make(budget='cpu-first', plan=PLAN):
+        return run.Study(plan, budget, 'own', tmp_path / 'work', tmp_path / 'results.csv')
+
+    return make
+
+
+def row_of(variant: str, part: str = 'networks') -> dict:
+    return next(row for row in PLAN[part] if row['variant'] == variant)
+
+
+def measured(tmp_path: Path) -> list[dict]:
+    with (tmp_path / 'results.csv').open(newline='') as file:
+        return list(csv.DictReader(file))
+
+
+# The tables.
+
+
+def test_a_difference_is_paired_by_random_seed():
+    variant = pd.Series({0: 5.0, 1: 7.5, 2: 9.0, 3: 1.0})
     reference = pd.Series({0: 4.0, 1: 5.0, 2: 6.0})
     mean, half, number = summary.paired_difference(variant, reference)
-    assert (mean, number) == (2.0, 3)
-    # Differences 1, 2, 3: deviation 1; Student's 97.5 % quantile with two degrees of freedom.
-    assert half == pytest.approx(4.302653 / math.sqrt(3), rel=1e-6)
+    expected = stats.ttest_rel(variant[:3], reference).confidence_interval(0.95)
+    assert number == 3
+    assert (mean - half, mean + half) == pytest.approx((expected.low, expected.high))
     assert math.isnan(summary.paired_difference(variant[:1], reference)[1])
     assert summary.paired_difference(variant[3:], reference)[2] == 0
 
 
-def test_tables_have_mean_and_deviation_of_the_rows(summary, results):
+def test_tables_have_mean_and_deviation_of_the_rows(results):
     rows = results[(results['study'] == 'gpu-first') & (results['table'] == 'training')]
     table = summary.summarize(rows, ['miou'], 'aggregate, plain').set_index('variant')
     hybrid = list(rows.loc[rows['variant'] == 'hybrid, t = 6', 'miou'])
@@ -56,106 +89,259 @@ def test_tables_have_mean_and_deviation_of_the_rows(summary, results):
     assert table.loc['hybrid, t = 6', 'difference'] == pytest.approx(gain)
 
 
+def test_the_page_and_the_plots_are_made_from_the_rows_alone(results, tmp_path):
+    chosen = results['table'].isin(['training', 'crf']) & (results['study'] == 'cpu-first')
+    results[chosen].to_csv(tmp_path / 'some.csv', index=False)
+    options = ['--results', tmp_path / 'some.csv', '--out', tmp_path / 'page.md']
+    summary.main([str(one) for one in [*options, '--plots', tmp_path / 'plots']])
+    page = (tmp_path / 'page.md').read_text()
+    assert all(page.count(f'### {TABLES[name]["title"]}') == 1 for name in ('training', 'crf'))
+    values = results[chosen & (results['variant'] == 'hybrid, t = 6')]['miou']
+    assert f'| hybrid, t = 6 | {values.mean():.2f} ± {values.std():.2f} (3) |' in page
+    plots = sorted((tmp_path / 'plots').iterdir())
+    assert [path.stem for path in plots] == ['cpu-first-crf', 'cpu-first-training']
+    assert all(min(Image.open(path).size) > 100 for path in plots)
+
+
+def test_a_table_without_a_description_is_named(tmp_path):
+    text = (PROJECT / 'results.csv').read_text().splitlines()
+    more = text[1].replace(',seeds,', ',new,')
+    (tmp_path / 'more.csv').write_text('\n'.join([*text, more]))
+    with pytest.raises(SystemExit, match='no table new'):
+        summary.main(['--results', str(tmp_path / 'more.csv')])
+
+
+# The data.
+
+
 def test_every_run_is_there_once_and_whole(results):
     assert not results.duplicated(['study', 'table', 'variant', 'random_seed']).any()
-    assert (
-        results[['config_hash', 'version', 'machine', 'date', 'seconds', 'command']]
-        .notna()
-        .all(axis=None)
-    )
+    about = ['config_hash', 'version', 'commit', 'machine', 'date', 'seconds', 'command']
+    assert results[about].notna().all(axis=None)
     figures = results.loc[:, 'miou':'iou_sheep']
     assert figures.notna().any(axis=1).all()
-    assert ((figures.isna()) | ((figures >= 0) & (figures <= 100))).all(axis=None)
-    tables = yaml.safe_load((PROJECT / 'tables.yaml').read_text())
-    assert set(results['table']) <= set(tables)
+    assert (figures.isna() | ((figures >= 0) & (figures <= 100))).all(axis=None)
+    assert set(results['table']) <= set(TABLES)
 
 
 def test_the_four_kinds_of_pixels_make_up_the_whole(results):
     rows = results[results['table'] == 'agreement']
     kinds = rows[['right_clean', 'right_noisy', 'wrong_noisy', 'wrong_clean']].sum(axis=1)
-    assert len(rows) == 36 and kinds.between(99.99, 100.01).all()
-    # The accuracy of the labels does not depend on the threshold.
-    right = rows['right_clean'] + rows['right_noisy']
-    assert right.groupby([rows['study'], rows['random_seed']]).std().max() < 1e-3
+    assert len(rows) and kinds.values == pytest.approx(np.full(len(rows), 100), abs=1e-3)
 
 
-def test_the_page_is_that_of_the_data(summary, tmp_path):
-    summary.main(['--out', str(tmp_path / 'results.md'), '--plots', str(tmp_path / 'plots')])
-    made = (tmp_path / 'results.md').read_text()
-    assert made == (PROJECT / 'results.md').read_text(), 'run projects/animals7/summary.py'
-    assert len(list((tmp_path / 'plots').glob('*.png'))) > 30
+def test_the_mean_of_the_classes_is_the_miou(results):
+    rows = results[results['iou_cat'].notna()]
+    classes = rows[[f'iou_{name}' for name in PLAN['classes']]].mean(axis=1)
+    assert len(rows) > 200 and (classes - rows['miou']).abs().max() < 0.006  # of two decimals
+
+
+def test_the_plan_has_a_row_for_every_result(results):
+    planned = {
+        (table, row['variant'])
+        for row in [*PLAN['seed_rows'], *PLAN['networks']]
+        for table in row['tables']
+    }
+    found = set(zip(results['table'], results['variant'], strict=True))
+    assert {one for one in found if one[0] != 'classifier'} <= planned
+    assert {table for table, _ in planned} <= set(TABLES)
+
+
+# The plan.
+
+
+@pytest.mark.parametrize('budget', ['cpu-first', 'gpu'])
+def test_the_whole_plan_expands_to_runnable_steps(study, budget, capsys):
+    made = study(budget)
+    for row in [*PLAN['seed_rows'], *PLAN['networks']]:
+        made.add(row, 1)
+    assert made.run(dry=True) == []
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(set(lines)) == len(made.steps)
+    rows = [row for step in made.steps.values() for row in step.rows]
+    assert len(rows) == sum(len(row['tables']) for row in [*PLAN['seed_rows'], *PLAN['networks']])
+    for step in made.steps.values():
+        assert (run.ROOT / step.command[0]).is_file()
+        # What a command reads of the work dir is made by its inputs, which come before.
+        text = ' '.join([*step.command, step.config])
+        for other in made.steps.values():
+            if other is not step and str(other.folder) in text:
+                assert other in step.inputs
+                assert lines.index(_line(other)) < lines.index(_line(step))
+    assert not made.work.exists()
+
+
+def _line(step) -> str:
+    return shlex.join(['python', *step.command])
+
+
+def test_every_loss_of_the_plan_builds(study, tmp_path):
+    made = study()
+    networks = [made.network(row, 0) for row in PLAN['networks']]
+    losses = {}
+    for number, step in enumerate({step.digest: step for step in networks}.values()):
+        path = tmp_path / f'{number}.py'
+        path.write_text(step.config)
+        loss = Config.fromfile(path, import_custom_modules=False).model.decode_head.loss_decode
+        losses[repr(loss)] = loss
+    for loss in losses.values():
+        assert callable(MODELS.build(loss).forward)
+
+
+def test_what_rows_share_is_made_once(study):
+    made = study()
+    for variant in ('hybrid, t = 6, 2 x iterations', 'hybrid, t = 6, 2 x iterations, TTA'):
+        made.add(row_of(variant), 2)
+    kinds = sorted(folder.name.split('-')[0] for folder in made.steps)
+    assert kinds == ['classifier', 'labels', 'network', 'test', 'test']
+
+
+def test_a_row_changes_what_it_names(study):
+    made = study()
+    plain, hybrid = made.network(row_of('aggregate, plain'), 0), made.network(row_of(
+        'hybrid, t = 6, 3 x learning rate'), 0)  # fmt: skip
+    longer = made.network(row_of('fully supervised, 2 x iterations'), 0)
+    plain, hybrid, longer = (
+        Config.fromstring(step.config, '.py') for step in (plain, hybrid, longer)
+    )
+    assert plain.train_cfg.max_iters == 300 and longer.train_cfg.max_iters == 600
+    assert [(one.begin, one.end) for one in longer.param_scheduler] == [(0, 50), (50, 600)]
+    assert hybrid.optim_wrapper.optimizer.lr == pytest.approx(6e-4)
+    load = hybrid.train_dataloader.dataset.pipeline[1]
+    assert load == dict(type='LoadSeedAnnotations', agreement_threshold=6)
+    assert plain.train_dataloader.dataset.pipeline[1].agreement_threshold is None
+    assert longer.train_dataloader.dataset.type == 'PascalVOCDataset'
+    assert longer.train_dataloader.dataset.ann_file.endswith('lists/train.txt')
+    assert plain.train_dataloader.dataset.pipeline[3].crop_size == (176, 176)
+
+
+def test_the_voters_of_several_classifiers_take_turns(study):
+    made = study()
+    labels = made.labels('several classifiers', 1)
+    six = [made.labels('six', seed) for seed in (1, 2, 0)]
+    assert labels.inputs == six * 2
+    names = ['0.05-1.00', '0.05-1.20', '0.10-1.00', '0.10-1.20', '0.20-1.00', '0.30-1.20']
+    folders = [str(one.folder / 'root' / name) for one, name in zip(six * 2, names, strict=True)]
+    start = labels.command.index('--seeds') + 1
+    assert labels.command[start : start + 6] == folders
 
 
 @pytest.fixture
-def project(tmp_path):
-    """A copy of the plan with one table and an empty file of results."""
-    plan = yaml.safe_load((PROJECT / 'plan.yaml').read_text())
-    (tmp_path / 'plan.yaml').write_text(yaml.safe_dump(plan))
-    with (PROJECT / 'results.csv').open(newline='') as source:
-        header = source.readline()
-    (tmp_path / 'results.csv').write_text(header)
-    return tmp_path
+def data(tmp_path):
+    """A data set of four photographs' ids, tags and masks."""
+    folder = tmp_path / 'data'
+    (folder / 'ImageSets/Segmentation').mkdir(parents=True)
+    (folder / 'SegmentationClassAug').mkdir()
+    (folder / 'ImageSets/Segmentation/train.txt').write_text('a\nb\n')
+    (folder / 'ImageSets/Segmentation/val.txt').write_text('c\nd\n')
+    (folder / 'tags.csv').write_text('image_id,tags\na,cat chair\nb,person\n')
+    return folder
 
 
-def options(project, *more):
-    fixed = ['--plan', project / 'plan.yaml', '--results', project / 'results.csv']
-    return [str(option) for option in [*fixed, '--work-dir', project / 'work', *more]]
+@pytest.fixture
+def commands(monkeypatch):
+    """Commands that only leave an evaluation, or fail where told to."""
+    ran, failing = [], set()
+
+    def fake(command, **kwargs):
+        if command[0] == 'git':
+            return subprocess.CompletedProcess(command, 0, 'abc1234\n')
+        ran.append(command[1])
+        if command[1] in failing:
+            raise subprocess.CalledProcessError(1, command)
+        if command[1] == 'tools/evaluate_seeds.py':
+            out = Path(command[command.index('--out') + 1])
+            score = dict(miou=0.5, pixel_accuracy=0.75)
+            shares = dict(noisy=0.25, clean_accuracy=0.8)
+            values = dict(masks={'aggregated': score, 's': dict(score, miou=0.4)})
+            (out / 'evaluation.json').write_text(
+                json.dumps(values | dict(thresholds={'6': shares}))
+            )
+        return subprocess.CompletedProcess(command, 0)
+
+    error = subprocess.CalledProcessError
+    monkeypatch.setattr(run, 'subprocess', SimpleNamespace(run=fake, CalledProcessError=error))
+    return ran, failing
 
 
-def test_every_row_of_the_plan_has_its_commands(project, capsys):
-    run = load('run')
-    run.main(options(project, '--dry-run', '--random-seeds', '0', '--labels', 'crf psa'))
-    lines = capsys.readouterr().out.splitlines()
-    plan = yaml.safe_load((project / 'plan.yaml').read_text())
-    tested = [line for line in lines if 'tools/test.py' in line]
-    assert len(tested) == len(plan['networks'])
-    assert len(lines) == len(set(lines))
-    assert sum('tools/train.py configs/cls' in line for line in lines) == 3  # several classifiers
-    assert sum('--refine psa' in line for line in lines) == 1
-    assert not (project / 'work').exists()
+@pytest.mark.parametrize('jobs', [1, 3])
+def test_a_rerun_makes_only_what_is_missing(study, data, commands, tmp_path, jobs):
+    ran, failing = commands
+    plan = {**PLAN, 'data': str(data)}
+
+    def attempt(*variants):
+        made = study(plan=plan)
+        for variant in variants:
+            made.add(row_of(variant, 'seed_rows'), 0)
+        return made.run(jobs)
+
+    failing.add('tools/evaluate_seeds.py')
+    (failed,) = attempt('irn')
+    assert failed.command[0] == 'tools/evaluate_seeds.py' and not measured(tmp_path)
+    failing.clear()
+    ran.clear()
+    assert attempt('irn') == []
+    assert ran == ['tools/evaluate_seeds.py']
+    (row,) = measured(tmp_path)
+    assert (row['study'], row['table'], row['variant']) == ('own', 'crf', 'irn')
+    keys = ('miou', 'pixel_accuracy', 'miou_of_seeds', 'noisy', 'clean_accuracy')
+    assert [float(row[key]) for key in keys] == [50.0, 75.0, 40.0, 25.0, 80.0]
+    assert row['commit'] == 'abc1234' and row['machine'] and row['config_hash']
+    ran.clear()
+    # Another row of the same scores needs no command, a known row nothing at all.
+    assert attempt('irn', 'at seed time') == []
+    assert ran == [] and [row['variant'] for row in measured(tmp_path)] == ['irn', 'at seed time']
+    failing.add('tools/make_seeds.py')
+    assert len(attempt('psa')) == 1 and ran == ['tools/make_seeds.py']
+    lists = tmp_path / 'work/cpu-first/lists'
+    assert (lists / 'tags.csv').read_text() == 'image_id,tags\na,cat\nb,person\n'
 
 
-def test_every_config_and_loss_of_the_plan_builds(project):
-    import torch
-    from mmengine.config import Config
-    from mmengine.registry import init_default_scope
-    from mmseg.registry import MODELS
-
-    run = load('run')
-    init_default_scope('mmseg')
-    plan = yaml.safe_load((project / 'plan.yaml').read_text())
-    study = run.Study(plan, 'own', project / 'work', project / 'results.csv', False, [])
-    for number, row in enumerate(plan['networks']):
-        assert row.get('labels', 'six') in plan['labels']
-        path, extra = study.config(row, f'row{number}')
-        config = Config.fromfile(path)
-        config.merge_from_dict(dict(option.split('=', 1) for option in extra if '[' not in option))
-        loss = MODELS.build(config.model.decode_head.loss_decode)
-        assert isinstance(loss, torch.nn.Module)
-
-
-def test_a_finished_run_adds_its_row_once(project, monkeypatch):
-    run = load('run')
-    plan = yaml.safe_load((project / 'plan.yaml').read_text())
-    study = run.Study(plan, 'own', project / 'work', project / 'results.csv', False, [])
-    (project / 'net').mkdir()
-    (project / 'net' / 'done').write_text('{"commands": ["python x"], "seconds": 3.0}')
-    for _ in range(2):
-        study.add('training', 'mine', 1, dict(miou=12.34567), project / 'net')
-    with (project / 'results.csv').open(newline='') as file:
-        (row,) = csv.DictReader(file)
-    assert (row['variant'], row['random_seed'], row['miou']) == ('mine', '1', '12.3457')
-    assert row['command'] == 'python x' and row['date'] and row['machine']
+def test_a_network_is_scored_by_its_masks(study, data, tmp_path):
+    generator = np.random.default_rng(0)
+    voc = np.array([0, 8, 10, 12, 13, 15, 17, 9, 255])  # the seven classes, a chair, void
+    made = study(plan={**PLAN, 'data': str(data)})
+    step = made.tested(row_of('aggregate, plain'), 0)
+    (step.folder / 'masks').mkdir(parents=True)
+    true, given = [], []
+    for image_id in ('c', 'd'):
+        # There is no sheep, neither in the ground truth nor in the masks.
+        label, mask = generator.choice([*range(6), 7, 8], (20, 30)), generator.integers(6, size=600)
+        mask = np.where(generator.random((20, 30)) < 0.5, label % 6, mask.reshape(20, 30))
+        path = data / 'SegmentationClassAug' / f'{image_id}.png'
+        Image.fromarray(voc[label].astype(np.uint8)).save(path)
+        Image.fromarray(mask.astype(np.uint8)).save(step.folder / 'masks' / f'{image_id}.png')
+        true.append(label[label < 7])
+        given.append(mask[label < 7])
+    true, given = np.concatenate(true), np.concatenate(given)
+    found = made.figures(step, row_of('aggregate, plain'))
+    assert found['miou'] == pytest.approx(100 * jaccard_score(true, given, average='macro'))
+    assert found['mean_accuracy'] == pytest.approx(100 * recall_score(true, given, average='macro'))
+    assert found['pixel_accuracy'] == pytest.approx(100 * np.mean(true == given))
+    assert 'iou_sheep' not in found
+    assert found['iou_cow'] == pytest.approx(100 * jaccard_score(true == 2, given == 2))
 
 
-def test_what_the_plan_lacks_is_named(project):
-    with pytest.raises(SystemExit, match='no nonsense in it'):
-        load('run').main(options(project, '--dry-run', '--tables', 'nonsense'))
+def test_figures_are_picked_as_a_row_says():
+    score = dict(miou=0.5, pixel_accuracy=0.6)
+    masks = {'a': score, 'b': dict(miou=0.3, pixel_accuracy=0.4), 'union (oracle)': score}
+    shares = dict(right_clean=0.7, noisy=0.2, clean_accuracy=None)
+    subsets = [dict(seeds=['a'], miou=0.5, pixel_accuracy=0.6)]
+    subsets.append(dict(seeds=['b'], miou=0.3, pixel_accuracy=0.4))
+    data = dict(masks=masks | dict(aggregated=score), thresholds={'2': shares}, subsets=subsets)
+    pick = run.evaluation_figures
+    assert pick(data, dict(mask='b')) == pytest.approx(dict(miou=30, pixel_accuracy=40))
+    assert pick(data, dict(mask='mean')) == pytest.approx(dict(miou=40, pixel_accuracy=50))
+    assert pick(data, dict(subset=1)) == pytest.approx(dict(miou=50, pixel_accuracy=60))
+    assert pick(data, dict(threshold=2)) == pytest.approx(dict(right_clean=70, noisy=20))
 
 
-def test_a_table_without_a_description_is_named(summary, project):
-    shutil.copy(PROJECT / 'results.csv', project / 'more.csv')
-    text = (project / 'more.csv').read_text().splitlines()
-    (project / 'more.csv').write_text('\n'.join([*text, text[1].replace(',seeds,', ',new,')]))
-    with pytest.raises(SystemExit, match='no table new'):
-        summary.main(['--results', str(project / 'more.csv')])
+@pytest.mark.parametrize(
+    ('option', 'known'),
+    [('--tables', 'training'), ('--budget', 'cpu-first'), ('--variants', 'URN')],
+)
+def test_what_the_plan_lacks_is_named(option, known, capsys):
+    with pytest.raises(SystemExit):
+        run.main(['--dry-run', option, 'nonsense'])
+    error = capsys.readouterr().err
+    assert option in error and 'nonsense' in error and known in error
