@@ -1,7 +1,8 @@
 # make demo   set up, then the whole chain on generated scenes, from tags to a tested network
 # make test   set up, then lint and every test
+# make docs   set up, then the documentation in docs/_build/html, warnings are errors
 #
-# Both set up all they need in .venv and do nothing that is already done. CPU by default; for a GPU
+# All set up all they need in .venv and do nothing that is already done. CPU by default; for a GPU
 # name torch's wheel index, e.g.  make demo TORCH_INDEX=https://download.pytorch.org/whl/cu130
 #
 # PYTHON       the interpreter that .venv is made with (3.10 or newer)
@@ -18,10 +19,10 @@ TORCH_VERSION := 2.13.0
 TORCHVISION_VERSION := 0.28.0
 MMCV := $(shell sed -n 's/^\(onedl-mmcv==[^ ]*\).*/\1/p' requirements/mminstall.txt)
 
-.PHONY: help setup mask2former demo test lint format clean
+.PHONY: help setup mask2former demo test docs lint format clean
 
 help:
-	@sed -n 's/^# \{0,1\}//p' Makefile | head -9
+	@sed -n 's/^# \{0,1\}//p' Makefile | head -10
 
 setup: $(VENV)/.installed
 
@@ -40,6 +41,10 @@ $(VENV)/.installed: $(VENV)/.torch requirements/runtime.txt requirements/mminsta
 
 $(VENV)/.tests: $(VENV)/.installed requirements/tests.txt
 	$(PIP) -r requirements/tests.txt
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.installed requirements/docs.txt
+	$(PIP) -r requirements/docs.txt
 	@touch $@
 
 # Mask2Former: mmcv with its compiled operators in place of the op-less build (6 to 14 minutes on
@@ -66,9 +71,14 @@ lint: $(VENV)/.tests
 test: lint $(VENV)/.mask2former
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
+# The second builder finds broken local links and lists the external ones, which it does not fetch.
+docs: $(VENV)/.docs
+	$(BIN)/python -m sphinx -W --keep-going -q -d docs/_build/doctrees -b html docs docs/_build/html
+	$(BIN)/python -m sphinx -W --keep-going -q -d docs/_build/doctrees -b linkcheck docs docs/_build/links
+
 format: $(VENV)/.tests
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) build dist *.egg-info docs/_build docs/_generated

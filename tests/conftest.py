@@ -14,8 +14,8 @@ ROOT = Path(__file__).resolve().parent.parent
 # Several processes share the cores; commands that a test starts inherit this too.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 torch.set_num_threads(1)
-# Tests import what several of them share, and the commands under tools/, as modules.
-sys.path[:0] = [str(ROOT / 'tests'), str(ROOT / 'tools'), str(ROOT / 'demo')]
+# Tests import what several of them share, and the commands, as modules.
+sys.path[:0] = [str(ROOT / name) for name in ('tests', 'tools', 'demo', 'docs/scripts')]
 
 
 @pytest.fixture(autouse=True)

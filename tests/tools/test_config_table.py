@@ -1,4 +1,4 @@
-"""tools/config_table.py: rows against what the configs are known to say."""
+"""docs/scripts/config_table.py: rows against what the configs are known to say."""
 
 import config_table as tool
 import pytest
@@ -54,7 +54,7 @@ def test_two_configs(root, capsys):
         ('deeplabv2_r101_voc_aggregate', 'aggregate', 'CrossEntropyLoss (avg_non_ignore=True)'),
         (
             'deeplabv3plus_mobilenetv2_voc_animals_full',
-            'true masks',
+            'ground truth',
             'CrossEntropyLoss (avg_non_ignore=True)',
         ),
     ],
@@ -79,10 +79,32 @@ def test_a_config_from_elsewhere(root, tmp_path):
 
 def test_no_name_is_left_raw(root):
     """Every network, backbone and data set of the configs has its name in the tool."""
-    for room in tool.ROOMS:
-        for path in (root / 'configs' / room).glob('*.py'):
+    for folder in tool.FOLDERS:
+        for path in (root / 'configs' / folder).glob('*.py'):
             config = tool.Config.fromfile(path)
             assert tool.network(config) in tool.NETWORKS.values(), path
             assert '?' not in tool.backbone(config) and '-' in tool.backbone(config), path
             assert tool.data_set(config) in tool.DATA_SETS.values(), path
             assert ' x ' in tool.crop(config), path
+
+
+def test_the_model_zoo_is_current(root):
+    """Every cell but the parameters and the loss, which a network has to be built for."""
+    lines = rows((root / 'docs' / 'model_zoo.md').read_text())
+    listed = {cells[0].strip('`'): cells for cells in lines if cells and cells[0].startswith('`')}
+    paths = [path for name in tool.FOLDERS for path in (root / 'configs' / name).glob('*.py')]
+    assert set(listed) == {str(path.relative_to(root / 'configs')) for path in paths}
+    parts = (tool.network, tool.backbone, tool.data_set, tool.labels, tool.crop, tool.schedule)
+    for path in paths:
+        config = tool.Config.fromfile(path)
+        cells = listed[str(path.relative_to(root / 'configs'))]
+        assert cells[1:7] == [part(config) for part in parts], path
+        assert cells[7] == str(config.train_dataloader.batch_size), path
+
+
+def test_the_page_keeps_what_stands_before_its_tables(monkeypatch):
+    monkeypatch.setattr(tool, 'table', lambda paths: f'| {len(list(paths))} configs |\n')
+    written = tool.page('# Zoo\n\nWords.\n\n## old\n\n| gone |\n')
+    assert written.startswith('# Zoo\n\nWords.\n\n## Hybrid learning: `configs/pnl`\n\n| ')
+    assert 'gone' not in written and written.count('\n## ') == 3
+    assert tool.page(written) == written

@@ -1,6 +1,7 @@
 """Print a Markdown table of configs: ``config_table.py [configs/pnl/*.py ...]``.
 
 Everything is read from the configs and from the networks they build, nothing is kept by hand.
+``--page`` writes the tables of docs/model_zoo.md anew (run ``make mask2former`` first).
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from torch import nn
 import mmseg_wsss.register_all  # noqa: F401  # before a config is read
 from mmseg_wsss.registry import MODELS
 
-CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
-ROOMS = ('cls', 'pnl', 'plain')
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
+PAGE = Path(__file__).resolve().parents[1] / 'model_zoo.md'
+FOLDERS = {'pnl': 'Hybrid learning', 'plain': 'Comparisons', 'cls': 'Classifiers'}
 COLUMNS = (
     'config', 'network', 'backbone', 'data set', 'labels', 'crop', 'schedule', 'batch', 'loss',
     'trainable parameters',
@@ -53,6 +55,7 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         'configs', nargs='*', help='config files (default: all of configs/cls, /plain and /pnl)'
     )
+    parser.add_argument('--page', action='store_true', help='write docs/model_zoo.md anew')
     parser.add_argument('--out', help='file to write instead of printing')
     return parser.parse_args(arguments)
 
@@ -92,7 +95,7 @@ def labels(config: Config) -> str:
     dataset = config.train_dataloader.dataset
     steps = {bare(step.type): step for step in dataset.pipeline}
     if 'LoadAnnotations' in steps:
-        return 'true masks'
+        return 'ground truth'
     if 'LoadSeedAnnotations' not in steps:
         return 'tags'
     step = steps['LoadSeedAnnotations']
@@ -176,13 +179,33 @@ def table(paths: Iterable[Path]) -> str:
     return ''.join(f'| {" | ".join(cells)} |\n' for cells in rows)
 
 
+def page(text: str) -> str:
+    """Write the tables of the model zoo anew.
+
+    Args:
+        text (str): The page as it is; what stands before its first table's heading is kept.
+
+    Returns:
+        str: The page with one section a folder of configs.
+    """
+    head = text.partition('\n## ')[0].rstrip()
+    sections = [
+        f'## {title}: `configs/{folder}`\n\n{table(sorted((CONFIGS / folder).glob("*.py")))}'
+        for folder, title in FOLDERS.items()
+    ]
+    return '\n\n'.join([head, *(section.rstrip() for section in sections)]) + '\n'
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Print the table."""
     args = parse_args(arguments)
+    logging.disable(logging.WARNING)  # what the networks say while they are built
+    if args.page:
+        PAGE.write_text(page(PAGE.read_text(encoding='utf-8')), encoding='utf-8')
+        return
     paths = [Path(name).resolve() for name in args.configs]
     if not paths:
-        paths = [path for room in ROOMS for path in sorted((CONFIGS / room).glob('*.py'))]
-    logging.disable(logging.WARNING)  # what the networks say while they are built
+        paths = [path for name in FOLDERS for path in sorted((CONFIGS / name).glob('*.py'))]
     text = table(paths)
     if args.out is None:
         sys.stdout.write(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parent.parent / 'tests' / 'faults'
+FOLDER = Path(__file__).resolve().parents[2] / 'tests' / 'faults'
 HEAD = '| what is promised | what is tried |\n|---|---|'
 
 
