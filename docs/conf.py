@@ -7,9 +7,14 @@ DOCS = Path(__file__).resolve().parent
 sys.path[:0] = [str(DOCS.parent), str(DOCS / 'scripts')]
 
 import fault_table  # noqa: E402
+from mmcv.transforms.utils import cache_randomness  # noqa: E402
 
 import mmseg_wsss.register_all  # noqa: E402, F401  # the registered parts, which autodoc reads
 from mmseg_wsss.version import __version__  # noqa: E402
+
+# mmcv's decorator fails where a method is read from its class, which is what autodoc does.
+_get = cache_randomness.__get__
+cache_randomness.__get__ = lambda self, obj, cls=None: self if obj is None else _get(self, obj, cls)
 
 # A page includes this table, so that it always lists the tests that there are.
 (DOCS / '_generated').mkdir(exist_ok=True)
