@@ -1,5 +1,6 @@
 """Sphinx builds the documentation by this file: ``make docs``."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -16,15 +17,31 @@ from mmseg_wsss.version import __version__  # noqa: E402
 _get = cache_randomness.__get__
 cache_randomness.__get__ = lambda self, obj, cls=None: self if obj is None else _get(self, obj, cls)
 
-# A page includes this table, so that it always lists the tests that there are.
-(DOCS / '_generated').mkdir(exist_ok=True)
-(DOCS / '_generated' / 'fault_table.md').write_text(fault_table.fault_table(), encoding='utf-8')
+# What pages include or link to from elsewhere: the table of faults, made from the tests there are,
+# and the pages of the study, which stand in its project and read as they are on GitHub.
+GENERATED = DOCS / '_generated'
+shutil.rmtree(GENERATED, ignore_errors=True)
+(GENERATED / 'animals7').mkdir(parents=True)
+(GENERATED / 'fault_table.md').write_text(fault_table.fault_table(), encoding='utf-8')
+for page in (DOCS.parent / 'projects' / 'animals7').glob('*.md'):
+    text = '---\norphan: true\n---\n\n' + page.read_text(encoding='utf-8')
+    (GENERATED / 'animals7' / page.name).write_text(text, encoding='utf-8')
+
+
+def setup(app):
+    """Lead links to the study's pages to their copies."""
+
+    def redirect(app, name, source):
+        source[0] = source[0].replace('](../projects/animals7/', '](_generated/animals7/')
+
+    app.connect('source-read', redirect)
+
 
 project = 'mmseg_wsss'
 author = 'mmseg_wsss contributors'
 release = version = __version__
 extensions = ['myst_parser', 'sphinx.ext.autodoc', 'sphinx.ext.napoleon']
-exclude_patterns = ['_build', '_generated']
+exclude_patterns = ['_build', '_generated/fault_table.md']
 html_theme = 'furo'
 html_title = f'mmseg_wsss {release}'
 html_static_path = ['_static']

@@ -38,10 +38,13 @@ BLOCK = re.compile(
 SMALLER = {
     'folder.py make_config': '--cls-base demo/cls_resnet_scenes.py'
     ' --pnl-base demo/pnl_deeplabv3plus_resnet_scenes.py',
-    'train.py configs/mine/mine_cls.py': '--cfg-options train_cfg.max_epochs=5'
-    ' default_hooks.checkpoint.interval=5',
-    'train.py configs/mine/mine_pnl.py': '--cfg-options train_cfg.max_iters=2'
-    ' train_cfg.val_interval=2 default_hooks.checkpoint.interval=2'
+    'train.py configs/mine/mine_cls.py': '--work-dir work_dirs/mine_cls'
+    ' --cfg-options train_cfg.max_epochs=5 default_hooks.checkpoint.interval=5'
+    ' seed_generation.out=work_dirs/mine_cls/seeds',
+    'make_seeds.py configs/mine/mine_cls.py': '--out work_dirs/mine_cls/seeds',
+    'train.py configs/mine/mine_pnl.py': '--work-dir work_dirs/mine_pnl'
+    ' --cfg-options train_cfg.max_iters=2 train_cfg.val_interval=2'
+    ' default_hooks.checkpoint.interval=2'
     ' model.backbone.init_cfg.checkpoint=work_dirs/mine_cls/epoch_5.pth',
 }
 
