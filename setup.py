@@ -62,6 +62,7 @@ setup(
         'mm': requirements('mminstall'),
         'optional': requirements('optional'),
         'tests': requirements('tests'),
+        'docs': requirements('docs'),
     },
     zip_safe=False,
 )

@@ -1,4 +1,4 @@
-# Generated scenes (tools/make_demo_data.py): tags for the classifier, masks only for scoring.
+# Generated scenes (demo/make_demo_data.py): tags for the classifier, masks only for scoring.
 data_root = 'demo_output/data'
 seed_root = 'demo_output/seeds'
 classes = ('background', 'fish', 'snail', 'mushroom', 'bird', 'truck')
