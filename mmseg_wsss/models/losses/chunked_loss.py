@@ -11,6 +11,7 @@ from torch import Tensor
 from .functional import (
     NORM_EPSILON,
     HybridTargets,
+    listed_weights,
     negative_weights,
     unique_top,
 )
@@ -210,7 +211,7 @@ class ChunkNegative(torch.autograd.Function):
 
     With odds ``o = p / (1 - p)`` the gradient is ``w o - p (w . o)``. The odds of the top class t
     have no bound, so its share is taken from the softmax r of the other classes alone:
-    ``w_t p_t (onehot_t - r)``.
+    ``w_t p_t (onehot_t - r)``. Drawn classes are looked up, not spread over all of them.
     """
 
     @staticmethod
@@ -220,24 +221,38 @@ class ChunkNegative(torch.autograd.Function):
         ratio = z.masked_fill(is_top, -torch.inf)
         second = ratio.amax(1, keepdim=True)
         total = ratio.sub_(second).exp_().sum(1, keepdim=True)
-        ratio /= total
+        lead = z.amax(1, keepdim=True) - second - total.log()
         # Where several classes share the top none counts as such: p_top is 0.
-        lead = z.masked_fill(~is_top, 0).sum(1, keepdim=True) - second - total.log()
-        lead.masked_fill_(~is_top.any(1, keepdim=True), -torch.inf)
-        p_top = lead.sigmoid()
-        below = ratio * (-lead).sigmoid()
-        weight = negative_weights(torch.where(is_top, p_top, below), targets, settings)
-        loss = weight * torch.where(is_top, F.softplus(lead, threshold=40), -torch.log1p(-below))
-        ctx.save_for_backward(is_top, ratio, p_top, below, weight)
+        lead.masked_fill_(second == z.amax(1, keepdim=True), -torch.inf)
+        p_top, per_ratio = lead.sigmoid(), (-lead).sigmoid() / total
+        classes = None
+        if settings.draws:
+            classes = torch.cat((targets.label.unsqueeze(1), targets.classes.long()), 1)
+        at_top, below = _pick(is_top, classes), _pick(ratio, classes) * per_ratio
+        p = torch.where(at_top, p_top, below)
+        if classes is None:
+            weight = negative_weights(p, targets, settings)
+        else:
+            weight = listed_weights(p, targets, settings, z.shape[1])
+        loss = weight * torch.where(at_top, F.softplus(lead, threshold=40), -torch.log1p(-below))
+        ctx.save_for_backward(
+            is_top, ratio, p_top, per_ratio, total, classes, at_top, below, weight
+        )
         return loss.sum(1)
 
     @staticmethod
     def backward(ctx, upstream: Tensor) -> tuple[Tensor | None, ...]:
         """Compute the gradient in closed form."""
-        is_top, ratio, p_top, below, weight = ctx.saved_tensors
+        is_top, ratio, p_top, per_ratio, total, classes, at_top, below, weight = ctx.saved_tensors
         weight = weight * upstream.unsqueeze(1)
-        outer = (weight * is_top).sum(1, keepdim=True) * p_top
-        odds = weight * below / (1 - below)
+        outer = (weight * at_top).sum(1, keepdim=True) * p_top
+        odds = weight * below / (1 - below)  # 0 at the top class, as r is
         pull = odds.sum(1, keepdim=True)
-        grad = odds.addcmul_(below, pull, value=-1).addcmul_(ratio, outer, value=-1)
-        return torch.where(is_top, outer - p_top * pull, grad), None, None
+        grad = ratio * -(per_ratio * pull + outer / total)
+        grad = torch.where(is_top, outer - p_top * pull, grad)
+        grad = grad.add_(odds) if classes is None else grad.scatter_add_(1, classes, odds)
+        return grad, None, None
+
+
+def _pick(values: Tensor, classes: Tensor | None) -> Tensor:
+    return values if classes is None else values.gather(1, classes)

@@ -255,19 +255,36 @@ def negative_weights(
     """
     num_classes = probability.shape[1]
     label = targets.label.unsqueeze(1)
-    indirect = targets.indirect.unsqueeze(1)
     if settings.draws:
-        weight = torch.zeros_like(probability)
-        weight.scatter_add_(1, targets.classes.long(), indirect.expand(targets.classes.shape))
-    else:
-        member = unpack_classes(targets.classes, num_classes)
-        weight = (member * indirect).scatter_(1, label, 0)
+        classes = torch.cat((label, targets.classes.long()), 1)
+        listed = listed_weights(probability.gather(1, classes), targets, settings, num_classes)
+        return torch.zeros_like(probability).scatter_add_(1, classes, listed)
+    member = unpack_classes(targets.classes, num_classes).scatter_(1, label, False)
+    weight = member * targets.indirect.unsqueeze(1)
     if settings.jnpl_weighting:
         weight = weight * (1 - probability)
+    direct = _direct_weight(probability.gather(1, label), targets, settings, num_classes)
+    return weight.scatter_add_(1, label, direct)
+
+
+def listed_weights(
+    probability: Tensor, targets: HybridTargets, settings: HybridSettings, num_classes: int
+) -> Tensor:
+    """Weights (B, 1 + n, *S) of the label and the drawn classes from p at these classes."""
+    indirect = targets.indirect.unsqueeze(1).expand(targets.classes.shape)
+    if settings.jnpl_weighting:
+        indirect = indirect * (1 - probability[:, 1:])
+    direct = _direct_weight(probability[:, :1], targets, settings, num_classes)
+    return torch.cat((direct, indirect), 1)
+
+
+def _direct_weight(
+    probability: Tensor, targets: HybridTargets, settings: HybridSettings, num_classes: int
+) -> Tensor:
     direct = targets.direct.unsqueeze(1)
     if settings.direct_gate == 'low_confidence':
-        direct = direct * (probability.gather(1, label) < 1 / num_classes)
-    return weight.scatter_add_(1, label, direct)
+        direct = direct * (probability < 1 / num_classes)
+    return direct
 
 
 def negative_loss(logits: Tensor, targets: HybridTargets, settings: HybridSettings) -> Tensor:
