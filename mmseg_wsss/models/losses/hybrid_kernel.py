@@ -16,8 +16,8 @@ from torch import Tensor
 
 from .functional import NORM_EPSILON, HybridSettings, HybridTargets
 
-# Logits of a program: 32 values of each array in a thread's registers.
-BLOCK = 4096
+# Logits of a program and of a thread; with more the backward pass runs out of registers.
+BLOCK, PER_THREAD = 2048, 16
 
 
 def hybrid_kernel_loss(
@@ -121,10 +121,10 @@ def _kernel(
         if BACKWARD:
             q = q / q_total[None, :]
             outer = w_positive * pc_weight * factor
-            pull = tl.sum(q * finite, 0) - z_label
+            radial = outer * (tl.sum(q * finite, 0) - z_label)
             # The norm's derivative at 0 is taken as 0, as autograd does.
-            pull = outer * pull * tl.where(norm > 0, inverse / tl.where(norm > 0, norm, 1), 0)
-            slope += outer[None, :] * (q - is_label.to(DTYPE)) - pull[None, :] * finite
+            radial = radial * tl.where(norm > 0, inverse / tl.where(norm > 0, norm, 1), 0)
+            slope += outer[None, :] * (q - is_label.to(DTYPE)) - radial[None, :] * finite
 
     if tl.max(tl.maximum(w_direct, w_indirect), 0) > 0:  # most blocks have no noisy pixel
         weight = tl.zeros_like(z)
@@ -192,7 +192,7 @@ def _launch(
         outputs = (torch.empty_like(logits),)
         pointers = (upstream, upstream, upstream, *outputs)
     block_k = triton.next_power_of_2(num_classes)
-    block_p = max(BLOCK // block_k, 16)
+    block_p = max(BLOCK // block_k, 16)  # 32 bytes, the least that is read at once, in float16
     strides = (x.stride() for x in (logits, *maps, pointers[0], pointers[-1]))
     if logits.numel():
         _kernel[(triton.cdiv(pixels, block_p), batch)](
@@ -200,7 +200,7 @@ def _launch(
             pixels, num_classes, maps[-1].shape[1], *(s for stride in strides for s in stride),
             *numbers, NORM_EPSILON, torch.finfo(logits.dtype).max, *flags, upstream is not None,
             tl.float64 if dtype == torch.float64 else tl.float32,
-            block_k, block_p,
+            block_k, block_p, num_warps=block_k * block_p // PER_THREAD // 32,
         )  # fmt: skip
     return outputs
 
