@@ -19,7 +19,6 @@ pytestmark = pytest.mark.filterwarnings('ignore:Anomaly Detection has been enabl
 LOSSES = {
     'hybrid': lambda: PNHybridLoss(indirect='mean', direct_gate='all'),
     'hybrid, drawn': lambda: PNHybridLoss(seed=0),
-    'hybrid, plain': lambda: PNHybridLoss(indirect='mean', implementation='plain'),
     'hybrid, cross-entropy': lambda: PNHybridLoss(positive='ce+constraint', indirect='unvoted'),
     'hybrid, JNPL': lambda: PNHybridLoss(positive='ce', indirect='mean', jnpl_weighting=True),
     'cross-entropy': SeedCrossEntropyLoss,
@@ -27,8 +26,9 @@ LOSSES = {
     'symmetric': SeedSymmetricCrossEntropyLoss,
 }
 # Relative bounds of loss and gradient against float64. The losses compute in float32; the gradient
-# comes back in the type of the logits, with 11 and 8 significant bits.
-BOUNDS = {torch.float32: 2e-5, torch.float16: 2e-3, torch.bfloat16: 1.6e-2}
+# comes back in the type of the logits, with 11 and 8 significant bits; where p is near 1 it is
+# p - 1, whose rounding error is relative to 1.
+BOUNDS = {torch.float32: 1e-4, torch.float16: 2e-3, torch.bfloat16: 1.6e-2}
 
 
 def batch(shape=(2, 6, 9, 7), scale=4.0):

@@ -2,11 +2,44 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import torch
 
 STEP = 1e-6
+# Options of HybridSettings: every combination of the choices, and each weight.
+OPTIONS = [
+    dict(positive=positive, direct_gate=gate, indirect=indirect, jnpl_weighting=jnpl)
+    for positive, gate, indirect, jnpl in itertools.product(
+        ('constraint', 'ce', 'ce+constraint'),
+        ('all', 'low_confidence', 'untagged'),
+        ('draws', 'mean', 'unvoted'),
+        (False, True),
+    )
+] + [
+    dict(direct_weight=0.0),
+    dict(indirect_weight=0.0),
+    dict(constraint_weight=0.0, positive='ce+constraint'),
+    dict(num_draws=4),
+    dict(temperature=0.02),
+    dict(noisy_positive_weight=0.6),
+    dict(noisy_positive_weight=0.6, positive='ce+constraint', indirect='mean'),
+    dict(noisy_positive_weight=2.0, positive='ce', direct_weight=0.0, indirect_weight=0.0),
+]
+DEFAULTS = dict(temperature=0.6, constraint_weight=0.3, direct_weight=0.7, indirect_weight=1.3)
+
+
+def option_names(options):
+    return '-'.join(map(str, options.values()))
+
+
+def value_and_grad(function, logits, *args, **kwargs):
+    """Value and gradient of the sum, on a copy of the logits."""
+    logits = logits.detach().clone().requires_grad_()
+    value = function(logits, *args, **kwargs)
+    value.sum().backward()
+    return value.detach(), logits.grad
 
 
 def seed_batch(num_classes=5, size=(5, 6), batch=2, noisy=0.3, ignored=0.1, scale=3.0, seed=0):
@@ -71,7 +104,12 @@ def negative_factors(z, y, s, drawn, clean_labels, all_labels):
 
 
 def hybrid(logits, codes, settings, draws=None, weight=None):
-    """Sum of the loss, its value per pixel and the gradient of the sum by central differences."""
+    """Sum of the loss, its value per pixel and the gradient of the sum by central differences.
+
+    Drawn classes are (B, num_draws, H, W), or (M, num_draws) of the noisy pixels in raster order.
+    """
+    if draws is not None and draws.dim() == 4:
+        draws = draws.movedim(1, -1)[codes >= 256]
     codes_list = codes.tolist()
     pixels = torch.zeros(codes.shape, dtype=torch.float64)
     gradient = torch.zeros_like(logits)

@@ -1,27 +1,35 @@
 """Time and peak memory of a loss, forward and backward, against mmseg's CrossEntropyLoss.
 
-Two groups, each in one interleaved run: losses on the same full-resolution logits, and losses on
-low-resolution logits, where the straightforward way is to upsample first. The data are random
-logits and codes with the usual share of noisy (4 %) and ignored (5 %) pixels.
+All losses read the same logits, in turns in one run. The data are random logits and codes with the
+usual share of noisy (4 %) and ignored (5 %) pixels. On a GPU ``PNHybridLoss`` is the Triton kernel
+where Triton is installed; ``--compile`` adds torch.compile of the plain version.
 
     python tools/benchmarks/loss.py --num-classes 21 81 --size 512 512 --batch-size 2
+    python tools/benchmarks/loss.py --device cuda --dtype bfloat16 --channels-last --compile
 """
 
 from __future__ import annotations
 
 import argparse
 import gc
-import platform
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import accumulate
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
+from training_step import add_json_argument, machine, write_record
 
-from mmseg_wsss.models.losses import PNHybridLoss, SeedCrossEntropyLoss
+from mmseg_wsss.models.losses import (
+    HybridSettings,
+    PixelLabels,
+    PNHybridLoss,
+    SeedCrossEntropyLoss,
+    SeedPixelLoss,
+    pn_hybrid_pixel_loss,
+)
 
 from mmseg.models.losses import CrossEntropyLoss  # isort: skip
 
@@ -36,12 +44,16 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--num-classes', type=int, nargs='+', default=[21, 81])
     parser.add_argument('--size', type=int, nargs=2, default=[512, 512], metavar=('H', 'W'))
     parser.add_argument('--batch-size', type=int, default=2)
-    parser.add_argument('--stride', type=int, default=4, help='of the low-resolution logits')
     parser.add_argument('--noisy', type=float, default=0.04, help='share of noisy pixels')
     parser.add_argument('--dtype', default='float32', choices=['float32', 'bfloat16', 'float16'])
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     parser.add_argument('--threads', type=int, default=torch.get_num_threads())
+    parser.add_argument('--channels-last', action='store_true')
+    parser.add_argument(
+        '--compile', action='store_true', help='time torch.compile of the plain version too'
+    )
     parser.add_argument('--repeats', type=int, default=7, help='the fastest one counts')
+    add_json_argument(parser)
     return parser.parse_args(arguments)
 
 
@@ -52,40 +64,37 @@ def make_codes(shape: tuple[int, int, int], num_classes: int, noisy: float) -> T
     return codes.masked_fill(torch.rand(shape) < 0.05, 255)
 
 
-def full_resolution_steps(logits: Tensor, codes: Tensor) -> dict[str, Step]:
-    """Losses on the same full-resolution logits; the first one is the reference."""
+class WithoutKernel(PNHybridLoss):
+    """The loss as it is where Triton is not installed."""
+
+    _evaluate = SeedPixelLoss._evaluate
+
+
+def make_steps(logits: Tensor, codes: Tensor, compiled: bool) -> dict[str, Step]:
+    """Losses on the same logits; the first one is the reference."""
     label = torch.where(codes > 255, codes - 256, codes)
+    labels = PixelLabels.from_codes(codes, logits.shape[1])
+    plain_settings = HybridSettings(indirect='mean')
+    losses = {
+        'SeedCrossEntropyLoss': SeedCrossEntropyLoss(),
+        'PNHybridLoss': PNHybridLoss(),
+        'PNHybridLoss, ce+constraint': PNHybridLoss('ce+constraint'),
+        'PNHybridLoss, mean of negatives': PNHybridLoss(indirect='mean'),
+    }
+    if logits.is_cuda:
+        losses['PNHybridLoss, chunked loop'] = WithoutKernel()
+    if compiled:
+        losses['PNHybridLoss, plain, compiled'] = torch.compile(WithoutKernel(), dynamic=False)
     cross_entropy = CrossEntropyLoss(avg_non_ignore=True)
+
+    def plain() -> Tensor:
+        label, clean, noisy = labels.label, labels.clean, labels.noisy
+        return pn_hybrid_pixel_loss(logits, label, clean, noisy, plain_settings).mean()
+
     return {
         'mmseg CrossEntropyLoss': lambda: cross_entropy(logits, label, ignore_index=255),
-        'SeedCrossEntropyLoss': lambda: SeedCrossEntropyLoss()(logits, codes),
-        'PNHybridLoss plain': lambda: PNHybridLoss(implementation='plain')(logits, codes),
-        'PNHybridLoss lean': lambda: PNHybridLoss()(logits, codes),
-        'PNHybridLoss lean, ce+constraint': lambda: PNHybridLoss('ce+constraint')(logits, codes),
-        'PNHybridLoss lean, mean of negatives': lambda: PNHybridLoss(indirect='mean')(
-            logits, codes
-        ),
-    }
-
-
-def low_resolution_steps(logits: Tensor, codes: Tensor) -> dict[str, Step]:
-    """Losses on low-resolution logits; the first one is the reference."""
-    label = torch.where(codes > 255, codes - 256, codes)
-    cross_entropy = CrossEntropyLoss(avg_non_ignore=True)
-
-    def upsampled() -> Tensor:
-        return F.interpolate(logits, codes.shape[1:], mode='bilinear', align_corners=False)
-
-    return {
-        'upsample + mmseg CrossEntropyLoss': lambda: cross_entropy(
-            upsampled(), label, ignore_index=255
-        ),
-        'upsample + PNHybridLoss plain': lambda: PNHybridLoss(implementation='plain')(
-            upsampled(), codes
-        ),
-        'upsample + PNHybridLoss lean': lambda: PNHybridLoss()(upsampled(), codes),
-        'fused SeedCrossEntropyLoss': lambda: SeedCrossEntropyLoss().fused(logits, codes),
-        'fused PNHybridLoss': lambda: PNHybridLoss().fused(logits, codes),
+        **{name: partial(loss, logits, codes) for name, loss in losses.items()},
+        'plain reference, mean of negatives': plain,
     }
 
 
@@ -120,7 +129,7 @@ def peak_bytes(step: Step, logits: Tensor) -> int:
     return max(alive) + own
 
 
-def compare(title: str, steps: dict[str, Step], logits: Tensor, repeats: int) -> None:
+def compare(title: str, steps: dict[str, Step], logits: Tensor, repeats: int) -> list[dict]:
     """Measure the steps in turns and print a table; ratios are to the first one."""
     best = dict.fromkeys(steps, float('inf'))
     for _ in range(repeats + 1):  # the first round warms up and can only be slower
@@ -128,13 +137,24 @@ def compare(title: str, steps: dict[str, Step], logits: Tensor, repeats: int) ->
             best[name] = min(best[name], seconds(step, logits))
     peaks = {name: peak_bytes(step, logits) for name, step in steps.items()}
     reference = next(iter(steps))
-    print(f'\n{title}')
-    print(f'{"":38s} {"ms":>9s} {"ratio":>6s} {"peak MB":>9s} {"ratio":>6s}')
-    for name in steps:
-        print(
-            f'{name:38s} {best[name] * 1e3:9.1f} {best[name] / best[reference]:6.2f} '
-            f'{peaks[name] / 2**20:9.1f} {peaks[name] / peaks[reference]:6.2f}'
+    results = [
+        dict(
+            num_classes=logits.shape[1],
+            loss=name,
+            milliseconds=best[name] * 1e3,
+            ratio=best[name] / best[reference],
+            peak_mebibytes=peaks[name] / 2**20,
+            peak_ratio=peaks[name] / peaks[reference],
         )
+        for name in steps
+    ]
+    print(f'\n{title}\n{"":38s} {"ms":>9s} {"ratio":>6s} {"peak MiB":>9s} {"ratio":>6s}')
+    for row in results:
+        print(
+            f'{row["loss"]:38s} {row["milliseconds"]:9.1f} {row["ratio"]:6.2f} '
+            f'{row["peak_mebibytes"]:9.1f} {row["peak_ratio"]:6.2f}'
+        )
+    return results
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -142,22 +162,23 @@ def main(arguments: list[str] | None = None) -> None:
     args = parse_args(arguments)
     torch.manual_seed(0)
     torch.set_num_threads(args.threads)
-    device = torch.device(args.device)
-    name = torch.cuda.get_device_name() if device.type == 'cuda' else platform.processor()
-    (height, width), batch = args.size, args.batch_size
+    height, width = args.size
     print(
-        f'torch {torch.__version__}, {device.type} {name}, {args.threads} threads, {args.dtype}; '
-        f'batch {batch}, {height}x{width}, {args.noisy:.0%} noisy, fastest of {args.repeats}; '
+        f'{machine(args.device)}, {args.threads} threads, {args.dtype}'
+        f'{", channels-last" if args.channels_last else ""}; batch {args.batch_size}, '
+        f'{height}x{width}, {args.noisy:.0%} noisy, fastest of {args.repeats}; '
         'peak: all tensors, logits and their gradient included'
     )
+    results = []
     for num_classes in args.num_classes:
-        codes = make_codes((batch, height, width), num_classes, args.noisy).to(device)
-        for stride, make in ((1, full_resolution_steps), (args.stride, low_resolution_steps)):
-            shape = (batch, num_classes, -(-height // stride), -(-width // stride))
-            logits = (torch.randn(shape) * 3).to(device, getattr(torch, args.dtype))
-            logits.requires_grad_()
-            title = f'{num_classes} classes, logits {shape[2]}x{shape[3]}'
-            compare(title, make(logits, codes), logits, args.repeats)
+        codes = make_codes((args.batch_size, height, width), num_classes, args.noisy)
+        logits = torch.randn(args.batch_size, num_classes, height, width) * 3
+        logits = logits.to(args.device, getattr(torch, args.dtype))
+        if args.channels_last:
+            logits = logits.contiguous(memory_format=torch.channels_last)
+        steps = make_steps(logits.requires_grad_(), codes.to(args.device), args.compile)
+        results += compare(f'{num_classes} classes', steps, logits, args.repeats)
+    write_record(args, results)
 
 
 if __name__ == '__main__':

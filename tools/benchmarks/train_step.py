@@ -1,5 +1,4 @@
-"""Time of a whole training step (forward, backward, optimizer) with the hybrid loss and with
-cross-entropy, each with and without the fused upsampling, in turns in one run.
+"""Time of a whole training step (forward, backward, optimizer) with each loss, in turns in one run.
 
 Networks from this project's configs, with random weights: SegFormer-B2 and DeepLab-V2 by default.
 
@@ -19,7 +18,15 @@ from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import init_default_scope
 from mmengine.structures import PixelData
 from torch import nn
-from training_step import add_arguments, forward_backward, machine, now, shape
+from training_step import (
+    add_arguments,
+    add_json_argument,
+    forward_backward,
+    machine,
+    now,
+    shape,
+    write_record,
+)
 
 import mmseg_wsss.register_all  # noqa: F401  # before a config is read
 
@@ -27,12 +34,11 @@ from mmseg.registry import MODELS  # isort: skip
 from mmseg.structures import SegDataSample  # isort: skip
 
 CONFIGS = Path(__file__).parents[2] / 'configs' / 'pnl'
-# Name -> loss and segmentor. The first one is the reference.
-VARIANTS = {
-    'CrossEntropyLoss': (dict(type='CrossEntropyLoss', avg_non_ignore=True), 'EncoderDecoder'),
-    'PNHybridLoss': (dict(type='PNHybridLoss'), 'EncoderDecoder'),
-    'fused SeedCrossEntropyLoss': (dict(type='SeedCrossEntropyLoss'), 'FusedLossEncoderDecoder'),
-    'fused PNHybridLoss': (dict(type='PNHybridLoss'), 'FusedLossEncoderDecoder'),
+# The first one is the reference.
+LOSSES = {
+    'CrossEntropyLoss': dict(type='CrossEntropyLoss', avg_non_ignore=True),
+    'SeedCrossEntropyLoss': dict(type='SeedCrossEntropyLoss'),
+    'PNHybridLoss': dict(type='PNHybridLoss'),
 }
 
 
@@ -48,13 +54,13 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     add_arguments(parser, size=(512, 512), batch_size=2, repeats=5)
     parser.add_argument('--threads', type=int, default=torch.get_num_threads())
     parser.add_argument('--channels-last', action='store_true')
+    add_json_argument(parser)
     return parser.parse_args(arguments)
 
 
-def build(config: Config, loss: dict, segmentor: str, device: str) -> nn.Module:
+def build(config: Config, loss: dict, device: str) -> nn.Module:
     """The config's network with another loss in every head, from random weights."""
     model = copy.deepcopy(config.model)
-    model.type = segmentor
     model.backbone.init_cfg = None
     heads = model.get('auxiliary_head') or []
     heads = list(heads) if isinstance(heads, (list, tuple)) else [heads]
@@ -81,8 +87,8 @@ class Step:
     """A network, its optimizer and a batch."""
 
     def __init__(self, name: str, config: Config, args: argparse.Namespace) -> None:
-        loss, segmentor = VARIANTS[name]
-        self.model = build(config, loss, segmentor, args.device)
+        loss = LOSSES[name]
+        self.model = build(config, loss, args.device)
         self.images, self.samples = make_batch(
             args.size, args.batch_size, loss['type'] != 'CrossEntropyLoss', args.device
         )
@@ -109,10 +115,11 @@ def main(arguments: list[str] | None = None) -> None:
         f'{", channels-last" if args.channels_last else ""}; fastest of {args.repeats}, and the '
         'median of the ratios within a round'
     )
+    results = []
     for config_name in args.configs:
         config = Config.fromfile(CONFIGS / f'{config_name}.py')
         init_default_scope(config.default_scope)
-        steps = {name: Step(name, config, args) for name in VARIANTS}
+        steps = {name: Step(name, config, args) for name in LOSSES}
         times: dict[str, list[float]] = {name: [] for name in steps}
         for round_ in range(args.repeats + 1):
             for name, step in steps.items():
@@ -126,6 +133,16 @@ def main(arguments: list[str] | None = None) -> None:
             ratio = min(own) / min(reference)
             median = statistics.median(a / b for a, b in zip(own, reference, strict=True))
             print(f'{name:28s} {min(own) * 1e3:9.1f} {ratio:6.3f} {median:13.3f}')
+            results.append(
+                dict(
+                    config=config_name,
+                    loss=name,
+                    milliseconds=min(own) * 1e3,
+                    ratio=ratio,
+                    median_ratio=median,
+                )
+            )
+    write_record(args, results)
 
 
 if __name__ == '__main__':

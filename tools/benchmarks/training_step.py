@@ -1,11 +1,13 @@
-"""Command line, clock and forward-backward pass that the benchmarks of training steps share."""
+"""Command line, clock, forward-backward pass and record that benchmarks of training share."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import platform
 import time
 from contextlib import nullcontext
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +29,26 @@ def machine(device: str) -> str:
     kind = torch.device(device).type
     name = torch.cuda.get_device_name() if kind == 'cuda' else platform.processor()
     return f'torch {torch.__version__}, {kind} {name}'
+
+
+def write_record(args: argparse.Namespace, results: list[dict]) -> None:
+    """Write machine, options and results to ``args.json``, if given."""
+    if args.json is None:
+        return
+    record = dict(
+        machine=machine(args.device),
+        python=platform.python_version(),
+        torch=torch.__version__,
+        date=time.strftime('%Y-%m-%d'),
+        options={name: value for name, value in vars(args).items() if name != 'json'},
+        results=results,
+    )
+    args.json.write_text(json.dumps(record, indent=2) + '\n')
+
+
+def add_json_argument(parser: argparse.ArgumentParser) -> None:
+    """Option for the file that :func:`write_record` writes."""
+    parser.add_argument('--json', type=Path, metavar='FILE', help='write the figures to this file')
 
 
 def shape(args: argparse.Namespace) -> str:

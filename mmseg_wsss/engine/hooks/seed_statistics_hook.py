@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
@@ -55,10 +56,15 @@ class SeedStatisticsHook(Hook):
             if head in done:
                 continue
             done.add(head)
-            for statistic in self.statistics:
-                value = module.statistics.get(statistic)
-                if value is not None and not math.isnan(value):
-                    runner.message_hub.update_scalar(f'train/{head}.{statistic}', float(value))
+            shares = {k: v for k, v in module.statistics.items() if k in self.statistics}
+            if not shares:
+                continue
+            # One transfer for all of them.
+            for statistic, value in zip(
+                shares, torch.stack([*shares.values()]).tolist(), strict=True
+            ):
+                if not math.isnan(value):
+                    runner.message_hub.update_scalar(f'train/{head}.{statistic}', value)
 
 
 def _head_name(module_name: str) -> str:

@@ -7,16 +7,20 @@ from .functional import (
     prediction_constraint,
 )
 from .hybrid_settings import HybridSettings
+from .pixel_labels import PixelLabels
 from .pn_hybrid_loss import PNHybridLoss
-from .seed_cross_entropy_loss import SeedCrossEntropyLoss
-from .seed_generalized_cross_entropy_loss import SeedGeneralizedCrossEntropyLoss
+from .seed_losses import (
+    SeedCrossEntropyLoss,
+    SeedGeneralizedCrossEntropyLoss,
+    SeedSymmetricCrossEntropyLoss,
+    SeedWeightedCrossEntropyLoss,
+)
 from .seed_pixel_loss import SeedPixelLoss
-from .seed_symmetric_cross_entropy_loss import SeedSymmetricCrossEntropyLoss
-from .seed_weighted_cross_entropy_loss import SeedWeightedCrossEntropyLoss
 
 __all__ = [
     'HybridSettings',
     'PNHybridLoss',
+    'PixelLabels',
     'SeedCrossEntropyLoss',
     'SeedGeneralizedCrossEntropyLoss',
     'SeedPixelLoss',

@@ -1,11 +1,13 @@
-"""The hybrid loss in plain tensor operations, the reference for the lean and the fused version.
+"""The hybrid loss in plain tensor operations: the reference of the chunked loop and the kernel.
 
-Everything works per pixel on full tensors and leaves the gradient to autograd. Shapes: logits
-(B, K, *S) floating point, labels (B, *S) int64 in [0, K), masks (B, *S) bool. Half precision is
-computed in float32, float64 stays float64.
+Nothing here depends on the values of a tensor, so an accelerator never waits for the host, and
+autograd provides the gradient. Shapes: logits (B, K, *S) floating point, labels (B, *S) int64 in
+[0, K), masks (B, *S) bool. Half precision is computed in float32, float64 stays float64.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -62,13 +64,18 @@ def negative_log_complement(logits: Tensor) -> Tensor:
         [[1000.0, 0.0]]
     """
     logits = at_least_float32(logits)
-    is_top = torch.zeros_like(logits, dtype=torch.bool)
-    is_top.scatter_(1, logits.detach().argmax(1, keepdim=True), True)
+    is_top = unique_top(logits)
     # Only the top class can have p > 1/2, where 1 - p cancels. The others never reach p = 1.
     log_rest = logits.masked_fill(is_top, float('-inf')).logsumexp(1, keepdim=True)
-    at_top = -F.logsigmoid(log_rest - logits)
+    lead = logits.masked_fill(~is_top, 0).sum(1, keepdim=True) - log_rest
     probability = logits.softmax(1).masked_fill(is_top, 0)
-    return torch.where(is_top, at_top, -torch.log1p(-probability))
+    return torch.where(is_top, -F.logsigmoid(-lead), -torch.log1p(-probability))
+
+
+def unique_top(logits: Tensor) -> Tensor:
+    """Whether a class alone has the highest logit, (B, K, *S) bool; several share p <= 1/2."""
+    is_top = logits == logits.amax(1, keepdim=True)
+    return is_top & (is_top.sum(1, keepdim=True) == 1)
 
 
 def labels_present(label: Tensor, mask: Tensor, num_classes: int) -> Tensor:
@@ -86,12 +93,10 @@ def labels_present(label: Tensor, mask: Tensor, num_classes: int) -> Tensor:
         >>> labels_present(torch.tensor([[0, 2, 1]]), torch.tensor([[True, True, False]]), 3)
         tensor([[ True, False,  True]])
     """
-    batch = label.shape[0]
-    offset = torch.arange(batch, device=label.device).view(-1, *[1] * (label.dim() - 1))
-    # Pixels outside the mask are counted in a bin of their own: faster than to pick the others.
-    bins = torch.where(mask, label + offset * num_classes, batch * num_classes).flatten()
-    counts = torch.bincount(bins, minlength=batch * num_classes + 1)
-    return counts[:-1].view(batch, num_classes) > 0
+    # Pixels outside the mask count for one more class, which is cut off.
+    bins = torch.where(mask, label, num_classes).flatten(1)
+    present = torch.zeros(len(label), num_classes + 1, dtype=torch.bool, device=label.device)
+    return present.scatter_(1, bins, True)[:, :-1]
 
 
 def draw_complementary_labels(
@@ -119,75 +124,180 @@ def draw_complementary_labels(
     return draws + (draws >= label[:, None])
 
 
-def negative_entries(
+def pack_classes(member: Tensor) -> Tensor:
+    """Store a set of classes per pixel as one bit a class.
+
+    Args:
+        member: Whether a class belongs to the set, (B, K, *S) bool.
+
+    Returns:
+        Tensor: (B, ceil(K / 8), *S) uint8; class k is bit ``k % 8`` of byte ``k // 8``.
+
+    Examples:
+        >>> pack_classes(torch.tensor([[True, False, True] + 6 * [False] + [True]]))
+        tensor([[5, 2]], dtype=torch.uint8)
+    """
+    bytes_ = -(-member.shape[1] // 8)
+    padding = [0, 0] * (member.dim() - 2) + [0, 8 * bytes_ - member.shape[1]]
+    bits = F.pad(member.to(torch.uint8), padding).unflatten(1, (bytes_, 8))
+    place = torch.arange(8, dtype=torch.uint8, device=member.device)
+    return (bits << place.view(8, *[1] * (member.dim() - 2))).sum(2, dtype=torch.uint8)
+
+
+def unpack_classes(packed: Tensor, num_classes: int) -> Tensor:
+    """Read the sets of :func:`pack_classes` back as (B, K, *S) bool."""
+    place = torch.arange(8, dtype=torch.uint8, device=packed.device)
+    bits = packed.unsqueeze(2) >> place.view(8, *[1] * (packed.dim() - 2)) & 1
+    return bits.flatten(1, 2)[:, :num_classes] > 0
+
+
+class HybridTargets(NamedTuple):
+    """What the hybrid loss learns at each pixel; any part of the pixels can be cut out.
+
+    Attributes:
+        label: Assigned label (B, *S) int64 in [0, K).
+        positive: Weight of the positive term (B, *S), floating point.
+        direct: Weight of ``-log(1 - p[label])`` (B, *S), before the gate ``low_confidence``.
+        indirect: Weight of each complementary class (B, *S).
+        classes: Complementary classes, uint8: (B, n, *S) drawn classes, one of which may come
+            several times, if ``settings.draws``; else sets of classes of :func:`pack_classes`
+            (B, ceil(K / 8), *S), from which the label itself is left out.
+    """
+
+    label: Tensor
+    positive: Tensor
+    direct: Tensor
+    indirect: Tensor
+    classes: Tensor
+
+
+def hybrid_targets(
     label: Tensor,
-    image: Tensor,
+    clean: Tensor,
+    noisy: Tensor,
     num_classes: int,
     settings: HybridSettings,
-    clean_present: Tensor | None,
-    present: Tensor | None,
-    draws: Tensor | None,
-    dtype: torch.dtype,
-) -> tuple[Tensor, Tensor]:
-    """Classes whose -log(1 - p) is added up at noisy pixels, and their factors.
-
-    The first one is the assigned label (direct term), the others are complementary classes
-    (indirect term). Factors contain everything but what depends on the prediction.
+    draws: Tensor | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> HybridTargets:
+    """Turn labels of whole crops into what is learnt at each pixel.
 
     Args:
-        label: Assigned label of the noisy pixels (M,) int64.
-        image: Index of the image that each of them belongs to (M,) int64.
-        num_classes: K.
+        label: Assigned label (B, *S) int64 in [0, K).
+        clean: (B, *S) bool.
+        noisy: (B, *S) bool, disjoint from ``clean``.
+        num_classes: K, 2 to 255.
         settings: Settings of the loss.
-        clean_present: Labels of clean pixels per image (B, K) bool; only read by the gate
-            ``untagged``.
-        present: Labels of supervised pixels per image (B, K) bool; only read for ``unvoted``.
-        draws: Complementary classes (M, num_draws) int64; only read where ``settings.draws``.
-        dtype: Floating point type of the factors.
+        draws: Complementary classes (B, num_draws, *S) uint8, read at noisy pixels; needed where
+            ``settings.draws``.
+        dtype: Floating point type of the weights.
 
     Returns:
-        tuple: Classes (n, M) int64 and factors (n, M), >= 0.
+        HybridTargets: Weights and classes of each pixel.
+
+    Raises:
+        ValueError: If the settings need draws and there are none.
     """
-    direct = torch.full_like(label, settings.direct_weight, dtype=dtype)
+    flag = noisy.to(dtype)
+    positive = clean.to(dtype).add_(flag, alpha=settings.noisy_positive_weight)
+    wrong = flag
     if settings.direct_gate == 'untagged':
-        direct.masked_fill_(clean_present[image, label], 0)
-    if settings.indirect_weight == 0:
-        return label[None], direct[None]
-    if settings.indirect == 'draws':
-        classes = draws.t()
-        factors = torch.full_like(classes, 1 / settings.num_draws, dtype=dtype)
+        tagged = labels_present(label, clean, num_classes).gather(1, label.flatten(1))
+        wrong = flag * ~tagged.view_as(label)
+    if settings.draws:
+        if draws is None:
+            raise ValueError("indirect='draws' needs the drawn complementary classes, got None")
+        classes, count = draws, settings.num_draws
     else:
-        classes = torch.arange(num_classes, device=label.device)[:, None].expand(-1, len(label))
-        if settings.indirect == 'mean':
-            factors = (classes != label).to(dtype) / (num_classes - 1)
-        else:
+        # The same set at every pixel of an image: expanded, not stored.
+        present = torch.zeros(len(label), num_classes, dtype=torch.bool, device=label.device)
+        count = num_classes - 1
+        if settings.indirect == 'unvoted':
             # The assigned label is present by definition, so it is never among the absent ones.
-            absent = (~present).to(dtype)
-            factors = (absent / absent.sum(1, keepdim=True).clamp(min=1)).t()[:, image]
-    factors = factors * settings.indirect_weight
-    return torch.cat((label[None], classes)), torch.cat((direct[None], factors))
+            present = labels_present(label, clean | noisy, num_classes)
+            absent = (~present).sum(1).clamp_(min=1).to(dtype)
+            count = absent.view(-1, *[1] * (label.dim() - 1))
+        ones = [1] * (label.dim() - 1)
+        classes = pack_classes(~present).unflatten(1, (-1, *ones))
+        classes = classes.expand(-1, -1, *label.shape[1:])
+    return HybridTargets(
+        label,
+        positive,
+        wrong * settings.direct_weight,
+        flag * (settings.indirect_weight / count),
+        classes,
+    )
 
 
-def entry_weights(
-    factors: Tensor, probability: Tensor, num_classes: int, settings: HybridSettings
+def positive_loss(logits: Tensor, label: Tensor, settings: HybridSettings) -> Tensor:
+    """Cross-entropy and prediction constraint as the settings weigh them, (B, *S)."""
+    loss = torch.zeros_like(label, dtype=logits.dtype)
+    if settings.ce_weight:
+        loss = loss + F.cross_entropy(logits, label, reduction='none')
+    if settings.pc_weight:
+        constraint = prediction_constraint(logits, label, settings.temperature)
+        loss = loss + settings.pc_weight * constraint
+    return loss
+
+
+def negative_weights(
+    probability: Tensor, targets: HybridTargets, settings: HybridSettings
 ) -> Tensor:
-    """Factors of :func:`negative_entries` times what depends on the prediction.
+    """Weight of ``-log(1 - p[k])`` for each class k.
 
     Args:
-        factors: (n, M).
-        probability: Softmax of the un-normalised logits at the same classes (n, M), detached.
-        num_classes: K.
-        settings: Settings of the loss.
+        probability: Softmax p of the un-normalised logits (B, K, *S), detached.
+        targets: Weights and classes.
+        settings: Gate of the direct term, weighting of the indirect one.
 
     Returns:
-        Tensor: (n, M), >= 0.
+        Tensor: (B, K, *S), >= 0.
     """
-    direct, indirect = factors[:1], factors[1:]
-    if settings.direct_gate == 'low_confidence':
-        direct = direct * (probability[:1] < 1 / num_classes)
+    num_classes = probability.shape[1]
+    label = targets.label.unsqueeze(1)
+    if settings.draws:
+        classes = torch.cat((label, targets.classes.long()), 1)
+        listed = listed_weights(probability.gather(1, classes), targets, settings, num_classes)
+        return torch.zeros_like(probability).scatter_add_(1, classes, listed)
+    member = unpack_classes(targets.classes, num_classes).scatter_(1, label, False)
+    weight = member * targets.indirect.unsqueeze(1)
     if settings.jnpl_weighting:
-        indirect = indirect * (1 - probability[1:])
-    return torch.cat((direct, indirect))
+        weight = weight * (1 - probability)
+    direct = _direct_weight(probability.gather(1, label), targets, settings, num_classes)
+    return weight.scatter_add_(1, label, direct)
+
+
+def listed_weights(
+    probability: Tensor, targets: HybridTargets, settings: HybridSettings, num_classes: int
+) -> Tensor:
+    """Weights (B, 1 + n, *S) of the label and the drawn classes from p at these classes."""
+    indirect = targets.indirect.unsqueeze(1).expand(targets.classes.shape)
+    if settings.jnpl_weighting:
+        indirect = indirect * (1 - probability[:, 1:])
+    direct = _direct_weight(probability[:, :1], targets, settings, num_classes)
+    return torch.cat((direct, indirect), 1)
+
+
+def _direct_weight(
+    probability: Tensor, targets: HybridTargets, settings: HybridSettings, num_classes: int
+) -> Tensor:
+    direct = targets.direct.unsqueeze(1)
+    if settings.direct_gate == 'low_confidence':
+        direct = direct * (probability < 1 / num_classes)
+    return direct
+
+
+def negative_loss(logits: Tensor, targets: HybridTargets, settings: HybridSettings) -> Tensor:
+    """``sum_k w[k] (-log(1 - p[k]))`` per pixel (B, *S), w from :func:`negative_weights`."""
+    weight = negative_weights(logits.detach().softmax(1), targets, settings)
+    return (weight * negative_log_complement(logits)).sum(1)
+
+
+def hybrid_loss(logits: Tensor, targets: HybridTargets, settings: HybridSettings) -> Tensor:
+    """Hybrid loss (B, *S) of logits (B, K, *S) whose targets are given."""
+    logits = at_least_float32(logits)
+    positive = targets.positive * positive_loss(logits, targets.label, settings)
+    return positive + negative_loss(logits, targets, settings)
 
 
 def pn_hybrid_pixel_loss(
@@ -202,16 +312,17 @@ def pn_hybrid_pixel_loss(
 
     ``L = [clean] L_pos + [noisy] (w_pos L_pos + w_dir g L_dir + w_ind L_ind)`` with
     ``L_dir = -log(1 - p[y])`` and ``L_ind = -log(1 - p[c])``; p belongs to the un-normalised
-    logits in both. A reading of the paper, see :class:`HybridSettings`.
+    logits in both. A reading of the paper, see :class:`HybridSettings`. Unlike
+    :class:`PNHybridLoss` it can be differentiated twice.
 
     Args:
-        logits: Class scores (B, K, *S), K >= 2.
+        logits: Class scores (B, K, *S), K 2 to 255.
         label: Assigned label (B, *S) int64 in [0, K); any class where neither clean nor noisy.
         clean: (B, *S) bool.
         noisy: (B, *S) bool, disjoint from ``clean``.
         settings: Settings of the loss.
-        draws: Complementary classes of the noisy pixels in raster order (M, num_draws), from
-            :func:`draw_complementary_labels`; needed where ``settings.draws``.
+        draws: Complementary classes (B, num_draws, *S) uint8, read at noisy pixels; needed where
+            ``settings.draws``.
 
     Returns:
         Tensor: (B, *S), float32 or float64.
@@ -219,33 +330,6 @@ def pn_hybrid_pixel_loss(
     Raises:
         ValueError: If the settings need draws and there are none.
     """
-    if settings.draws and draws is None:
-        raise ValueError("indirect='draws' needs the drawn complementary classes, got None")
     logits = at_least_float32(logits)
-    num_classes = logits.shape[1]
-    positive = torch.zeros_like(label, dtype=logits.dtype)
-    if settings.ce_weight:
-        positive = positive + F.cross_entropy(logits, label, reduction='none')
-    if settings.pc_weight:
-        constraint = prediction_constraint(logits, label, settings.temperature)
-        positive = positive + settings.pc_weight * constraint
-    # Boolean indexing lists pixels image by image in raster order: (M, K).
-    rows = logits.movedim(1, -1)[noisy]
-    classes, factors = negative_entries(
-        label[noisy],
-        noisy.nonzero()[:, 0],
-        num_classes,
-        settings,
-        labels_present(label, clean, num_classes),
-        labels_present(label, clean | noisy, num_classes),
-        draws,
-        logits.dtype,
-    )
-    probability = rows.detach().softmax(1).t().gather(0, classes)
-    weights = entry_weights(factors, probability, num_classes, settings)
-    negative = (weights * negative_log_complement(rows).t().gather(0, classes)).sum(0)
-    if settings.noisy_positive_weight:
-        negative = negative + settings.noisy_positive_weight * positive[noisy]
-    loss = torch.where(clean, positive, 0)
-    # Adding 0 * logits would turn inf into nan; masked_scatter keeps the graph without it.
-    return loss.masked_scatter(noisy, negative)
+    targets = hybrid_targets(label, clean, noisy, logits.shape[1], settings, draws, logits.dtype)
+    return torch.where(clean | noisy, hybrid_loss(logits, targets, settings), 0)

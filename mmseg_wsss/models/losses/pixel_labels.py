@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -14,17 +15,36 @@ from ...seeds.codec import IGNORE_INDEX, NOISY_OFFSET, decode_seed_label
 class PixelLabels:
     """Assigned label and the clean/noisy split of every pixel.
 
+    ``labels[images, rows]`` cuts out a part, two slices.
+
     Attributes:
-        label: (B, *S) int64 in [0, K); 0 where the pixel is ignored.
-        clean: (B, *S) bool.
-        noisy: (B, *S) bool; neither clean nor noisy means ignored.
-        any_noisy: Whether there is a noisy pixel at all.
+        label: (B, H, W) int64 in [0, K); 0 where the pixel is ignored.
+        clean: (B, H, W) bool.
+        noisy: (B, H, W) bool; neither clean nor noisy means ignored.
+        maps: What else a loss knows of each pixel, from its ``pixel_maps``: name to a tensor whose
+            first dimension is that of the images and whose last two are H and W.
     """
 
     label: Tensor
     clean: Tensor
     noisy: Tensor
-    any_noisy: bool
+    maps: dict[str, Tensor] = field(default_factory=dict)
+
+    def __getitem__(self, part: tuple[slice, slice]) -> PixelLabels:
+        images, rows = part
+        return PixelLabels(
+            self.label[images, rows],
+            self.clean[images, rows],
+            self.noisy[images, rows],
+            {name: value[images][..., rows, :] for name, value in self.maps.items()},
+        )
+
+    def at(self, where: Tensor) -> PixelLabels:
+        """Pick pixels of the first image, in raster order (M,) int64, as an image of one row."""
+        return PixelLabels(
+            *(x[0].flatten()[where].view(1, 1, -1) for x in (self.label, self.clean, self.noisy)),
+            {name: x.flatten(-2)[..., None, where] for name, x in self.maps.items()},
+        )
 
     @classmethod
     def from_codes(
@@ -33,36 +53,52 @@ class PixelLabels:
         """Read seed codes ``label + 256 * noisy``; 255 and ``ignore_index`` are ignored.
 
         Args:
-            codes: (B, *S), any integer dtype.
+            codes: (B, H, W), any integer dtype.
             num_classes: K.
             ignore_index: One more code that is ignored; None for 255 alone.
 
         Raises:
-            ValueError: If a code is no label below K, clean or noisy, and is not ignored.
+            ValueError: If a code is no label below K, clean or noisy, and is not ignored. Checked
+                as :func:`require` does.
         """
         codes = codes.long()
-        high = -1
-        if codes.numel():
-            low, high = torch.stack(codes.aminmax()).tolist()
-            # The common crop of trustworthy pixels needs no decoding.
-            if 0 <= low <= high < min(num_classes, IGNORE_INDEX) and ignore_index in (
-                None,
-                IGNORE_INDEX,
-            ):
-                everywhere = torch.ones_like(codes, dtype=torch.bool)
-                return cls(codes, everywhere, ~everywhere, any_noisy=False)
         label, noisy = decode_seed_label(codes)
-        known = (codes >= 0) & (codes < 2 * NOISY_OFFSET)
-        ignored = known & (label == IGNORE_INDEX)
+        ignored = codes == IGNORE_INDEX
         if ignore_index is not None and ignore_index != IGNORE_INDEX:
-            ignored = ignored | (codes == ignore_index)
-        label = label.masked_fill(ignored, 0)
-        noisy = noisy & ~ignored
-        wrong = ~ignored & ~(known & (label < num_classes))
-        if wrong.any():
-            found = codes[wrong].unique()[:5].tolist()
-            raise ValueError(
-                f'label codes {found} are out of range: expected labels 0..{num_classes - 1} for '
-                f'{num_classes} classes, plus 256 where noisy, and {IGNORE_INDEX} where ignored'
-            )
-        return cls(label, ~(noisy | ignored), noisy, any_noisy=high >= NOISY_OFFSET)
+            ignored |= codes == ignore_index
+        # 255 with the flag is ignored as 255 is.
+        ignored |= codes == IGNORE_INDEX + NOISY_OFFSET
+        wrong = (codes < 0) | (codes >= 2 * NOISY_OFFSET) | (label >= num_classes)
+        wrong &= ~ignored
+        expected = (
+            f'expected labels 0..{num_classes - 1} for {num_classes} classes, plus 256 where noisy,'
+            f' and {IGNORE_INDEX} where ignored'
+        )
+        require(
+            ~wrong.any(),
+            f'label codes are out of range: {expected}',
+            lambda: (
+                f'label codes {codes[wrong].unique()[:5].tolist()} are out of range: {expected}'
+            ),
+        )
+        ignored |= wrong
+        return cls(label.masked_fill(ignored, 0), ~(noisy | ignored), noisy & ~ignored)
+
+
+def require(condition: Tensor, message: str, details: Callable[[], str] | None = None) -> None:
+    """Check a condition on the data without making an accelerator's host wait.
+
+    Args:
+        condition: 0-dimensional bool.
+        message: What is wrong, at most 250 characters.
+        details: Gives the message of the CPU, which may look at the data.
+
+    Raises:
+        ValueError: On the CPU, at once. On an accelerator and in compiled code the message comes
+            with a RuntimeError, on CUDA as a device-side assertion at the next synchronisation.
+    """
+    if condition.device.type == 'cpu' and not torch.compiler.is_compiling():
+        if not condition:
+            raise ValueError(details() if details else message)
+    else:
+        torch._assert_async(condition, message)

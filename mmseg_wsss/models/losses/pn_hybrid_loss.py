@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import torch
 from mmengine.dist import get_rank
 from torch import Tensor
 
 from ...registry import MODELS
-from .constraint_term import ConstraintTerm
+from .chunked_loss import ChunkCrossEntropy, ChunkNegative
 from .functional import (
+    HybridTargets,
     draw_complementary_labels,
-    entry_weights,
-    labels_present,
-    negative_entries,
-    pn_hybrid_pixel_loss,
+    hybrid_targets,
+    negative_loss,
+    positive_loss,
 )
 from .hybrid_settings import HybridSettings
 from .pixel_labels import PixelLabels
-from .pixel_terms import Entries, PixelTerms
 from .seed_pixel_loss import SeedPixelLoss
-from .softmax_term import SoftmaxTerm
+
+# Operators of one's own came with torch 2.4.
+HAS_TRITON = find_spec('triton') is not None and hasattr(torch.library, 'custom_op')
+if HAS_TRITON:
+    from .hybrid_kernel import hybrid_kernel_loss
+
+
+def kernel_available(logits: Tensor) -> bool:
+    """Whether the kernel can compute the loss of these logits."""
+    return logits.is_cuda and HAS_TRITON
 
 
 @MODELS.register_module()
@@ -30,10 +40,13 @@ class PNHybridLoss(SeedPixelLoss):
     pixels``, w_pos 0 by default. The parts are the paper's, their form is a reading of it;
     :class:`HybridSettings` lists every option and its source. The constraint never falls below
     ``log(1 + (K - 1) exp(-sqrt(K / (K - 1)) / temperature))``, 2.10 for 21 classes, so watch
-    ``statistics`` (logged by SeedStatisticsHook) to judge progress.
+    ``statistics`` (logged by SeedStatisticsHook) to follow progress.
 
     Two readings follow from the label map being all that a loss is given: ``untagged`` and
     ``unvoted`` go by the labels in the same image *crop*.
+
+    On CUDA a Triton kernel computes it where Triton is installed, elsewhere a loop over chunks of
+    pixels. Values are those of :func:`pn_hybrid_pixel_loss`.
 
     Args:
         positive: ``constraint``, ``ce`` or ``ce+constraint``.
@@ -46,10 +59,8 @@ class PNHybridLoss(SeedPixelLoss):
         num_draws: Draws per noisy pixel.
         jnpl_weighting: Weight indirect terms by ``1 - p[c]``.
         noisy_positive_weight: Weight of the positive term on noisy pixels, w_pos.
-        seed: Seed of the draws, to which the rank is added; None draws from torch's global
+        seed: Random seed of the draws, to which the rank is added; None draws from torch's global
             generator. A seeded generator starts anew when training is resumed.
-        implementation: ``lean``: one pass, no full-size temporaries; ``plain``: the reference in
-            plain tensor operations, same values. The fused loss is always lean.
         loss_weight: Factor of the loss.
         loss_name: Key in the dict of losses.
         reduction: ``mean``, ``sum`` or ``none``.
@@ -71,14 +82,11 @@ class PNHybridLoss(SeedPixelLoss):
         jnpl_weighting: bool = False,
         noisy_positive_weight: float = 0.0,
         seed: int | None = None,
-        implementation: str = 'lean',
         loss_weight: float = 1.0,
         loss_name: str = 'loss_pn_hybrid',
         reduction: str = 'mean',
     ) -> None:
         super().__init__(loss_weight, loss_name, reduction)
-        if implementation not in ('lean', 'plain'):
-            raise ValueError(f'implementation must be lean or plain, got {implementation!r}')
         self.settings = HybridSettings(
             positive,
             constraint_weight,
@@ -92,83 +100,67 @@ class PNHybridLoss(SeedPixelLoss):
             noisy_positive_weight,
         )
         self.seed = seed
-        self.implementation = implementation
         self._generator: torch.Generator | None = None
 
     def extra_repr(self) -> str:
         return f'{self.settings}, loss_weight={self.loss_weight}'
 
-    def _draw(self, labels: PixelLabels, num_classes: int) -> Tensor | None:
-        if not (self.settings.draws and labels.any_noisy):
-            return None
-        device = labels.label.device
-        if self.seed is not None and self._generator is None:
-            self._generator = torch.Generator(device).manual_seed(self.seed + get_rank())
-        return draw_complementary_labels(
-            labels.label[labels.noisy], num_classes, self.settings.num_draws, self._generator
+    def pixel_maps(
+        self, labels: PixelLabels, num_classes: int, dtype: torch.dtype
+    ) -> dict[str, Tensor]:
+        """Weights and complementary classes of each pixel, see :class:`HybridTargets`."""
+        draws = self._draw(labels, num_classes) if self.settings.draws else None
+        targets = hybrid_targets(
+            labels.label, labels.clean, labels.noisy, num_classes, self.settings, draws, dtype
         )
+        return {k: v for k, v in targets._asdict().items() if k != 'label'}
 
-    def _present(
-        self, labels: PixelLabels, num_classes: int
-    ) -> tuple[Tensor | None, Tensor | None]:
-        clean_present = present = None
-        if self.settings.direct_gate == 'untagged':
-            clean_present = labels_present(labels.label, labels.clean, num_classes)
-        if self.settings.indirect == 'unvoted':
-            present = labels_present(labels.label, labels.clean | labels.noisy, num_classes)
-        return clean_present, present
-
-    def _terms(self, labels: PixelLabels, num_classes: int, dtype: torch.dtype) -> PixelTerms:
-        settings = self.settings
-        dense: tuple[ConstraintTerm | SoftmaxTerm, ...] = ()
+    def pixel_loss(self, logits: Tensor, labels: PixelLabels) -> Tensor:
+        """Weighted positive loss."""
+        if not _on_host(logits):
+            loss = positive_loss(logits, labels.label, self.settings)
+            return loss * labels.maps['positive']
+        settings, loss = self.settings, 0
         if settings.ce_weight:
-            dense += (SoftmaxTerm(settings.ce_weight),)
-        if settings.pc_weight or not dense:
-            dense += (ConstraintTerm(settings.pc_weight, settings.temperature),)
-        if not labels.any_noisy:
-            return PixelTerms(labels.label, dense, labels.clean)
-        draws = self._draw(labels, num_classes)
-        clean_present, present = self._present(labels, num_classes)
+            loss = ChunkCrossEntropy.apply(logits, labels.label, None)
+        if settings.pc_weight or not settings.ce_weight:
+            constraint = ChunkCrossEntropy.apply(logits, labels.label, settings.temperature)
+            loss = loss + settings.pc_weight * constraint
+        return loss * labels.maps['positive']
 
-        def sparse_entries(label: Tensor, image: int, here: slice) -> Entries:
-            classes, factors = negative_entries(
-                label,
-                torch.full_like(label, image),
-                num_classes,
-                settings,
-                clean_present,
-                present,
-                None if draws is None else draws[here],
-                dtype,
-            )
-            return classes, lambda p: entry_weights(factors, p, num_classes, settings)
+    def noisy_loss(self, logits: Tensor, labels: PixelLabels) -> Tensor:
+        """Direct and indirect negative loss."""
+        targets = HybridTargets(labels.label, **labels.maps)
+        if _on_host(logits):
+            return ChunkNegative.apply(logits, targets, self.settings)
+        return negative_loss(logits, targets, self.settings)
 
-        weight, share = labels.clean, settings.noisy_positive_weight
-        if share:
-            weight = labels.clean.to(dtype).add_(labels.noisy, alpha=share)
-        return PixelTerms(
-            labels.label, dense, weight, labels.noisy, sparse_entries, overlapping=share > 0
-        )
+    def _evaluate(
+        self, logits: Tensor, labels: PixelLabels, factor: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        if not kernel_available(logits):
+            return super()._evaluate(logits, labels, factor)
+        targets = HybridTargets(labels.label, **labels.maps)
+        loss, hit = hybrid_kernel_loss(logits, targets, self.settings)
+        return torch.where(factor != 0, loss * factor, 0), hit
 
-    def _from_labels(
-        self,
-        logits: Tensor,
-        labels: PixelLabels,
-        weight: Tensor | None,
-        avg_factor: float | Tensor | None,
-        reduction: str,
-    ) -> Tensor:
-        if self.implementation == 'lean':
-            return super()._from_labels(logits, labels, weight, avg_factor, reduction)
-        draws = self._draw(labels, logits.shape[1])
-        if draws is None:
-            draws = labels.label.new_zeros(0, self.settings.num_draws)
-        loss = pn_hybrid_pixel_loss(
-            logits, labels.label, labels.clean, labels.noisy, self.settings, draws
-        )
-        hit = logits.detach().argmax(1) == labels.label
-        self._keep_statistics(labels, hit)
-        if weight is not None:
-            loss = loss * weight
-        loss = loss * self._scale(logits, labels, avg_factor, reduction)
-        return loss if reduction == 'none' else loss.sum()
+    def _draw(self, labels: PixelLabels, num_classes: int) -> Tensor:
+        """Complementary classes (B, num_draws, H, W) uint8."""
+        label, count = labels.label, self.settings.num_draws
+        if self.seed is not None and self._generator is None:
+            self._generator = torch.Generator(label.device).manual_seed(self.seed + get_rank())
+        arguments = (num_classes, count, self._generator)
+        flat = label.flatten()
+        if _on_host(label):
+            # Random numbers are dear here, and few pixels need them.
+            noisy = labels.noisy.flatten().nonzero()[:, 0]
+            draws = torch.zeros(len(flat), count, dtype=torch.uint8)
+            draws[noisy] = draw_complementary_labels(flat[noisy], *arguments).to(torch.uint8)
+        else:
+            draws = draw_complementary_labels(flat, *arguments).to(torch.uint8)
+        return draws.view(*label.shape, count).movedim(-1, 1)
+
+
+def _on_host(tensor: Tensor) -> bool:
+    """Whether the values of a tensor may be looked at."""
+    return tensor.device.type == 'cpu' and not torch.compiler.is_compiling()

@@ -8,12 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from ...seeds.codec import IGNORE_INDEX
+from .chunked_loss import ChunkedLoss, PixelLoss
 from .functional import at_least_float32
-from .fused_loss import FusedLoss
-from .lean_loss import LeanLoss
 from .pixel_labels import PixelLabels
-from .pixel_terms import PixelTerms
-from .strip_engine import StripEngine
+
+REDUCTIONS = ('mean', 'sum', 'none')
 
 
 class SeedPixelLoss(nn.Module, metaclass=ABCMeta):
@@ -23,41 +22,101 @@ class SeedPixelLoss(nn.Module, metaclass=ABCMeta):
     CrossEntropyLoss with ``avg_non_ignore=True``. Without any the loss is 0 and carries gradients
     of 0.
 
+    A loss of one's own overrides :meth:`pixel_loss`, in plain tensor operations::
+
+        @MODELS.register_module()
+        class FocalSeedLoss(SeedPixelLoss):
+            def __init__(self, gamma=2.0, loss_weight=1.0, loss_name='loss_focal'):
+                super().__init__(loss_weight, loss_name)
+                self.gamma = gamma
+
+            def pixel_loss(self, logits, labels):
+                loss = F.cross_entropy(logits, labels.label, reduction='none')
+                return (1 - torch.exp(-loss)) ** self.gamma * loss
+
+    Reading the codes, ignored pixels, weights, reductions, half precision, statistics and the
+    evaluation in chunks that saves memory come with the class. :meth:`pixel_maps`,
+    :meth:`used_pixels` and :meth:`read_codes` may be overridden too, and a method ``noisy_loss``,
+    called like :meth:`pixel_loss`, is added at noisy pixels.
+
     Args:
         loss_weight: Factor of the loss.
         loss_name: Key in the dict of losses; mmseg sums up those that start with ``loss_``.
         reduction: ``mean``, ``sum`` or ``none``.
-
-    Attributes:
-        statistics: Of the last call, 0-dimensional tensors without gradient. ``clean_share`` and
-            ``noisy_share``: of all pixels; ``clean_right``: share of the clean pixels predicted as
-            labelled; ``noisy_left``: share of the noisy pixels predicted as something else than
-            the assigned label; ``assigned_right``: share of the supervised pixels predicted as
-            labelled. A share of nothing is nan. Ties count as predicted.
     """
+
+    noisy_loss: PixelLoss | None = None
 
     def __init__(self, loss_weight: float, loss_name: str, reduction: str = 'mean') -> None:
         super().__init__()
-        if reduction not in ('mean', 'sum', 'none'):
+        if reduction not in REDUCTIONS:
             raise ValueError(f'reduction must be mean, sum or none; got {reduction!r}')
         self.loss_weight = loss_weight
         self.loss_name = loss_name
         self.reduction = reduction
-        self.statistics: dict[str, Tensor] = {}
+        self._counts: tuple[Tensor, int] | None = None
 
     @abstractmethod
-    def _terms(self, labels: PixelLabels, num_classes: int, dtype: torch.dtype) -> PixelTerms:
-        """Say what to compute, in which dtype, at which pixel of (B, H, W) labels."""
+    def pixel_loss(self, logits: Tensor, labels: PixelLabels) -> Tensor:
+        """Compute the loss of each pixel; autograd provides the gradient.
 
-    def _read(self, code: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Give the codes with the clean/noisy flag, and weights of pixels, from the label map."""
+        It is called for parts of the batch, several times a step. On an accelerator nothing in it
+        should depend on the values of a tensor (``.item()``, a boolean index), or the host waits.
+
+        Args:
+            logits: Class scores (B, K, H, W), float32 or float64, of some images and rows.
+            labels: The same part of the labels.
+
+        Returns:
+            Tensor: (B, H, W), unweighted; ignored pixels may have any finite value.
+        """
+
+    def pixel_maps(
+        self, labels: PixelLabels, num_classes: int, dtype: torch.dtype
+    ) -> dict[str, Tensor]:
+        """Prepare what :meth:`pixel_loss` reads from ``labels.maps`` and needs whole crops for.
+
+        Args:
+            labels: Labels of the batch.
+            num_classes: K.
+            dtype: Of the computation.
+
+        Returns:
+            dict: Name to tensor, (B, H, W) or with more dimensions between the first and the last
+            two.
+        """
+        return {}
+
+    def used_pixels(self, labels: PixelLabels) -> Tensor:
+        """Say which pixels have a loss (B, H, W) bool; the mean divides by their number."""
+        return labels.clean | labels.noisy
+
+    def read_codes(self, code: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Give codes with the clean/noisy flag, and weights of pixels, from the label map."""
         return code, weight
 
-    def _num_averaged(self, labels: PixelLabels) -> Tensor:
-        """Number of pixels that the mean divides by, 0-dimensional."""
-        return labels.clean.sum() + labels.noisy.sum()
+    @property
+    def statistics(self) -> dict[str, Tensor]:
+        """Shares of the last call's pixels: 0-dimensional float64 tensors without gradient.
 
-    @torch.compiler.disable  # loops over strips, reads labels on the host
+        ``clean_share`` and ``noisy_share``: of all pixels; ``clean_right``: share of the clean
+        pixels predicted as labelled; ``noisy_left``: share of the noisy pixels predicted as
+        something else than the assigned label; ``assigned_right``: share of the supervised pixels
+        predicted as labelled. A share of nothing is nan. Ties count as predicted. Empty before the
+        first call.
+        """
+        if self._counts is None:
+            return {}
+        counts, pixels = self._counts
+        clean, noisy, clean_hits, noisy_hits = counts.double().unbind()
+        return dict(
+            clean_share=clean / pixels,
+            noisy_share=noisy / pixels,
+            clean_right=clean_hits / clean,
+            noisy_left=(noisy - noisy_hits) / noisy,
+            assigned_right=(clean_hits + noisy_hits) / (clean + noisy),
+        )
+
     def forward(
         self,
         cls_score: Tensor,
@@ -85,150 +144,79 @@ class SeedPixelLoss(nn.Module, metaclass=ABCMeta):
             logits.
 
         Raises:
-            ValueError: If shapes do not fit, a label is not below K, or ``avg_factor`` comes with
-                a reduction other than ``mean``.
+            ValueError: If shapes do not fit, a label is not below K (on an accelerator see
+                :func:`~.pixel_labels.require`), or ``avg_factor`` comes with a reduction other
+                than ``mean``.
         """
         reduction = reduction_override or self.reduction
-        if reduction not in ('mean', 'sum', 'none'):
+        if reduction not in REDUCTIONS:
             raise ValueError(f'reduction_override must be mean, sum or none; got {reduction!r}')
         if avg_factor is not None and reduction != 'mean':
             raise ValueError(f"avg_factor needs reduction 'mean', got {reduction!r}")
-        self._check(cls_score, label, weight, same_size=True)
-        if cls_score.dim() == 3:
-            loss = self.forward(
-                cls_score.unsqueeze(-1),
-                label.unsqueeze(-1),
-                None if weight is None else weight.unsqueeze(-1),
-                avg_factor,
-                reduction,
-                ignore_index,
-            )
-            return loss.squeeze(-1) if reduction == 'none' else loss
-        label, weight = self._read(label, weight)
-        labels = PixelLabels.from_codes(label, cls_score.shape[1], ignore_index)
-        return self._from_labels(cls_score, labels, weight, avg_factor, reduction)
+        self._check(cls_score, label, weight)
+        with torch.autocast(cls_score.device.type, enabled=False):
+            code, weight = self.read_codes(label, weight)
+            if cls_score.dim() == 3:  # points are an image of one column
+                cls_score, code = cls_score.unsqueeze(-1), code.unsqueeze(-1)
+                weight = None if weight is None else weight.unsqueeze(-1)
+            num_classes, dtype = cls_score.shape[1], at_least_float32(cls_score[:0]).dtype
+            labels = PixelLabels.from_codes(code, num_classes, ignore_index)
+            labels.maps.update(self.pixel_maps(labels, num_classes, dtype))
+            scale = self.loss_weight
+            if reduction == 'mean':
+                divisor = self._num_averaged(labels) if avg_factor is None else avg_factor
+                if not isinstance(divisor, Tensor):  # filled on the device: no copy to wait for
+                    divisor = torch.full((), divisor, dtype=dtype, device=code.device)
+                divisor = divisor.to(code.device, dtype)
+                # A batch without supervision has a sum of 0; its mean is 0, not 0 / 0.
+                scale = scale / divisor.masked_fill(divisor == 0, 1)
+            factor = self.used_pixels(labels).to(dtype) * scale
+            if weight is not None:
+                factor = factor * weight.detach()
+            loss, hit = self._evaluate(cls_score, labels, factor.to(dtype))
+            self._count(labels, hit)
+            return loss.view(label.shape) if reduction == 'none' else loss.sum()
 
-    def _from_labels(
-        self,
-        logits: Tensor,
-        labels: PixelLabels,
-        weight: Tensor | None,
-        avg_factor: float | Tensor | None,
-        reduction: str,
-    ) -> Tensor:
-        scale = self._scale(logits, labels, avg_factor, reduction)
-        folded = reduction != 'none' and logits.dtype in (torch.float32, torch.float64)
-        fold = scale if folded else torch.ones_like(scale)
-        engine = self._engine(logits, labels, weight, fold)
-        loss = LeanLoss.apply(logits, engine, scale, reduction != 'none', folded)
-        self._keep_statistics(labels, engine.hit)
-        return loss
+    def _num_averaged(self, labels: PixelLabels) -> Tensor | int:
+        return self.used_pixels(labels).sum()
 
-    @torch.compiler.disable
-    def fused(
-        self,
-        logits: Tensor,
-        label: Tensor,
-        align_corners: bool = False,
-        ignore_index: int | None = IGNORE_INDEX,
-        weight: Tensor | None = None,
-    ) -> Tensor:
-        """Compute the mean loss of logits that are upsampled to the label's size on the way.
+    def _evaluate(
+        self, logits: Tensor, labels: PixelLabels, factor: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Loss times factor, and whether the label's logit is the highest, (B, H, W) each."""
+        if not torch.compiler.is_compiling():
+            return ChunkedLoss.apply(logits, labels, factor, self.pixel_loss, self.noisy_loss)
+        # A compiler fuses the operations and keeps no temporaries itself.
+        logits = logits.to(factor.dtype)
+        hit = logits.gather(1, labels.label[:, None])[:, 0] >= logits.amax(1)
+        loss = self.pixel_loss(logits, labels)
+        if self.noisy_loss is not None:
+            loss = loss + torch.where(labels.noisy, self.noisy_loss(logits, labels), 0)
+        return torch.where(factor != 0, loss * factor, 0), hit.detach()
 
-        Equal to ``forward(F.interpolate(logits, label.shape[1:], mode='bilinear',
-        align_corners=align_corners), label)`` without the full-resolution logits in memory.
-
-        Args:
-            logits: (B, K, h, w), K >= 2.
-            label: Codes (B, H, W), any integer dtype.
-            align_corners: As in ``F.interpolate``.
-            ignore_index: One more code that is ignored.
-            weight: Factor of each pixel (B, H, W).
-
-        Returns:
-            Tensor: 0-dimensional, float32 or float64.
-
-        Raises:
-            ValueError: As :meth:`forward`, or if the loss's reduction is ``none``.
-        """
-        if self.reduction == 'none':
-            raise ValueError("the fused loss needs reduction 'mean' or 'sum', got 'none'")
-        self._check(logits, label, weight, same_size=False)
-        label, weight = self._read(label, weight)
-        labels = PixelLabels.from_codes(label, logits.shape[1], ignore_index)
-        if logits.shape[2:] == label.shape[1:]:
-            return self._from_labels(logits, labels, weight, None, self.reduction)
-        scale = self._scale(logits, labels, None, self.reduction)
-        engine = self._engine(logits, labels, weight, torch.ones_like(scale))
-        loss = FusedLoss.apply(logits, engine, scale, align_corners)
-        self._keep_statistics(labels, engine.hit)
-        return loss
-
-    def _scale(
-        self,
-        logits: Tensor,
-        labels: PixelLabels,
-        avg_factor: float | Tensor | None,
-        reduction: str,
-    ) -> Tensor:
-        dtype = at_least_float32(logits[:0]).dtype
-        divisor = torch.ones((), dtype=dtype, device=logits.device)
-        if reduction == 'mean':
-            if avg_factor is None:
-                divisor = self._num_averaged(labels).to(dtype)
-            else:
-                divisor = divisor * avg_factor
-            # A batch without supervision has a sum of 0; its mean is 0, not 0 / 0.
-            divisor = divisor.masked_fill(divisor == 0, 1)
-        return self.loss_weight / divisor
-
-    def _engine(
-        self, logits: Tensor, labels: PixelLabels, weight: Tensor | None, fold: Tensor
-    ) -> StripEngine:
-        num_classes = logits.shape[1]
-        return StripEngine(
-            self._terms(labels, num_classes, fold.dtype),
-            None if weight is None else weight.detach().to(fold),
-            fold,
-            num_classes,
-            fold.dtype,
-            with_grad=torch.is_grad_enabled() and logits.requires_grad,
-        )
-
-    def _keep_statistics(self, labels: PixelLabels, hit: Tensor) -> None:
+    def _count(self, labels: PixelLabels, hit: Tensor) -> None:
         clean, noisy = labels.clean, labels.noisy
         counts = torch.stack([m.sum() for m in (clean, noisy, hit & clean, hit & noisy)])
-        num_clean, num_noisy, clean_hits, noisy_hits = counts.double().unbind()
-        pixels = max(hit.numel(), 1)
-        self.statistics = dict(
-            clean_share=num_clean / pixels,
-            noisy_share=num_noisy / pixels,
-            clean_right=clean_hits / num_clean,
-            noisy_left=(num_noisy - noisy_hits) / num_noisy,
-            assigned_right=(clean_hits + noisy_hits) / (num_clean + num_noisy),
-        )
+        self._counts = counts, max(hit.numel(), 1)
 
-    def _check(self, logits: Tensor, label: Tensor, weight: Tensor | None, same_size: bool) -> None:
-        dims = (3, 4) if same_size else (4,)
-        if logits.dim() not in dims or not logits.is_floating_point():
+    def _check(self, logits: Tensor, label: Tensor, weight: Tensor | None) -> None:
+        name = type(self).__name__
+        if logits.dim() not in (3, 4) or not logits.is_floating_point():
             raise ValueError(
-                f'{type(self).__name__} needs floating point logits (B, K, H, W), got '
-                f'{logits.dtype} {tuple(logits.shape)}'
+                f'{name} needs floating point logits (B, K, H, W), got {logits.dtype} '
+                f'{tuple(logits.shape)}'
             )
         if label.is_floating_point() or label.dtype == torch.bool:
             raise ValueError(f'label has dtype {label.dtype}, expected integer codes')
-        if logits.shape[1] < 2:
+        if not 2 <= logits.shape[1] <= IGNORE_INDEX:
             raise ValueError(
-                f'{type(self).__name__} is a loss over classes, background included, and needs at '
-                f'least 2 of them; got logits {tuple(logits.shape)}'
+                f'{name} is a loss over 2 to {IGNORE_INDEX} classes, background included; got '
+                f'logits {tuple(logits.shape)}'
             )
-        wanted = (len(logits), *(logits.shape[2:] if same_size else label.shape[1:]))
-        if tuple(label.shape) != wanted or label.dim() != logits.dim() - 1:
-            raise ValueError(
-                f'label {tuple(label.shape)} does not fit logits {tuple(logits.shape)}: expected '
-                f'{wanted if same_size else "(B, H, W) with the same B"}'
-            )
-        if weight is not None and weight.shape != label.shape:
-            raise ValueError(
-                f'weight {tuple(weight.shape)} does not fit label {tuple(label.shape)}'
-            )
+        expected = (len(logits), *logits.shape[2:])
+        for tensor, of in ((label, 'label'), (weight, 'weight')):
+            if tensor is not None and tuple(tensor.shape) != expected:
+                raise ValueError(
+                    f'{of} {tuple(tensor.shape)} does not fit logits {tuple(logits.shape)}: '
+                    f'expected {expected}'
+                )

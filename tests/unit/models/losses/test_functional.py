@@ -1,61 +1,94 @@
-import itertools
+import functools
 import math
 
 import pytest
 import torch
-from helpers.loss_oracle import hybrid, seed_batch
+from helpers.loss_oracle import (
+    DEFAULTS,
+    OPTIONS,
+    hybrid,
+    option_names,
+    seed_batch,
+    value_and_grad,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmseg_wsss.models.losses import (
     HybridSettings,
+    PixelLabels,
     draw_complementary_labels,
     negative_log_complement,
     pn_hybrid_pixel_loss,
     prediction_constraint,
 )
-from mmseg_wsss.models.losses.functional import labels_present
-from mmseg_wsss.models.losses.pixel_labels import PixelLabels
-
-OPTIONS = [
-    dict(positive=positive, direct_gate=gate, indirect=indirect, jnpl_weighting=jnpl)
-    for positive, gate, indirect, jnpl in itertools.product(
-        ('constraint', 'ce', 'ce+constraint'),
-        ('all', 'low_confidence', 'untagged'),
-        ('draws', 'mean', 'unvoted'),
-        (False, True),
-    )
-] + [
-    dict(direct_weight=0.0),
-    dict(indirect_weight=0.0),
-    dict(constraint_weight=0.0),
-    dict(noisy_positive_weight=0.4, positive='ce+constraint'),
-]
+from mmseg_wsss.models.losses.functional import (
+    HybridTargets,
+    hybrid_loss,
+    labels_present,
+    pack_classes,
+    unpack_classes,
+)
 
 
-@pytest.mark.parametrize('options', OPTIONS, ids=lambda o: '-'.join(map(str, o.values())))
+def crop(settings, **kwargs):
+    """Logits, codes, their labels and a drawn class for every pixel."""
+    logits, codes = seed_batch(**kwargs)
+    num_classes = logits.shape[1]
+    labels = PixelLabels.from_codes(codes, num_classes)
+    draws = draw_complementary_labels(labels.label.flatten(), num_classes, settings.num_draws)
+    draws = draws.to(torch.uint8).view(*codes.shape, -1).movedim(-1, 1)
+    return logits, codes, (labels.label, labels.clean, labels.noisy), draws
+
+
+@pytest.mark.parametrize('options', OPTIONS, ids=option_names)
 def test_equals_the_loop_over_pixels(options):
-    defaults = dict(
-        temperature=0.6, constraint_weight=0.3, direct_weight=0.7, indirect_weight=1.3, num_draws=3
-    )
-    config = HybridSettings(**{**defaults, **options})
-    logits, codes = seed_batch()
-    labels = PixelLabels.from_codes(codes, 5)
-    draws = draw_complementary_labels(labels.label[labels.noisy], 5, 3)
-    total, pixels, gradient = hybrid(logits, codes, config, draws)
-    logits.requires_grad_()
-    loss = pn_hybrid_pixel_loss(logits, labels.label, labels.clean, labels.noisy, config, draws)
-    loss.sum().backward()
-    torch.testing.assert_close(loss.detach(), pixels, rtol=1e-12, atol=1e-12)
-    torch.testing.assert_close(loss.sum().detach(), total, rtol=1e-12, atol=1e-12)
-    torch.testing.assert_close(logits.grad, gradient, rtol=1e-6, atol=1e-8)
+    config = HybridSettings(**{**DEFAULTS, **options})
+    logits, codes, labels, draws = crop(config)
+    _, pixels, gradient = hybrid(logits, codes, config, draws if config.draws else None)
+    value, grad = value_and_grad(lambda z: pn_hybrid_pixel_loss(z, *labels, config, draws), logits)
+    torch.testing.assert_close(value, pixels, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(grad, gradient, rtol=1e-6, atol=1e-7)
+
+
+def test_has_a_second_derivative():
+    config = HybridSettings(indirect='mean', positive='ce+constraint')
+    logits, _, labels, _ = crop(config, size=(2, 2))
+    loss = functools.partial(pn_hybrid_pixel_loss, label=labels[0], clean=labels[1],
+                             noisy=labels[2], settings=config)  # fmt: skip
+    assert torch.autograd.gradgradcheck(loss, logits.requires_grad_())
 
 
 def test_draws_are_asked_for():
-    logits, codes = seed_batch()
-    labels = PixelLabels.from_codes(codes, 5)
+    logits, _, labels, _ = crop(HybridSettings())
     with pytest.raises(ValueError, match='draws'):
-        pn_hybrid_pixel_loss(logits, labels.label, labels.clean, labels.noisy, HybridSettings())
+        pn_hybrid_pixel_loss(logits, *labels, HybridSettings())
+
+
+@pytest.mark.parametrize('num_classes', [2, 8, 9, 255])
+def test_sets_of_classes(num_classes):
+    member = torch.rand(2, num_classes, 3, 5) < 0.3
+    packed = pack_classes(member)
+    assert packed.shape == (2, math.ceil(num_classes / 8), 3, 5)
+    assert torch.equal(unpack_classes(packed, num_classes), member)
+
+
+@pytest.mark.parametrize('jnpl', [False, True])
+def test_a_set_of_classes_for_each_pixel(jnpl):
+    """Weights and sets that no option makes, as terms of the votes at each pixel would."""
+    config = HybridSettings(indirect='mean', jnpl_weighting=jnpl, direct_gate='all')
+    logits, codes = seed_batch(num_classes=11, size=(3, 4))
+    label = torch.where(codes == 255, 0, codes % 256)
+    member = torch.rand(logits.shape) < 0.4
+    weights = torch.rand(3, *codes.shape, dtype=torch.float64)
+    targets = HybridTargets(label, *weights, pack_classes(member))
+    p = logits.softmax(1)
+    expected = weights[0] * prediction_constraint(logits, label)
+    for k in range(11):
+        factor = weights[2] * member[:, k] * (label != k) * (1 - p[:, k] if jnpl else 1)
+        factor = factor + weights[1] * (label == k)
+        expected = expected - factor * torch.log1p(-p[:, k])
+    torch.testing.assert_close(hybrid_loss(logits, targets, config), expected)
 
 
 @pytest.mark.parametrize('num_classes', [2, 21, 81])
@@ -106,6 +139,19 @@ def test_complement_equals_the_softmax_in_float64(num_classes, seed, scale):
     )  # fmt: skip
     expected = logits.logsumexp(1, keepdim=True) - rest
     torch.testing.assert_close(negative_log_complement(logits), expected, rtol=1e-9, atol=1e-13)
+
+
+@pytest.mark.parametrize('logits', [[3.0, 3.0], [2.0, 2.0, -1.0], [0.0, 0.0, 0.0, 0.0]])
+def test_complement_where_several_classes_share_the_top(logits):
+    logits = torch.tensor([logits], dtype=torch.float64, requires_grad=True)
+    plain = -torch.log1p(-logits.softmax(1))
+    torch.testing.assert_close(negative_log_complement(logits), plain)
+    factor = torch.arange(1.0, 1 + logits.shape[1], dtype=torch.float64)
+    grads = [
+        torch.autograd.grad((value * factor).sum(), logits)[0]
+        for value in (negative_log_complement(logits), -torch.log1p(-logits.softmax(1)))
+    ]
+    torch.testing.assert_close(*grads)
 
 
 def test_draws_are_uniform_over_the_other_classes_and_reproducible():

@@ -11,7 +11,6 @@ def test_codes_are_parted(dtype):
     assert labels.label.tolist() == [[0, 3, 0, 3, 0]]
     assert labels.clean.tolist() == [[True, True, False, False, False]]
     assert labels.noisy.tolist() == [[False, False, True, True, False]]
-    assert labels.any_noisy
 
 
 def test_plain_labels_need_no_decoding():
@@ -19,7 +18,6 @@ def test_plain_labels_need_no_decoding():
     assert labels.label.tolist() == [[0, 3]]
     assert labels.clean.all()
     assert not labels.noisy.any()
-    assert not labels.any_noisy
 
 
 @pytest.mark.parametrize('ignore_index', [0, 2, -100, 300])

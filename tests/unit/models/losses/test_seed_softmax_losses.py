@@ -1,6 +1,6 @@
 import pytest
 import torch
-from helpers.loss_oracle import seed_batch
+from helpers.loss_oracle import seed_batch, value_and_grad
 from mmseg.models.losses import CrossEntropyLoss
 
 from mmseg_wsss.models.losses import (
@@ -9,13 +9,6 @@ from mmseg_wsss.models.losses import (
     SeedSymmetricCrossEntropyLoss,
 )
 from mmseg_wsss.registry import MODELS
-
-
-def value_and_grad(function, logits):
-    logits = logits.detach().clone().requires_grad_()
-    value = function(logits)
-    value.sum().backward()
-    return value.detach(), logits.grad
 
 
 def as_labels(codes, noisy):

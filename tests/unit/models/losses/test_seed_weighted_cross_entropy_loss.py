@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-import torch.nn.functional as F
+from helpers.loss_oracle import value_and_grad
 
 from mmseg_wsss.models.losses import SeedCrossEntropyLoss, SeedWeightedCrossEntropyLoss
 from mmseg_wsss.registry import MODELS
@@ -49,13 +49,6 @@ def plain_sum(logits, codes, weighting='certainty', lowest=0.05, outer=None):
     return total, count
 
 
-def value_and_grad(function, logits):
-    logits = logits.detach().clone().requires_grad_()
-    value = function(logits)
-    value.sum().backward()
-    return value.detach(), logits.grad
-
-
 @pytest.mark.parametrize('weighting', ['certainty', 'two-level'])
 @pytest.mark.parametrize('lowest', [0.0, 0.05, 0.2, 1.0])
 def test_value_and_gradient(weighting, lowest):
@@ -83,26 +76,6 @@ def test_weight_of_a_sampler_reductions_and_rows_of_points():
     torch.testing.assert_close(pixels.sum(), total)
     rows = loss(logits.flatten(2), codes.flatten(1), outer.flatten(1))
     torch.testing.assert_close(rows, total / count)
-
-
-@pytest.mark.parametrize('align_corners', [False, True])
-@pytest.mark.parametrize('size', [(11, 13), (6, 7)])
-def test_fused_path(align_corners, size):
-    logits, _ = graded_batch()
-    _, codes = graded_batch(size=size)
-    loss = SeedWeightedCrossEntropyLoss()
-
-    def upsampled(z):
-        z = F.interpolate(z, size, mode='bilinear', align_corners=align_corners)
-        total, count = plain_sum(z, codes)
-        return total / count
-
-    torch.testing.assert_close(
-        value_and_grad(lambda z: loss.fused(z, codes, align_corners), logits),
-        value_and_grad(upsampled, logits),
-    )
-    with pytest.raises(ValueError, match="needs reduction 'mean' or 'sum'"):
-        SeedWeightedCrossEntropyLoss(reduction='none').fused(logits, codes)
 
 
 def test_unanimous_pixels_are_plain_cross_entropy():
@@ -137,8 +110,6 @@ def test_more_dissent_than_seeds_is_refused():
     codes = torch.full((1, 2, 2), 3 * 256 + 1)
     with pytest.raises(ValueError, match='3 seeds dissent, expected at most 2 of num_seeds=3'):
         SeedWeightedCrossEntropyLoss(num_seeds=3)(torch.zeros(1, 4, 2, 2), codes)
-    with pytest.raises(ValueError, match='3 seeds dissent'):
-        SeedWeightedCrossEntropyLoss(num_seeds=3).fused(torch.zeros(1, 4, 1, 1), codes)
 
 
 def test_nothing_supervised_is_a_finite_zero():
