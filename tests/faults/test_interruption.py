@@ -19,11 +19,15 @@ from helpers.seed_generators import build_generator, build_images
 from helpers.seed_roots import write_images, write_seed_root, write_split
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from mmengine.runner import Runner
 from torch.utils.data import DataLoader, Dataset
 
 from mmseg_wsss.converters.folder import convert_folder
-from mmseg_wsss.engine.hooks.resumable_randomness_hook import KeyedDataset, NumberedSampler, seed_by
+from mmseg_wsss.engine import WSSSRunner
+from mmseg_wsss.engine.hooks.resumable_randomness_hook import (
+    PositionRandomDataset,
+    PositionSampler,
+    seed_by,
+)
 from mmseg_wsss.registry import MODELS
 from mmseg_wsss.store import encode_mask, write_mask
 from mmseg_wsss.utils.checkpoint import find_resumable
@@ -162,8 +166,10 @@ class Draws(Dataset):
 @pytest.mark.parametrize('workers', [0, 1, 2])
 def test_random_transforms_do_not_depend_on_who_reads_and_what_was_read_before(workers):
     def draws(start, key=(0,)):
-        sampler = NumberedSampler(range(start, 10), lambda: start)
-        loader = DataLoader(KeyedDataset(Draws(), key), 2, sampler=sampler, num_workers=workers)
+        sampler = PositionSampler(range(start, 10), lambda: start)
+        loader = DataLoader(
+            PositionRandomDataset(Draws(), key), 2, sampler=sampler, num_workers=workers
+        )
         return torch.cat(list(loader))
 
     expected = []
@@ -224,7 +230,7 @@ def test_training_of_a_classifier_by_epochs(tmp_path):
         train_tool.resume_from_latest(config, trust=False)
         config.resume = config.get('load_from') is not None
         train_tool.make_resumable(config)
-        Runner.from_cfg(config).train()
+        WSSSRunner.from_cfg(config).train()
 
     finish(lambda: run('work', 1), tmp_path / 'log')
     finish(lambda: run('work', 3), tmp_path / 'log')
