@@ -48,6 +48,8 @@ _EXPECTED = {
 def apply_overrides(cfg: Config, options: Mapping[str, Any] | None) -> None:
     """Set ``--cfg-options`` in a config and check the types of what is then there.
 
+    With ``num_workers`` 0, ``persistent_workers`` is switched off.
+
     Args:
         cfg (Config): Changed in place.
         options (Mapping, optional): Values by dotted key, as ``DictAction`` parses them.
@@ -65,6 +67,12 @@ def apply_overrides(cfg: Config, options: Mapping[str, Any] | None) -> None:
     problems = list(_problems(cfg))
     if problems:
         raise ValueError(' '.join(problems))
+    for name in _LOADERS:
+        loader = cfg.get(name)
+        if loader and loader.get('num_workers') == 0 and loader.get('persistent_workers'):
+            loader['persistent_workers'] = (
+                False  # torch refuses workers that stay if there are none
+            )
 
 
 def _problems(cfg: Config) -> Iterator[str]:
