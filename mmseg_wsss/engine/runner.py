@@ -8,7 +8,9 @@ import warnings
 from types import SimpleNamespace
 from typing import Any
 
-from mmengine.logging import MMLogger
+from mmengine.device import get_device
+from mmengine.logging import MMLogger, print_log
+from mmengine.model import revert_sync_batchnorm
 from mmengine.optim import OptimWrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import nn
@@ -62,9 +64,20 @@ class WSSSRunner(Runner):
         return logger
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
-        """Wrap the model for several processes, with its frozen layers left out."""
+        """Wrap the model for several processes, with its frozen layers left out.
+
+        On CPUs, which torch's SyncBatchNorm does not know, it becomes a BatchNorm.
+        """
         if not self.distributed:
             return super().wrap_model(model_wrapper_cfg, model)
+        synchronised = any(isinstance(one, nn.SyncBatchNorm) for one in model.modules())
+        if synchronised and get_device() == 'cpu':
+            print_log(
+                'SyncBatchNorm needs GPUs: on CPUs each process normalises by its own images.',
+                'current',
+                logging.WARNING,
+            )
+            model = revert_sync_batchnorm(model)
         trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         model.train()
         wrapped = super().wrap_model(model_wrapper_cfg, model)
