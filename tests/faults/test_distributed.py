@@ -1,5 +1,6 @@
 """One, two and three processes: the same bits, and an end when one of them dies."""
 
+import copy
 import importlib.util
 import json
 import os
@@ -316,8 +317,8 @@ def test_every_backbone_trains_on_two_processes(tmp_path, root):
         os.environ['LOCAL_RANK'] = str(rank)  # mmengine asks for it
         for name in NETWORKS:
             model, data = network_of(root, name)
-            frozen = {key for key, one in network_of(root, name)[0].train().named_parameters()
-                      if not one.requires_grad}  # fmt: skip
+            alone = copy.deepcopy(model).train()
+            frozen = {key for key, one in alone.named_parameters() if not one.requires_grad}
             assert bool(frozen) == ('frozen' in name)
             trained = [one.requires_grad for one in model.parameters()]
             runner = WSSSRunner.__new__(WSSSRunner)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 import train as train_tool
+from helpers.features import require_cpu_autocast
 from helpers.killing import start
 from helpers.network_run import TRAINING_CONFIG
 from helpers.seed_generators import build_classifier, build_generator, build_images
@@ -118,6 +119,7 @@ def build_segmentor(loss):
 @pytest.mark.parametrize('dtype', [None, torch.bfloat16, torch.float16], ids=str)
 @pytest.mark.parametrize('ignored', [False, True], ids=['', 'all ignored'])
 def test_a_segmentor_under_autocast(loss, dtype, ignored):
+    require_cpu_autocast(dtype)
     model = build_segmentor(loss)
     _, codes = batch()
     codes = torch.full_like(codes, 255) if ignored else codes
@@ -162,6 +164,7 @@ def test_maps_without_any_activation_are_background(tmp_path):
 
 @pytest.mark.parametrize('amp', ['bfloat16', 'float16'])
 def test_seeds_in_half_precision_are_near_those_in_full(tmp_path, amp):
+    require_cpu_autocast(getattr(torch, amp))
     images = build_images(tmp_path)
     summaries = [
         build_generator(amp=one).run(images, tmp_path / str(one)).labels for one in (None, amp)
