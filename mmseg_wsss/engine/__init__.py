@@ -2,6 +2,6 @@
 
 from .. import registry  # noqa: F401  # patches the dependency stack before mmseg is imported
 from . import hooks, loops, optimizers
-from .runner import ScheduleError, WSSSRunner
+from .runner import ClassesError, ScheduleError, WSSSRunner
 
-__all__ = ['ScheduleError', 'WSSSRunner', 'hooks', 'loops', 'optimizers']
+__all__ = ['ClassesError', 'ScheduleError', 'WSSSRunner', 'hooks', 'loops', 'optimizers']

@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 import logging
 import warnings
+from collections import Counter
 from types import SimpleNamespace
 from typing import Any
 
 from mmengine.device import get_device
+from mmengine.dist import is_main_process
 from mmengine.logging import MMLogger, print_log
 from mmengine.model import revert_sync_batchnorm
 from mmengine.optim import OptimWrapper
@@ -39,6 +41,10 @@ class ScheduleError(ValueError):
     """The schedule of a training that was asked for would not train as it says."""
 
 
+class ClassesError(ValueError):
+    """The model cannot learn the classes of the data set."""
+
+
 class WSSSRunner(Runner):
     """mmengine's ``Runner``, with four differences.
 
@@ -49,7 +55,8 @@ class WSSSRunner(Runner):
       several processes, which would otherwise wait for their gradients.
     * A training is resumed with the schedule and the optimizer's settings of the config. mmengine
       takes those of the checkpoint, and so trains at learning rate 0 beyond the old end.
-    * A schedule that would train at learning rate 0, or not at all, is refused.
+    * A schedule that would train at learning rate 0, or not at all, is refused, and so is a model
+      of fewer classes than its data set. A class that every image has is remarked upon.
     """
 
     def build_logger(self, log_level: int | str = 'INFO', **options: Any) -> MMLogger:
@@ -93,6 +100,7 @@ class WSSSRunner(Runner):
         Raises:
             FloatingPointError: If training has diverged.
             ScheduleError: If there is nothing to train as the schedule says.
+            ClassesError: If the model has fewer classes than the data set.
         """
         try:
             return super().train()
@@ -112,13 +120,15 @@ class WSSSRunner(Runner):
         return checkpoint
 
     def load_or_resume(self) -> None:
-        """Load or resume, and check that there is something to train.
+        """Load or resume, and check that there is something to train, and for all classes.
 
         Raises:
             ScheduleError: If there is not.
+            ClassesError: If the model has fewer classes than the data set.
         """
         super().load_or_resume()
         self._check_schedule()
+        self._check_classes()
 
     def resume(self, filename: str, *args: Any, **options: Any) -> None:
         """Resume from a checkpoint with the config's schedule and optimizer settings.
@@ -259,6 +269,37 @@ class WSSSRunner(Runner):
             f'{end}: the rest would train nothing. Set {name}.end to {end} as well '
             f'(--cfg-options train_cfg.{key}={end} {name}.end={end}), or its eta_min above 0.'
         )
+
+    def _check_classes(self) -> None:
+        """Compare the classes of model and data set.
+
+        Raises:
+            ClassesError: If the model has fewer.
+        """
+        dataset = self.train_dataloader.dataset
+        classes = (getattr(dataset, 'metainfo', None) or {}).get('classes') or ()
+        model = self.cfg.get('model') or {}
+        for name in ('head', 'decode_head', 'auxiliary_head'):
+            heads = model.get(name) or []
+            for head in heads if isinstance(heads, (list, tuple)) else [heads]:
+                number = head.get('num_classes')
+                if number is not None and number < len(classes):
+                    raise ClassesError(
+                        f'model.{name}.num_classes is {number}, the data set has {len(classes)} '
+                        f'classes ({", ".join(map(str, classes[:5]))}{", ..." * (len(classes) > 5)}'
+                        f'). Set model.{name}.num_classes={len(classes)}.'
+                    )
+        if hasattr(dataset, 'all_classes') and is_main_process():
+            counts = Counter()
+            for index in range(len(dataset)):
+                counts.update(set(dataset.get_cat_ids(index)))
+            common = [classes[label] for label in sorted(counts) if counts[label] == len(dataset)]
+            if common:
+                self.logger.warning(
+                    f'Every image is tagged {", ".join(common)}. A classifier learns what an '
+                    'object looks like from images with and without it: its scores will be perfect '
+                    'and its activation maps empty or anywhere. Add images without it.'
+                )
 
 
 def _without_params(group: dict) -> dict:

@@ -189,11 +189,16 @@ def test_a_schedule_by_scores_is_refused_with_other_settings(project):
     assert status == 1 and 'ReduceOnPlateauLR) depends on the scores' in output
 
 
-def test_another_batch_size_goes_on_at_the_same_epoch(tmp_path):
-    """A classifier by epochs: three epochs of two iterations, then three of four."""
-    write_data(tmp_path)
-    config = build_config(tmp_path)
+def classifier(
+    folder: Path, tags: dict[str, list[str]] | None = None, num_classes: int = 2
+) -> Path:
+    """The config of a tiny classifier that is trained for six epochs of two iterations."""
+    write_data(folder)
+    if tags is not None:
+        (folder / 'tags.json').write_text(json.dumps(tags))
+    config = build_config(folder)
     config.custom_hooks = []
+    config.model.head.num_classes = num_classes
     config.param_scheduler = [dict(type='PolyLR', power=0.9, end=6, convert_to_iter_based=True)]
     config.default_hooks = dict(
         logger=dict(type='LoggerHook', interval=1), checkpoint=dict(type='CheckpointHook')
@@ -203,14 +208,18 @@ def test_another_batch_size_goes_on_at_the_same_epoch(tmp_path):
     )
     config.train_cfg.max_epochs = 6
     config.pop('experiment_name')
-    config.dump(tmp_path / 'config.py')
-    status, output = train(tmp_path / 'config.py', tmp_path / 'work')
+    config.dump(folder / 'config.py')
+    return folder / 'config.py'
+
+
+def test_another_batch_size_goes_on_at_the_same_epoch(tmp_path):
+    """A classifier by epochs: three epochs of two iterations, then three of four."""
+    config = classifier(tmp_path)
+    status, output = train(config, tmp_path / 'work')
     assert status == 0, output
     for epoch in (4, 5, 6):
         (tmp_path / 'work' / f'epoch_{epoch}.pth').unlink()
-    status, output = train(
-        tmp_path / 'config.py', tmp_path / 'work', 'train_dataloader.batch_size=1', resume=True
-    )
+    status, output = train(config, tmp_path / 'work', 'train_dataloader.batch_size=1', resume=True)
     assert status == 0 and 'iteration 6 -> 12 at epoch 3' in output, output
     expected = polynomial(24)
     found = {
@@ -222,6 +231,23 @@ def test_another_batch_size_goes_on_at_the_same_epoch(tmp_path):
     assert found == pytest.approx({i: expected[i] for i in range(13, 25)}, rel=1e-5, abs=1e-9)
     last = torch.load(tmp_path / 'work' / 'epoch_6.pth', weights_only=False)
     assert last['meta']['iter'] == 24
+
+
+def test_too_few_classes_are_named_before_training(tmp_path, project):
+    status, output = train(classifier(tmp_path / 'data', num_classes=1), tmp_path / 'few')
+    assert status == 1 and 'Traceback' not in output
+    assert 'model.head.num_classes is 1, the data set has 2 classes (red, green)' in output
+    options = ('model.decode_head.num_classes=2',)
+    status, output = train(project / 'config.py', project / 'few', *options)
+    assert status == 1 and 'Set model.decode_head.num_classes=3' in output
+
+
+@pytest.mark.parametrize('everywhere', [True, False])
+def test_a_class_that_every_image_has_is_remarked_upon(tmp_path, everywhere):
+    tags = {'a': ['red'], 'b': ['red', 'green'], 'c': ['red'], 'd': ['red'] * everywhere}
+    status, output = train(classifier(tmp_path, tags), tmp_path / 'work', 'train_cfg.max_epochs=1')
+    assert status == 0
+    assert ('Every image is tagged red.' in output) == everywhere
 
 
 def test_the_console_has_one_line_for_each_log_interval(project, root):
