@@ -214,6 +214,12 @@ NOISE = (
     'will NOT be visualized or stored.',
     'Fail to import ``MultiScaleDeformableAttention`` from ``mmcv.ops.multi_scale_deform_attn``, '
     'You should install ``mmcv`` rather than ``mmcv-lite`` if you need this module. ',
+    *(
+        f'Setting {name}_NUM_THREADS environment variable for each process to be 1 in default, to '
+        'avoid your system being overloaded, please further tune the variable for optimal '
+        'performance in your application as needed.'
+        for name in ('OMP', 'MKL')
+    ),
 )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-import mmseg_wsss.register_all  # noqa: F401  # registers and mends before any test imports mmseg
+import mmseg_wsss.register_all  # noqa: F401  # registers and patches before any test imports mmseg
 
 ROOT = Path(__file__).resolve().parent.parent
 # Several processes share the cores; commands that a test starts inherit this too.
