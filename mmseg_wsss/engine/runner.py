@@ -282,7 +282,7 @@ class WSSSRunner(Runner):
         for name in ('head', 'decode_head', 'auxiliary_head'):
             heads = model.get(name) or []
             for head in heads if isinstance(heads, (list, tuple)) else [heads]:
-                number = head.get('num_classes')
+                number = head.get('num_classes') if isinstance(head, dict) else None
                 if number is not None and number < len(classes):
                     raise ClassesError(
                         f'model.{name}.num_classes is {number}, the data set has {len(classes)} '

@@ -120,6 +120,7 @@ def test_options_that_do_not_fit_the_config_say_so(trained, root):
     for options, message in (
         (['--tta'], '--tta needs tta_pipeline and tta_model'),
         (['--show-dir', 'x'], 'need default_hooks.visualization'),
+        (['--cfg-options', "custom_hooks=[dict(type='X')]"], 'custom_hooks wants a list of dicts'),
     ):
         run = subprocess.run(
             [sys.executable, str(root / 'tools' / 'test.py'), str(poor), 'none.pth', *options],

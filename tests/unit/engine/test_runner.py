@@ -169,6 +169,14 @@ def test_what_cannot_be_trained_is_refused(project, options, message):
     assert {path.name: path.read_bytes() for path in work.glob('*.pth')} == before
 
 
+def test_an_override_of_a_wrong_type_is_named(project):
+    options = ("custom_hooks=[dict(type='X')]", 'train_cfg.max_iters=many')
+    status, output = train(project / 'config.py', project / 'new', *options)
+    assert status == 1 and 'Traceback' not in output
+    assert 'error: custom_hooks wants a list of dicts, each with a type' in output
+    assert "train_cfg.max_iters wants a whole number, got the text 'many'" in output
+
+
 def test_a_fresh_training_beyond_its_schedule_is_refused_too(project):
     status, output = train(project / 'config.py', project / 'new', 'train_cfg.max_iters=40')
     assert status == 1 and 'Set param_scheduler.0.end to 40' in output
