@@ -1,46 +1,148 @@
-"""Mends known to be needed for the dependency stack, each a no-op where nothing is wrong.
+"""What the dependency stack needs: patches for known faults, and words for stacks that cannot work.
 
-Two traps are handled (requirements/mminstall.txt names the versions):
-
-* A CPU-only torch beside a CUDA build of torchvision: torchvision's compiled operators cannot
-  load and ``import torchvision`` dies with "operator torchvision::nms does not exist". Its pure
-  Python parts, all this project needs of it, work once the two missing schemas are declared.
-* mmengine maps a config scope (``_base_ = 'mmseg::...'``) to a *distribution* name and pip-installs
-  that distribution where it is missing. The maintained forks publish under other names (onedl-*),
-  so the lookup fails and upstream would be installed over the fork. The table is corrected to what
-  is installed here, and this package's own scope is added.
-
-Nothing here installs, downloads or changes anything outside the running process.
+Two stacks carry this project: the maintained forks (onedl-*, requirements/mminstall.txt) and
+upstream OpenMMLab (requirements/upstream.txt); both have the same import names. Each patch names
+the versions it is for and does nothing with others. Nothing here installs, downloads or changes
+anything outside the running process.
 """
 
 from __future__ import annotations
 
+import warnings
 from importlib import metadata
 from importlib.util import find_spec
 
-_TORCHVISION_SCHEMAS = {
-    'nms': 'nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor',
-    'qnms': 'qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor',
-}
-# Config scope -> distributions that provide it, the maintained fork first.
-_SCOPE_DISTRIBUTIONS = {
+from packaging.version import Version
+
+# Import name -> its distributions, the maintained fork first.
+DISTRIBUTIONS = {
+    'mmengine': ('onedl-mmengine', 'mmengine'),
+    'mmcv': ('onedl-mmcv', 'mmcv', 'mmcv-lite'),
     'mmseg': ('onedl-mmsegmentation', 'mmsegmentation'),
     'mmpretrain': ('onedl-mmpretrain', 'mmpretrain'),
     'mmdet': ('onedl-mmdetection', 'mmdet'),
     'mmseg_wsss': ('mmseg_wsss',),
 }
+_SCOPES = ('mmseg', 'mmpretrain', 'mmdet', 'mmseg_wsss')
+_TORCHVISION_SCHEMAS = {
+    'nms': 'nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor',
+    'qnms': 'qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor',
+}
+_OPENCV = ('opencv-python', 'opencv-contrib-python', 'opencv-python-headless')
+_INSTALL = (
+    'Install one stack into an empty environment: "make setup" for the maintained forks '
+    '(requirements/mminstall.txt) or "make setup STACK=upstream" (requirements/upstream.txt).'
+)
 
 _torchvision_library = None  # kept alive: its schemas go when the object goes
 
 
-def mend_torchvision() -> bool:
+def version_of(distribution: str) -> Version | None:
+    """The version of an installed distribution, None if it is not installed."""
+    try:
+        return Version(metadata.version(distribution))
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def is_within(distribution: str, least: str, below: str) -> bool:
+    """Whether a distribution is installed in a version from ``least`` to below ``below``.
+
+    >>> is_within('numpy', '1', '99'), is_within('numpy', '98', '99')
+    (True, False)
+    """
+    version = version_of(distribution)
+    return version is not None and Version(least) <= version < Version(below)
+
+
+def check_stack() -> None:
+    """Stop where the installed packages cannot work together, and say what to install.
+
+    Raises:
+        ImportError: In place of the misleading one that would follow.
+    """
+    problem = next(_problems(), None)
+    if problem is not None:
+        raise ImportError(problem)
+    found = [name for name in _OPENCV if version_of(name)]
+    if len(found) > 1:
+        warnings.warn(
+            f"{' and '.join(found)} are installed and overwrite each other's files: uninstall "
+            'them all, then "pip install opencv-python".',
+            stacklevel=2,
+        )
+
+
+def _problems():
+    """Yield what makes the stack unfit, the most basic first."""
+    torch, numpy = version_of('torch'), version_of('numpy')
+    if torch and numpy and torch < Version('2.3') and numpy >= Version('2'):
+        yield (
+            f'torch {torch} was built for NumPy 1 and NumPy {numpy} is installed: '
+            'pip install "numpy<2".'
+        )
+    for name, distributions in DISTRIBUTIONS.items():
+        found = [f'{one} {version_of(one)}' for one in distributions if version_of(one)]
+        if len(found) > 1:
+            yield (
+                f"{' and '.join(found)} are both installed as {name} and overwrite each other's "
+                f'files: uninstall all of them. {_INSTALL}'
+            )
+    upstream, mmcv = version_of('mmsegmentation'), version_of('mmcv')
+    if upstream and version_of('mmcv-lite'):
+        yield (
+            'mmsegmentation does not import with mmcv-lite, which lacks the compiled operators: '
+            'pip uninstall mmcv-lite, then pip install --no-build-isolation --no-binary mmcv '
+            '"mmcv==2.1.0" (requirements/upstream.txt).'
+        )
+    if upstream and upstream <= Version('1.2.2') and mmcv and mmcv >= Version('2.2'):
+        yield (
+            f'mmsegmentation {upstream} refuses mmcv {mmcv}: pip install --no-build-isolation '
+            '--no-binary mmcv "mmcv==2.1.0" (requirements/upstream.txt).'
+        )
+    if upstream:
+        missing = [name for name in ('ftfy', 'regex') if find_spec(name) is None]
+        if missing:
+            yield (
+                f'mmsegmentation imports {" and ".join(missing)} without declaring it: '
+                f'pip install {" ".join(missing)}.'
+            )
+
+
+def require_mmdet(what: str) -> None:
+    """Check that mmdet is there with what it needs.
+
+    Args:
+        what (str): What needs it, e.g. ``'Mask2Former'``.
+
+    Raises:
+        ImportError: If mmdet or mmcv's compiled operators are missing; says how to install them.
+    """
+    fork = version_of('mmsegmentation') is None
+    how = (
+        '"make mask2former" or requirements/optional.txt'
+        if fork
+        else 'pip install "mmdet==3.3.0" (requirements/upstream.txt)'
+    )
+    if find_spec('mmdet') is None:
+        package = DISTRIBUTIONS['mmdet'][0 if fork else 1]
+        raise ImportError(f'{what} needs mmdet, here the distribution {package}: {how}.')
+    if find_spec('mmcv._ext') is None:
+        raise ImportError(f"{what} needs mmcv's compiled operators, which are missing: {how}.")
+
+
+def patch_torchvision() -> bool:
     """Make ``import torchvision`` work beside a torch that cannot load its compiled operators.
+
+    For torchvision 0.15 to 0.x: its CUDA build beside a CPU-only torch dies with "operator
+    torchvision::nms does not exist". Its pure Python parts, all this project needs of it, work once
+    the two missing schemas are declared.
 
     Returns:
         bool: True if schemas had to be declared, False if torchvision is absent or sound.
     """
     global _torchvision_library
-    if find_spec('torchvision') is None:
+    if find_spec('torchvision') is None or not is_within('torchvision', '0.15', '1'):
         return False
     try:
         import torchvision
@@ -59,25 +161,83 @@ def mend_torchvision() -> bool:
     return True
 
 
-def mend_config_scopes() -> dict[str, str]:
+def patch_config_scopes() -> dict[str, str]:
     """Point mmengine's scope table at the distributions that are installed.
+
+    For mmengine 0.10: it maps a config scope (``_base_ = 'mmseg::...'``) to a *distribution* name
+    and pip-installs that where it is missing. The forks publish under other names, so the lookup
+    fails and upstream would be installed over the fork. This package's own scope is added.
 
     Returns:
         dict[str, str]: The scopes whose entry was changed, with their distribution.
     """
+    if not any(is_within(name, '0.10', '0.11') for name in DISTRIBUTIONS['mmengine']):
+        return {}
     from mmengine.config import utils
 
     changed = {}
-    for scope, names in _SCOPE_DISTRIBUTIONS.items():
-        name = next((name for name in names if _is_installed(name)), None)
+    for scope in _SCOPES:
+        name = next((name for name in DISTRIBUTIONS[scope] if version_of(name)), None)
         if name is not None and utils.MODULE2PACKAGE.get(scope) != name:
             utils.MODULE2PACKAGE[scope] = changed[scope] = name
     return changed
 
 
-def _is_installed(distribution: str) -> bool:
-    try:
-        metadata.distribution(distribution)
-    except metadata.PackageNotFoundError:
+def patch_onedl_message() -> bool:
+    """Silence "Could not import OneDL", which mmseg prints when it is imported.
+
+    For onedl-mmsegmentation 1.x: the message has the level DEBUG but no logger, and is printed.
+
+    Returns:
+        bool: Whether the message is filtered from now on.
+    """
+    if not is_within('onedl-mmsegmentation', '1', '2'):
         return False
+    import mmengine.logging
+
+    print_log = mmengine.logging.print_log
+    if getattr(print_log, '_without_onedl', False):
+        return False
+
+    def quiet_print_log(msg, *args, **kwargs) -> None:
+        if msg != 'Could not import OneDL':
+            print_log(msg, *args, **kwargs)
+
+    quiet_print_log._without_onedl = True
+    mmengine.logging.print_log = quiet_print_log
     return True
+
+
+# Warnings at every start that tell a user of this package nothing, by their whole text.
+NOISE = (
+    'The draw is False, it means that the hook for visualization will not take effect. The results '
+    'will NOT be visualized or stored.',
+    'Fail to import ``MultiScaleDeformableAttention`` from ``mmcv.ops.multi_scale_deform_attn``, '
+    'You should install ``mmcv`` rather than ``mmcv-lite`` if you need this module. ',
+    *(
+        f'Setting {name}_NUM_THREADS environment variable for each process to be 1 in default, to '
+        'avoid your system being overloaded, please further tune the variable for optimal '
+        'performance in your application as needed.'
+        for name in ('OMP', 'MKL')
+    ),
+)
+
+
+def filter_noise() -> None:
+    """Filter the warnings of :data:`NOISE`, which no version of the stack is known to be without.
+
+    ``require_mmdet`` says what the second one says, and only where it matters.
+    """
+    import re
+
+    for message in NOISE:
+        warnings.filterwarnings('ignore', f'{re.escape(message)}$', UserWarning)
+
+
+def prepare() -> None:
+    """Do all of the above once, before any part of the stack is imported."""
+    check_stack()
+    filter_noise()
+    patch_torchvision()
+    patch_config_scopes()
+    patch_onedl_message()

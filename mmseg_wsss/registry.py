@@ -9,14 +9,13 @@ well.
 
 from __future__ import annotations
 
-from mmengine import registry as root
-from mmengine.registry import Registry
-
-from .compat import mend_config_scopes, mend_torchvision
+from . import compat
 
 # Every registered part imports this module before it imports mmseg or mmpretrain.
-mend_torchvision()
-mend_config_scopes()
+compat.prepare()
+
+from mmengine import registry as root  # noqa: E402
+from mmengine.registry import Registry  # noqa: E402
 
 
 class PluginRegistry(Registry):

@@ -12,7 +12,7 @@ if not torch.cuda.is_available():
     # Triton kernels run on CPU tensors; has to be known before Triton is imported.
     os.environ.setdefault('TRITON_INTERPRET', '1')
 
-import mmseg_wsss.register_all  # noqa: F401  # registers and mends before any test imports mmseg
+import mmseg_wsss.register_all  # noqa: F401  # registers and patches before any test imports mmseg
 
 ROOT = Path(__file__).resolve().parent.parent
 # Several processes share the cores; commands that a test starts inherit this too.

@@ -16,7 +16,7 @@ from mmengine.dist import get_dist_info
 from mmengine.registry import init_default_scope
 from torch import nn
 
-import mmseg_wsss  # mends the dependency stack before a config is read
+import mmseg_wsss  # patches the dependency stack before a config is read
 from mmseg_wsss.datasets.tags import read_tags
 from mmseg_wsss.generation.pseudo_mask_images import (
     PseudoMaskImages,

@@ -22,6 +22,7 @@ from torch import nn
 import mmseg_wsss.register_all  # noqa: F401  # before a config is read
 from mmseg_wsss.apis import generate_seeds
 from mmseg_wsss.generation import load_classifier
+from mmseg_wsss.utils.overrides import apply_overrides
 from mmseg_wsss.utils.process_group import join_process_group
 
 
@@ -103,8 +104,7 @@ def dropout_checkpoint(text: str) -> tuple[str, str]:
 def build_config(args: argparse.Namespace) -> Config:
     """Read the config and apply the command line to it."""
     cfg = Config.fromfile(args.config)
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
+    apply_overrides(cfg, args.cfg_options)
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:

@@ -7,10 +7,11 @@ import os
 import os.path as osp
 
 from mmengine.config import Config, DictAction
-from mmengine.runner import Runner
 
 import mmseg_wsss.register_all  # noqa: F401  # before a config is read
-from mmseg_wsss.utils.checkpoint import read_checkpoint
+from mmseg_wsss.engine import WSSSRunner
+from mmseg_wsss.utils.checkpoint import read_checkpoint, read_safely_in_mmengine
+from mmseg_wsss.utils.overrides import apply_overrides
 from mmseg_wsss.utils.process_group import prepare_runner_on_cpu
 
 
@@ -54,8 +55,7 @@ def build_config(args: argparse.Namespace) -> Config:
     """Read the config and apply the command line to it."""
     cfg = Config.fromfile(args.config)
     cfg.launcher = args.launcher
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
+    apply_overrides(cfg, args.cfg_options)
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
@@ -68,7 +68,8 @@ def build_config(args: argparse.Namespace) -> Config:
                 '--show and --show-dir need default_hooks.visualization in the config, e.g. '
                 "dict(type='SegVisualizationHook')."
             )
-        hook.update(draw=True, show=args.show, wait_time=args.wait_time)
+        # Upstream's hook counts the interval in a test as well, the fork's does not.
+        hook.update(draw=True, show=args.show, wait_time=args.wait_time, interval=1)
         if args.show_dir:
             cfg.visualizer['save_dir'] = osp.join(cfg.work_dir, args.show_dir)
     if args.tta:
@@ -93,14 +94,15 @@ def build_config(args: argparse.Namespace) -> Config:
 def main() -> None:
     """Test and score."""
     args = parse_args()
-    cfg = build_config(args)
-    # mmengine would run the code of a checkpoint that is more than weights, with a warning only.
     try:
+        cfg = build_config(args)
+        # Before data sets are built; mmengine reads it once more.
         read_checkpoint(args.checkpoint, args.trust_checkpoint)
     except (FileNotFoundError, ValueError) as error:
         raise SystemExit(f'error: {error}') from None
+    read_safely_in_mmengine(args.trust_checkpoint)
     prepare_runner_on_cpu(cfg)
-    Runner.from_cfg(cfg).test()
+    WSSSRunner.from_cfg(cfg).test()
 
 
 if __name__ == '__main__':

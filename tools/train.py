@@ -8,10 +8,11 @@ import os.path as osp
 import sys
 
 from mmengine.config import Config, DictAction
-from mmengine.runner import Runner
 
 import mmseg_wsss.register_all  # noqa: F401  # before a config is read
-from mmseg_wsss.utils.checkpoint import find_resumable
+from mmseg_wsss.engine import ClassesError, ScheduleError, WSSSRunner
+from mmseg_wsss.utils.checkpoint import find_resumable, read_safely_in_mmengine
+from mmseg_wsss.utils.overrides import apply_overrides
 from mmseg_wsss.utils.process_group import prepare_runner_on_cpu
 
 GROUPED = 'GroupedOptimWrapperConstructor'
@@ -53,8 +54,7 @@ def build_config(args: argparse.Namespace) -> Config:
     """Read the config and apply the command line to it."""
     cfg = Config.fromfile(args.config)
     cfg.launcher = args.launcher
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
+    apply_overrides(cfg, args.cfg_options)
     # The command line goes before the config, and the config before its file name.
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
@@ -62,7 +62,7 @@ def build_config(args: argparse.Namespace) -> Config:
         cfg.work_dir = osp.join('work_dirs', osp.splitext(osp.basename(args.config))[0])
     if args.amp and cfg.optim_wrapper.type != 'AmpOptimWrapper':
         if cfg.optim_wrapper.type != 'OptimWrapper':
-            raise SystemExit(
+            raise ValueError(
                 f'--amp needs optim_wrapper.type OptimWrapper, the config has '
                 f'{cfg.optim_wrapper.type}.'
             )
@@ -99,23 +99,36 @@ def set_constructor(cfg: Config, name: str) -> None:
 
 
 def make_resumable(cfg: Config) -> None:
-    """Write checkpoints atomically, and let a resumed training draw the same random numbers."""
+    """Add the hooks of a training that can be stopped, resumed and left alone.
+
+    Checkpoints are written atomically, a resumed training draws the same random numbers, and one
+    that diverges stops.
+    """
     hooks = cfg.setdefault('default_hooks', {})
     checkpoint = hooks.setdefault('checkpoint', dict(type='CheckpointHook', interval=1))
     if checkpoint is not None and checkpoint.get('type') == 'CheckpointHook':
         checkpoint['type'] = 'mmseg_wsss.AtomicCheckpointHook'
     custom = list(cfg.get('custom_hooks') or [])
-    if not any('ResumableRandomnessHook' in str(hook.get('type')) for hook in custom):
-        custom.append(dict(type='mmseg_wsss.ResumableRandomnessHook'))
+    for name in ('ResumableRandomnessHook', 'DivergenceHook'):
+        if not any(name in str(hook.get('type')) for hook in custom):
+            custom.append(dict(type=f'mmseg_wsss.{name}'))
     cfg.custom_hooks = custom
 
 
 def main() -> int:
     """Train; return the exit status."""
+    args = parse_args()
     try:
-        cfg = build_config(parse_args())
+        try:
+            cfg = build_config(args)
+        except ValueError as error:
+            raise SystemExit(f'error: {error}') from None
+        read_safely_in_mmengine(args.trust_checkpoint)
         prepare_runner_on_cpu(cfg)
-        Runner.from_cfg(cfg).train()
+        WSSSRunner.from_cfg(cfg).train()
+    except (FileNotFoundError, FloatingPointError, ScheduleError, ClassesError) as error:
+        print(f'\nerror: {error}', file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print('\ninterrupted; the same command with --resume goes on', file=sys.stderr)
         return 130

@@ -1,6 +1,6 @@
 """What a script or a notebook imports."""
 
-from .. import registry  # noqa: F401  # mends the dependency stack before mmseg is imported
+from .. import registry  # noqa: F401  # patches the dependency stack before mmseg is imported
 from ..evaluation import evaluate_seed_root
 from .background_study import background_curve, study_background
 from .evaluate_seeds import evaluate_seeds

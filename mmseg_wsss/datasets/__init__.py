@@ -1,6 +1,6 @@
 """Data sets and transforms: tags for the classifier, seeds for the segmentor."""
 
-from .. import registry  # noqa: F401  # mends the dependency stack before mmseg is imported
+from .. import registry  # noqa: F401  # patches the dependency stack before mmseg is imported
 from .class_names import COCO_CLASSES
 from .seed_datasets import (
     COCO14Dataset,

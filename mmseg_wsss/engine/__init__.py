@@ -1,6 +1,7 @@
-"""Hooks, loops and optimizers, as mmengine means them."""
+"""Runner, hooks, loops and optimizers, as mmengine means them."""
 
-from .. import registry  # noqa: F401  # mends the dependency stack before mmseg is imported
+from .. import registry  # noqa: F401  # patches the dependency stack before mmseg is imported
 from . import hooks, loops, optimizers
+from .runner import ClassesError, ScheduleError, WSSSRunner
 
-__all__ = ['hooks', 'loops', 'optimizers']
+__all__ = ['ClassesError', 'ScheduleError', 'WSSSRunner', 'hooks', 'loops', 'optimizers']

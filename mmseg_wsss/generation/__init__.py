@@ -1,6 +1,6 @@
 """From a trained classifier to seeds on disk; pseudo masks of trained networks."""
 
-from .. import registry  # noqa: F401  # mends the dependency stack before mmseg is imported
+from .. import registry  # noqa: F401  # patches the dependency stack before mmseg is imported
 from .activations import activation_stream, class_activation
 from .classifiers import load_classifier
 from .extractor import ActivationExtractor

@@ -1,6 +1,6 @@
 """Tables, plots, pictures and pages of scores."""
 
-from .. import registry  # noqa: F401  # mends the dependency stack before mmseg is imported
+from .. import registry  # noqa: F401  # patches the dependency stack before mmseg is imported
 from .figures import (
     figure_sheet,
     prediction_figures,

@@ -5,15 +5,20 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import tarfile
 import threading
-from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-import numpy as np
 import torch
-from mmengine.logging import HistoryBuffer, print_log
+from mmengine.logging import print_log
+from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
+
+from . import restricted_pickle
+
+# torch can be told of known classes from 2.6 on; below, this package's own reader is used.
+_TORCH_TAKES_GLOBALS = tuple(map(int, torch.__version__.split('.')[:2])) >= (2, 6)
 
 # torch keeps the known classes for the whole process: a thread that is done reading would take
 # them from one that still reads.
@@ -63,12 +68,13 @@ def read_state_dict(path: str | os.PathLike, trust: bool = False) -> dict[str, T
     return state
 
 
-def read_checkpoint(path: str | os.PathLike, trust: bool = False) -> Any:
-    """Read all that a checkpoint holds, on the CPU.
+def read_checkpoint(path: str | os.PathLike, trust: bool = False, map_location: Any = 'cpu') -> Any:
+    """Read all that a checkpoint holds.
 
     Args:
         path (str | os.PathLike): A file that ``torch.save`` wrote.
         trust (bool): Whether the file may run code of its own if it cannot be read otherwise.
+        map_location (Any): Where tensors go, as for ``torch.load``.
 
     Returns:
         Any: Its content.
@@ -80,8 +86,7 @@ def read_checkpoint(path: str | os.PathLike, trust: bool = False) -> Any:
     if not os.path.isfile(path):
         raise FileNotFoundError(f'{path}: there is no such checkpoint.')
     try:
-        with _READING, _known_globals():
-            return torch.load(path, map_location='cpu', weights_only=True)
+        return _load_known(path, map_location)
     except pickle.UnpicklingError as error:
         if not trust:
             raise ValueError(
@@ -90,9 +95,67 @@ def read_checkpoint(path: str | os.PathLike, trust: bool = False) -> Any:
                 'code it carries.'
             ) from error
         print_log(f'{path}: read with its code, as asked.', 'current', level=logging.WARNING)
-        return torch.load(path, map_location='cpu', weights_only=False)
-    except (RuntimeError, EOFError) as error:
+        return torch.load(path, map_location=map_location, weights_only=False)
+    except RuntimeError as error:
         raise ValueError(f'{path}: not a readable checkpoint ({error}).') from error
+
+
+def _load_known(path: str | os.PathLike, map_location: Any) -> Any:
+    """Read a file that holds nothing but what is known.
+
+    Raises:
+        pickle.UnpicklingError: If it holds anything else.
+        RuntimeError: If it is damaged.
+    """
+    with open(path, 'rb') as file:
+        try:
+            _refuse_other_kinds(file)
+            file.seek(0)
+            if not _TORCH_TAKES_GLOBALS:
+                return torch.load(
+                    file, map_location, pickle_module=restricted_pickle, weights_only=False
+                )
+            known = [(value, name) for name, value in restricted_pickle.MMENGINE_GLOBALS.items()]
+            known += {type(dtype) for dtype in restricted_pickle.PLAIN_DTYPES}
+            with _READING, torch.serialization.safe_globals(known):
+                return torch.load(file, map_location, weights_only=True)
+        except pickle.UnpicklingError:
+            raise
+        except Exception as error:  # a damaged file fails in many ways
+            raise RuntimeError(f'{type(error).__name__}: {error}') from error
+
+
+def _refuse_other_kinds(file: BinaryIO) -> None:
+    """Refuse the kinds of files that ``torch.load`` reads by other means than its pickle module."""
+    if torch.serialization._is_zipfile(file):
+        file.seek(0)
+        # The reader that torch itself asks, so that both see the same records.
+        if 'constants.pkl' in torch._C.PyTorchFileReader(file).get_all_records():
+            raise pickle.UnpicklingError('Unsupported: a TorchScript archive')
+        return
+    file.seek(0)
+    if tarfile.is_tarfile(file):
+        raise pickle.UnpicklingError('Unsupported: a tar archive, as torch wrote before 0.2')
+
+
+def read_safely_in_mmengine(trust: bool = False) -> None:
+    """Let mmengine read local checkpoints by :func:`read_checkpoint` in this process.
+
+    Its own reader runs the code of a file that is more than weights, with a warning that one of
+    its own checkpoints with a best score brings up as well.
+
+    Args:
+        trust (bool): As in :func:`read_checkpoint`.
+    """
+
+    def load_from_local(filename: str, map_location: Any = None) -> Any:
+        content = read_checkpoint(os.path.expanduser(filename), trust, map_location)
+        if isinstance(content, dict) and isinstance(content.get('meta'), dict) and not trust:
+            # An old name of the config, as Python: mmengine runs it when it resumes.
+            content['meta'].pop('config', None)
+        return content
+
+    CheckpointLoader.register_scheme('', load_from_local, force=True)
 
 
 def find_resumable(work_dir: str | os.PathLike, trust: bool = False) -> tuple[str, dict] | None:
@@ -134,28 +197,3 @@ def _reason(error: Exception) -> str:
     """The line of torch's long message that says what it met."""
     lines = str(error).strip().splitlines() or ['no message']
     return next((line.strip() for line in lines if 'Unsupported' in line), lines[0])
-
-
-def _history_method(owner: type, name: str):
-    """Stands in for getattr, by which a history refers to its methods, and gives nothing else."""
-    if owner is not HistoryBuffer or name not in ('current', 'max', 'mean', 'min'):
-        raise pickle.UnpicklingError(f'getattr of {name!r} is not a method of a log history')
-    return getattr(owner, name)
-
-
-def _known_globals():
-    """The harmless classes in which mmengine's checkpoints keep the history of the logs."""
-    if not hasattr(torch.serialization, 'safe_globals'):
-        return nullcontext()  # torch below 2.5: such a checkpoint has to be trusted
-    multiarray = (np._core if hasattr(np, '_core') else np.core).multiarray
-    return torch.serialization.safe_globals(
-        [
-            HistoryBuffer,
-            (_history_method, 'builtins.getattr'),
-            np.ndarray,
-            np.dtype,
-            multiarray._reconstruct,
-            multiarray.scalar,
-            *(type(np.dtype(kind)) for kind in (np.float32, np.float64, np.int32, np.int64)),
-        ]
-    )

@@ -1,5 +1,6 @@
 """One, two and three processes: the same bits, and an end when one of them dies."""
 
+import copy
 import importlib.util
 import json
 import os
@@ -25,11 +26,15 @@ from helpers.processes import join, run_ranks
 from helpers.seed_generators import build_generator, build_images, files_of
 from helpers.seed_roots import write_images, write_seed_root, write_split
 from mmengine.config import Config
+from mmengine.model import MMDistributedDataParallel
+from mmengine.optim import OptimWrapper
 from mmengine.registry import init_default_scope
 from mmengine.structures import PixelData
+from mmpretrain.structures import DataSample
 from mmseg.evaluation import IoUMetric
 from mmseg.structures import SegDataSample
 
+from mmseg_wsss.engine import WSSSRunner
 from mmseg_wsss.generation.images import SeedImageDataset
 from mmseg_wsss.registry import MODELS
 from mmseg_wsss.store import SeedStore, write_mask
@@ -276,3 +281,99 @@ def test_training_and_testing_without_a_gpu(tmp_path):
         found[world_size] = {name: value for name, value in scores.items() if 'time' not in name}
     assert 'mIoU' in found[1]
     assert found[1] == found[2] == found[3]
+
+
+# One of each backbone family that trains on a CPU in a second, with frozen layers and without.
+NETWORKS = {
+    'classifier, MobileNetV2 frozen': ('cls/mobilenetv2_voc_animals', {}),
+    'classifier, ResNet frozen': ('cls/resnet50_voc', {'backbone.frozen_stages': 1}),
+    'segmentor, MobileNetV2 frozen': ('pnl/deeplabv3plus_mobilenetv2_voc_animals', {}),
+    'segmentor, MiT': ('pnl/segformer_b0_voc', {}),
+}
+
+
+def network_of(root, name):
+    """A shipped config's model from random weights, with a batch of two images."""
+    path, changes = NETWORKS[name]
+    config = Config(dict(model=Config.fromfile(root / 'configs' / f'{path}.py').model))
+    config.model.backbone.init_cfg = None
+    config.merge_from_dict({f'model.{key}': value for key, value in changes.items()})
+    torch.manual_seed(0)
+    model = MODELS.build(config.model)
+    images = list(torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8))
+    if 'classifier' in name:
+        samples = [DataSample().set_gt_label([0, 1 + index]) for index in range(2)]
+    else:
+        labels = torch.randint(0, 3, (2, 1, 64, 64))
+        samples = [SegDataSample(gt_sem_seg=PixelData(data=one)) for one in labels]
+    return model, dict(inputs=images, data_samples=samples)
+
+
+def test_every_backbone_trains_on_two_processes(tmp_path, root):
+    """Three iterations each, with the layers frozen that are frozen on one process."""
+    init_default_scope('mmseg')
+
+    def work(rank, world_size):
+        os.environ['LOCAL_RANK'] = str(rank)  # mmengine asks for it
+        for name in NETWORKS:
+            model, data = network_of(root, name)
+            alone = copy.deepcopy(model).train()
+            frozen = {key for key, one in alone.named_parameters() if not one.requires_grad}
+            assert bool(frozen) == ('frozen' in name)
+            trained = [one.requires_grad for one in model.parameters()]
+            runner = WSSSRunner.__new__(WSSSRunner)
+            runner._distributed, runner.cfg = True, Config()
+            options = dict(device_ids=None, broadcast_buffers=False)
+            wrapped = runner.wrap_model(options, model)
+            # The optimizer gets the same parameters as on one process.
+            assert [one.requires_grad for one in model.parameters()] == trained
+            optimizer = OptimWrapper(torch.optim.SGD(model.parameters(), 1e-3))
+            before = {key: one.clone() for key, one in model.named_parameters()}
+            for _ in range(3):
+                wrapped.train()
+                wrapped.train_step(data, optimizer)
+            for key, one in model.named_parameters():
+                assert (key in frozen) == (not one.requires_grad), key
+                assert key not in frozen or torch.equal(one, before[key]), key
+                both = [torch.empty_like(one) for _ in range(world_size)]
+                torch.distributed.all_gather(both, one.detach())
+                assert torch.equal(*both), key
+
+    run_ranks(tmp_path, work, 2)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='the commands take GPUs where there are any')
+def test_a_diverging_training_stops_on_all_processes(tmp_path):
+    """One process alone has a loss that is not finite; both say so and end."""
+    ids = ['one', 'two', 'three', 'four']
+    write_images(tmp_path / 'images', ids)
+    write_split(tmp_path / 'train.txt', ids)
+    write_seed_root(tmp_path / 'seeds', ids)
+    config = tmp_path / 'config.py'
+    config.write_text(TRAINING.replace('DATA', str(tmp_path)))
+
+    def diverge():
+        step = MMDistributedDataParallel.train_step
+
+        def one_bad_loss(self, *args, **kwargs):
+            outputs = step(self, *args, **kwargs)
+            diverge.steps = getattr(diverge, 'steps', 0) + 1
+            bad = diverge.steps == 3 and os.environ['RANK'] == '1'
+            return dict(outputs, loss=outputs['loss'] * float('nan')) if bad else outputs
+
+        MMDistributedDataParallel.train_step = one_bad_loss
+        status = train.main()
+        assert status == 1
+
+    options = ['train_cfg.max_iters=12', 'train_cfg.val_interval=99']
+    options += ['default_hooks.logger.interval=4', 'default_hooks.checkpoint.interval=2']
+    work = tmp_path / 'work'
+    arguments = [config, '--work-dir', work, '--cfg-options', *options]
+    run_launched(tmp_path / 'log', 2, diverge, *arguments)
+    for rank in range(2):
+        assert (
+            'iteration 3: the loss is not finite'
+            in (tmp_path / 'log' / f'rank {rank}.log').read_text()
+        )
+    # Written in iteration 2; in iteration 4 the losses are looked at before the checkpoint.
+    assert sorted(path.name for path in work.glob('*.pth')) == ['iter_2.pth']

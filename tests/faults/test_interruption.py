@@ -5,6 +5,7 @@ import random
 import signal
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import aggregate_seeds
 import make_pseudo_masks
@@ -18,12 +19,19 @@ from helpers.network_run import TRAINING_CONFIG as CONFIG
 from helpers.seed_generators import build_generator, build_images
 from helpers.seed_roots import write_images, write_seed_root, write_split
 from mmengine.config import Config
+from mmengine.dataset import DefaultSampler, InfiniteSampler
 from mmengine.registry import init_default_scope
-from mmengine.runner import Runner
+from mmengine.runner.loops import _InfiniteDataloaderIterator
 from torch.utils.data import DataLoader, Dataset
 
 from mmseg_wsss.converters.folder import convert_folder
-from mmseg_wsss.engine.hooks.resumable_randomness_hook import KeyedDataset, NumberedSampler, seed_by
+from mmseg_wsss.engine import WSSSRunner
+from mmseg_wsss.engine.hooks.resumable_randomness_hook import (
+    PositionRandomDataset,
+    PositionSampler,
+    ResumableRandomnessHook,
+    seed_by,
+)
 from mmseg_wsss.registry import MODELS
 from mmseg_wsss.store import encode_mask, write_mask
 from mmseg_wsss.utils.checkpoint import find_resumable
@@ -151,10 +159,13 @@ def test_training(project):
 class Draws(Dataset):
     """Random numbers of all three kinds, as transforms draw them."""
 
+    reads = 0
+
     def __len__(self):
         return 10
 
     def __getitem__(self, index):
+        self.reads += 1
         numbers = (random.random(), np.random.rand(), torch.rand(1).item())
         return torch.tensor([float(index), *numbers], dtype=torch.float64)
 
@@ -162,8 +173,10 @@ class Draws(Dataset):
 @pytest.mark.parametrize('workers', [0, 1, 2])
 def test_random_transforms_do_not_depend_on_who_reads_and_what_was_read_before(workers):
     def draws(start, key=(0,)):
-        sampler = NumberedSampler(range(start, 10), lambda: start)
-        loader = DataLoader(KeyedDataset(Draws(), key), 2, sampler=sampler, num_workers=workers)
+        sampler = PositionSampler(range(start, 10), lambda: start)
+        loader = DataLoader(
+            PositionRandomDataset(Draws(), key), 2, sampler=sampler, num_workers=workers
+        )
         return torch.cat(list(loader))
 
     expected = []
@@ -175,6 +188,58 @@ def test_random_transforms_do_not_depend_on_who_reads_and_what_was_read_before(w
     assert torch.equal(draws(4), expected[4:])
     assert expected[:, 1:].unique().numel() == 30
     assert not torch.equal(draws(0, (1,)), expected)
+
+
+class EagerIterator:
+    """The data iterator of mmengine 0.10.7, which begins to read when the loop is built."""
+
+    def __init__(self, dataloader):
+        self._dataloader = dataloader
+        self._iterator = iter(dataloader)
+        self._epoch = 0
+
+    def __next__(self):
+        try:
+            return next(self._iterator)
+        except StopIteration:
+            self._epoch += 1
+            self._dataloader.batch_sampler.sampler.set_epoch(self._epoch)
+            self._iterator = iter(self._dataloader)
+            return next(self._iterator)
+
+
+@pytest.mark.parametrize('workers', [0, 2])
+@pytest.mark.parametrize('sampler', [InfiniteSampler, DefaultSampler])
+@pytest.mark.parametrize('kind', [EagerIterator, _InfiniteDataloaderIterator])
+def test_a_resumed_loop_by_iterations_goes_on_with_the_same_draws(
+    kind, sampler, workers, monkeypatch
+):
+    """Passes of five batches; resumed at the end of the first and in the third."""
+    monkeypatch.setattr('time.sleep', lambda seconds: None)  # mmengine's, between two passes
+
+    def batches(resumed, number=14):
+        dataset = Draws()
+        loader = DataLoader(dataset, 2, sampler=sampler(dataset, seed=0), num_workers=workers)
+        loop = SimpleNamespace(dataloader_iterator=kind(loader))
+        runner = SimpleNamespace(iter=resumed, seed=3, train_dataloader=loader, train_loop=loop)
+        ResumableRandomnessHook().before_train(runner)
+        if hasattr(loop.dataloader_iterator, 'skip_iter'):
+            loop.dataloader_iterator.skip_iter(resumed)
+        else:
+            for _ in range(resumed):  # mmengine 0.10.7 reads and drops
+                next(loop.dataloader_iterator)
+        found = []
+        for runner.iter in range(resumed, number):
+            found.append(next(loop.dataloader_iterator))
+        return torch.stack(found), dataset.reads
+
+    expected, _ = batches(0)
+    for resumed in (5, 11):
+        found, reads = batches(resumed)
+        assert torch.equal(found, expected[resumed:])
+        # What was trained on is not read again, where the sampler can do without.
+        if sampler is InfiniteSampler and workers == 0:
+            assert reads == 2 * (14 - resumed)
 
 
 def test_training_killed_while_a_checkpoint_is_written(project):
@@ -224,7 +289,7 @@ def test_training_of_a_classifier_by_epochs(tmp_path):
         train_tool.resume_from_latest(config, trust=False)
         config.resume = config.get('load_from') is not None
         train_tool.make_resumable(config)
-        Runner.from_cfg(config).train()
+        WSSSRunner.from_cfg(config).train()
 
     finish(lambda: run('work', 1), tmp_path / 'log')
     finish(lambda: run('work', 3), tmp_path / 'log')

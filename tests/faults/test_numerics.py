@@ -1,10 +1,20 @@
 """Losses, activation maps and a whole segmentor at the edges of what numbers can hold."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+import train as train_tool
+from helpers.features import require_cpu_autocast
+from helpers.killing import start
+from helpers.network_run import TRAINING_CONFIG
 from helpers.seed_generators import build_classifier, build_generator, build_images
+from helpers.seed_roots import write_images, write_seed_root, write_split
 from mmengine.registry import init_default_scope
+from mmseg.models.segmentors import EncoderDecoder
+from torch import nn
 
 from mmseg_wsss.models.losses import (
     PNHybridLoss,
@@ -109,6 +119,7 @@ def build_segmentor(loss):
 @pytest.mark.parametrize('dtype', [None, torch.bfloat16, torch.float16], ids=str)
 @pytest.mark.parametrize('ignored', [False, True], ids=['', 'all ignored'])
 def test_a_segmentor_under_autocast(loss, dtype, ignored):
+    require_cpu_autocast(dtype)
     model = build_segmentor(loss)
     _, codes = batch()
     codes = torch.full_like(codes, 255) if ignored else codes
@@ -153,8 +164,98 @@ def test_maps_without_any_activation_are_background(tmp_path):
 
 @pytest.mark.parametrize('amp', ['bfloat16', 'float16'])
 def test_seeds_in_half_precision_are_near_those_in_full(tmp_path, amp):
+    require_cpu_autocast(getattr(torch, amp))
     images = build_images(tmp_path)
     summaries = [
         build_generator(amp=one).run(images, tmp_path / str(one)).labels for one in (None, amp)
     ]
     assert np.abs(summaries[0] - summaries[1]).sum() <= 0.02 * summaries[0].sum()
+
+
+@pytest.fixture
+def project(tmp_path):
+    """Images, seeds and a config of a tiny network."""
+    ids = ['one', 'two', 'three', 'four']
+    write_images(tmp_path / 'images', ids)
+    write_split(tmp_path / 'train.txt', ids)
+    write_seed_root(tmp_path / 'seeds', ids)
+    (tmp_path / 'config.py').write_text(TRAINING_CONFIG.replace('DATA', str(tmp_path)))
+    return tmp_path
+
+
+def train(project, *options, patch=None):
+    """Run tools/train.py in a process of its own; return status and output."""
+
+    def run():
+        if patch is not None:
+            patch()
+        sys.argv = ['train.py', str(project / 'config.py'), '--work-dir', str(project / 'work')]
+        sys.argv += ['--cfg-options', 'val_cfg=None', 'val_dataloader=None', 'val_evaluator=None']
+        sys.argv += ['default_hooks.checkpoint.interval=2', 'train_cfg.max_iters=12', *options]
+        return train_tool.main()
+
+    process = start(run, project / 'log')
+    process.join(120)
+    return process.exitcode, (project / 'log').read_text()
+
+
+def at_iteration(number, act):
+    """Let a network act before a training step, counted from 1."""
+    step = EncoderDecoder.train_step
+    count = iter(range(1, 10**6))
+
+    def changed(self, *args, **kwargs):
+        if next(count) == number:
+            act(self)
+        return step(self, *args, **kwargs)
+
+    EncoderDecoder.train_step = changed
+
+
+@pytest.mark.parametrize('options', [(), ('optim_wrapper.accumulative_counts=2',)])
+def test_a_diverging_training_stops_and_keeps_the_last_good_checkpoint(project, options):
+    def spoil():
+        at_iteration(5, lambda model: nn.init.constant_(model.decode_head.conv_seg.bias, 1e38))
+
+    status, output = train(
+        project, 'default_hooks.logger.interval=6', 'optim_wrapper.optimizer.lr=1e35', *options,
+        patch=spoil,
+    )  # fmt: skip
+    assert status == 1 and 'Traceback' not in output
+    assert 'Training has diverged' in output and 'learning rate 1e+35' in output
+    kept = sorted((project / 'work').glob('*.pth'))
+    for path in kept:
+        state = torch.load(path, weights_only=False)['state_dict']
+        assert all(tensor.isfinite().all() for tensor in state.values()), path
+    last = project / 'work' / 'last_checkpoint'
+    assert last.exists() == bool(kept)
+    if kept:
+        assert last.read_text() in output and Path(last.read_text()) in kept
+
+
+def test_weights_that_are_not_finite_are_not_saved(project):
+    """The loss is finite still: a statistic that training does not read is spoilt."""
+
+    def spoil():
+        at_iteration(4, lambda model: nn.init.constant_(model.backbone.layer1[0].bn1.running_mean,
+                                                        float('nan')))  # fmt: skip
+
+    status, output = train(project, 'default_hooks.logger.interval=50', patch=spoil)
+    assert status == 1
+    assert 'iteration 4: weights or running statistics are not finite' in output
+    assert 'backbone.layer1.0.bn1.running_mean' in output
+    assert [path.name for path in (project / 'work').glob('*.pth')] == ['iter_2.pth']
+    assert (project / 'work' / 'last_checkpoint').read_text().endswith('iter_2.pth')
+
+
+def test_an_error_that_comes_of_weights_that_are_not_finite_says_so(project):
+    def spoil():
+        def act(model):
+            nn.init.constant_(model.decode_head.conv_seg.weight, float('inf'))
+            raise ValueError('matrix contains invalid numeric entries')
+
+        at_iteration(3, act)
+
+    status, output = train(project, patch=spoil)
+    assert status == 1 and 'decode_head.conv_seg.weight' in output
+    assert 'Training has diverged' in output and 'Traceback' not in output

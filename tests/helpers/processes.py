@@ -24,7 +24,9 @@ def run_ranks(folder: Path, work: Callable[[int, int], None], world_size: int) -
     def target(rank: int) -> None:
         join(folder, rank, world_size)
         work(rank, world_size)
-        torch.distributed.destroy_process_group()
+        # The destructor of a group can hang while others still use it. `start` ends the process
+        # without it.
+        torch.distributed.barrier()
 
     folder.mkdir(parents=True, exist_ok=True)
     processes = [

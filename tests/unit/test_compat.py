@@ -1,21 +1,152 @@
-"""The mends do what they say and nothing where nothing is wrong."""
+"""Patches do what they say, nothing where nothing is wrong; unfit stacks are told apart."""
 
+from __future__ import annotations
+
+import subprocess
 import sys
+import warnings
+from importlib import metadata
 
+import mmengine.logging
+import pytest
 import torch
 from mmengine.config import utils
 
 from mmseg_wsss import compat
 
+FORKS = {
+    'torch': '2.13.0+cpu',
+    'torchvision': '0.28.0',
+    'numpy': '2.4.6',
+    'onedl-mmengine': '0.10.12',
+    'onedl-mmcv': '2.3.6',
+    'onedl-mmsegmentation': '1.4.2',
+    'onedl-mmpretrain': '1.3.6',
+    'opencv-python': '4.14.0.94',
+}
+UPSTREAM = {
+    'torch': '2.5.1',
+    'torchvision': '0.20.1',
+    'numpy': '1.26.4',
+    'mmengine': '0.10.7',
+    'mmcv': '2.1.0',
+    'mmsegmentation': '1.2.2',
+    'mmpretrain': '1.2.0',
+    'mmdet': '3.3.0',
+    'opencv-python': '4.11.0.86',
+}
+MODULES = {'ftfy', 'regex', 'mmdet', 'mmcv._ext', 'torchvision'}
 
-def test_torchvision_imports_and_a_second_mend_does_nothing():
-    assert compat.mend_torchvision() is False
+
+@pytest.fixture
+def install(monkeypatch):
+    """Pretend that certain distributions and modules are installed, and no others."""
+
+    def pretend(distributions: dict[str, str], modules: set[str] = MODULES) -> None:
+        def version(name: str) -> str:
+            if name not in distributions:
+                raise metadata.PackageNotFoundError(name)
+            return distributions[name]
+
+        monkeypatch.setattr(metadata, 'version', version)
+        monkeypatch.setattr(compat, 'find_spec', lambda name: name in modules or None)
+
+    return pretend
+
+
+@pytest.mark.parametrize('stack', [FORKS, UPSTREAM, {}], ids=['forks', 'upstream', 'nothing'])
+def test_a_sound_stack_passes_without_a_word(install, stack):
+    install(stack)
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        compat.check_stack()
+
+
+def test_this_stack_passes():
+    compat.check_stack()
+
+
+@pytest.mark.parametrize(
+    ('changes', 'modules', 'message'),
+    [
+        ({'mmcv': '2.2.0'}, MODULES, r'mmsegmentation 1\.2\.2 refuses mmcv 2\.2\.0: .*mmcv==2\.1'),
+        ({'mmcv': None, 'mmcv-lite': '2.1.0'}, MODULES, r'mmcv-lite, .*uninstall.*mmcv==2\.1\.0'),
+        ({'torch': '2.1.2', 'numpy': '2.0.1'}, MODULES, r'torch 2\.1\.2 was built.*"numpy<2"'),
+        ({}, MODULES - {'ftfy'}, r'pip install ftfy\.$'),
+        ({}, MODULES - {'ftfy', 'regex'}, r'pip install ftfy regex\.$'),
+        (
+            {'onedl-mmcv': '2.3.6'},
+            MODULES,
+            r'onedl-mmcv 2\.3\.6 and mmcv 2\.1\.0 are both installed as mmcv .*STACK=upstream',
+        ),
+        ({'onedl-mmengine': '0.10.12'}, MODULES, r'onedl-mmengine 0\.10\.12 and mmengine 0\.10\.7'),
+        ({'onedl-mmdetection': '3.5.1'}, MODULES, r'onedl-mmdetection 3\.5\.1 and mmdet 3\.3\.0'),
+    ],
+)
+def test_an_unfit_stack_is_named_in_one_sentence(install, changes, modules, message):
+    stack = {name: version for name, version in {**UPSTREAM, **changes}.items() if version}
+    install(stack, modules)
+    with pytest.raises(ImportError, match=message) as caught:
+        compat.check_stack()
+    assert '\n' not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    'changes', [{'numpy': '2.1.0', 'torch': '2.3.0'}, {'mmcv': '2.2.0', 'mmsegmentation': '1.2.3'}]
+)
+def test_neighbours_of_unfit_stacks_pass(install, changes):
+    install({**UPSTREAM, **changes})
+    compat.check_stack()
+
+
+def test_the_forks_may_do_without_compiled_operators_and_undeclared_packages(install):
+    install({**FORKS, 'onedl-mmcv': '2.3.6'}, set())
+    compat.check_stack()
+
+
+def test_two_opencvs_bring_a_warning(install):
+    install({**FORKS, 'opencv-python-headless': '4.14.0.94'})
+    with pytest.warns(UserWarning, match='opencv-python and opencv-python-headless are installed'):
+        compat.check_stack()
+
+
+def test_an_unfit_stack_stops_the_import_before_the_stack_is_imported():
+    code = (
+        'import importlib.metadata as metadata\n'
+        'true = metadata.version\n'
+        'metadata.version = lambda name: "1.0" if name == "mmengine" else true(name)\n'
+        'import mmseg_wsss.registry\n'
+    )
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert 'are both installed as mmengine' in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ('stack', 'package'), [(FORKS, 'onedl-mmdetection: "make mask2former"'), (UPSTREAM, 'mmdet: ')]
+)
+def test_mask2former_says_what_it_lacks_on_either_stack(install, stack, package):
+    install(stack, MODULES - {'mmdet'})
+    with pytest.raises(ImportError, match=f'Mask2Former needs mmdet, .*distribution {package}'):
+        compat.require_mmdet('Mask2Former')
+    install(stack, MODULES - {'mmcv._ext'})
+    with pytest.raises(ImportError, match="needs mmcv's compiled operators"):
+        compat.require_mmdet('Mask2Former')
+    install(stack)
+    compat.require_mmdet('Mask2Former')
+
+
+def test_torchvision_imports_and_a_second_patch_does_nothing():
+    assert compat.patch_torchvision() is False
     assert 'torchvision' in sys.modules
 
 
-def test_torchvision_is_left_alone_where_it_is_absent(monkeypatch):
-    monkeypatch.setattr(compat, 'find_spec', lambda name: None)
-    assert compat.mend_torchvision() is False
+def test_torchvision_is_left_alone_where_it_is_absent_or_of_another_version(install):
+    install(FORKS, set())
+    assert compat.patch_torchvision() is False
+    for version in ('0.14.1', '1.0.0'):
+        install({**FORKS, 'torchvision': version})
+        assert compat.patch_torchvision() is False
 
 
 def test_the_declared_schemas_are_those_of_torchvision():
@@ -25,17 +156,59 @@ def test_the_declared_schemas_are_those_of_torchvision():
 
 def test_scopes_point_at_installed_distributions():
     for scope in ('mmseg', 'mmpretrain', 'mmseg_wsss'):
-        assert compat._is_installed(utils.MODULE2PACKAGE[scope])
+        assert compat.version_of(utils.MODULE2PACKAGE[scope]) is not None
 
 
-def test_a_wrong_scope_is_mended_once(monkeypatch):
+def test_a_wrong_scope_is_patched_once(monkeypatch):
     monkeypatch.setitem(utils.MODULE2PACKAGE, 'mmseg', 'no-such-distribution')
-    assert 'mmseg' in compat.mend_config_scopes()
-    assert compat.mend_config_scopes() == {}
+    assert 'mmseg' in compat.patch_config_scopes()
+    assert compat.patch_config_scopes() == {}
 
 
-def test_a_scope_without_any_installed_distribution_is_left_alone(monkeypatch):
-    monkeypatch.setattr(compat, '_SCOPE_DISTRIBUTIONS', {'mmseg': ('no-such-distribution',)})
-    before = dict(utils.MODULE2PACKAGE)
-    assert compat.mend_config_scopes() == {}
-    assert before == utils.MODULE2PACKAGE
+@pytest.mark.parametrize(('stack', 'name'), [(FORKS, 'onedl-mmpretrain'), (UPSTREAM, 'mmpretrain')])
+def test_scopes_of_either_stack(monkeypatch, install, stack, name):
+    monkeypatch.setattr(utils, 'MODULE2PACKAGE', {})
+    install(stack)
+    assert compat.patch_config_scopes()['mmpretrain'] == name
+
+
+def test_scopes_of_another_mmengine_are_left_alone(monkeypatch, install):
+    monkeypatch.setattr(utils, 'MODULE2PACKAGE', {})
+    install({**FORKS, 'onedl-mmengine': '0.11.0'})
+    assert compat.patch_config_scopes() == {} == utils.MODULE2PACKAGE
+
+
+def test_one_message_is_silenced_and_no_other(monkeypatch, install, capsys):
+    def print_log(message, logger=None, level=0):
+        print(message, logger, level)
+
+    monkeypatch.setattr(mmengine.logging, 'print_log', print_log)
+    install(UPSTREAM)
+    assert compat.patch_onedl_message() is False
+    assert mmengine.logging.print_log is print_log
+    install(FORKS)
+    assert compat.patch_onedl_message() is True
+    assert compat.patch_onedl_message() is False
+    mmengine.logging.print_log('Could not import OneDL', level=10)
+    mmengine.logging.print_log('Could not import OneDL, really', level=10)
+    assert capsys.readouterr().out == 'Could not import OneDL, really None 10\n'
+
+
+def test_noise_is_filtered_by_its_whole_text():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter('always')
+        compat.filter_noise()
+        for message in compat.NOISE:
+            warnings.warn(message, UserWarning, stacklevel=1)
+            warnings.warn(message + 'More.', UserWarning, stacklevel=1)
+    assert [str(one.message) for one in caught] == [f'{message}More.' for message in compat.NOISE]
+
+
+def test_the_package_is_imported_without_a_word():
+    code = 'import mmseg_wsss.register_all, mmseg.engine.hooks.visualization_hook as hook\n'
+    code += 'from mmengine.visualization import Visualizer\n'
+    code += 'Visualizer.get_instance("x"); hook.SegVisualizationHook()\n'
+    run = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
+    assert run.stdout == ''
+    assert 'OneDL' not in run.stderr and 'draw is False' not in run.stderr
+    assert 'MultiScaleDeformableAttention' not in run.stderr

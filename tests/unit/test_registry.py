@@ -54,7 +54,7 @@ def test_every_entry_of_the_plugin_is_in_the_root_too():
 def test_a_scoped_name_imports_the_package_by_itself():
     code = (
         'import warnings; warnings.simplefilter("ignore")\n'
-        'import mmseg_wsss.compat as compat; compat.mend_torchvision()\n'
+        'import mmseg_wsss.compat as compat; compat.patch_torchvision()\n'
         'from mmseg.registry import MODELS\n'
         'print(MODELS.get("mmseg_wsss.PNHybridLoss").__name__)\n'
     )

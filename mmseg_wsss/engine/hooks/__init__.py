@@ -2,6 +2,7 @@
 
 from .atomic_checkpoint_hook import AtomicCheckpointHook
 from .channels_last_hook import ChannelsLastHook
+from .divergence_hook import DivergenceHook
 from .initial_weights_hook import InitialWeightsHook
 from .multi_seed_cam_hook import MultiSeedCAMHook
 from .resumable_randomness_hook import ResumableRandomnessHook
@@ -12,6 +13,7 @@ from .seed_statistics_hook import SeedStatisticsHook
 __all__ = [
     'AtomicCheckpointHook',
     'ChannelsLastHook',
+    'DivergenceHook',
     'InitialWeightsHook',
     'MultiSeedCAMHook',
     'ResumableRandomnessHook',

@@ -12,6 +12,7 @@ from mmengine.runner import Runner
 
 from ...registry import HOOKS
 from ...utils.atomic import atomic_path, remove_stale_temporaries, write_atomic
+from .divergence_hook import require_finite_weights
 
 
 @HOOKS.register_module()
@@ -20,29 +21,36 @@ class AtomicCheckpointHook(CheckpointHook):
 
     mmengine writes a checkpoint to its final path bit by bit, and with ``max_keep_ckpts`` removes
     the old one before the new one is there. Here every checkpoint appears whole, and an old one
-    goes when the new one can be resumed from. Arguments as in ``CheckpointHook``; on storage other
-    than a local disk it does as mmengine does.
+    goes when the new one can be resumed from. Weights that are not finite are not saved; they stop
+    the training. Arguments as in ``CheckpointHook``; on storage other than a local disk it writes
+    as mmengine does.
     """
 
     def before_train(self, runner: Runner) -> None:
-        """Find where checkpoints go and remove what a killed training left half-written."""
+        """Find where checkpoints go and remove what a killed training left half-written.
+
+        Raises:
+            FloatingPointError: Later, when weights that are not finite are to be saved.
+        """
         super().before_train(runner)
         backend = get_file_backend(self.out_dir, backend_args=self.backend_args)
         self._local = self.file_client_args is None and isinstance(backend, LocalBackend)
-        if self._local and 'save_checkpoint' not in vars(runner):
-            if is_main_process():
-                remove_stale_temporaries(self.out_dir)
-            # Best checkpoints are saved by another method of the hook: catch them where they meet.
-            save = runner.save_checkpoint
+        if 'save_checkpoint' in vars(runner):
+            return
+        if self._local and is_main_process():
+            remove_stale_temporaries(self.out_dir)
+        # Best checkpoints are saved by another method of the hook: catch them where they meet.
+        save = runner.save_checkpoint
 
-            def save_whole(out_dir: str, filename: str, *args: Any, **kwargs: Any) -> None:
-                if not is_main_process():
-                    save(out_dir, filename, *args, **kwargs)
-                    return
-                with atomic_path(osp.join(out_dir, filename)) as temporary:
-                    save(out_dir, temporary.name, *args, **kwargs)
+        def save_whole(out_dir: str, filename: str, *args: Any, **kwargs: Any) -> None:
+            require_finite_weights(runner)
+            if not self._local or not is_main_process():
+                save(out_dir, filename, *args, **kwargs)
+                return
+            with atomic_path(osp.join(out_dir, filename)) as temporary:
+                save(out_dir, temporary.name, *args, **kwargs)
 
-            runner.save_checkpoint = save_whole
+        runner.save_checkpoint = save_whole
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
         if not self._local:

@@ -8,14 +8,13 @@ the sampling. Without such pixels everything below hands its input through uncha
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 import torch
 import torch.nn.functional as F
 from mmengine.structures import InstanceData
 from mmseg.models.decode_heads.mask2former_head import Mask2FormerHead
 from torch import Tensor, nn
 
+from ...compat import require_mmdet
 from ...registry import MODELS
 from ...seeds import decode_seed_label
 
@@ -150,7 +149,7 @@ class PNMask2FormerHead(Mask2FormerHead):
     """
 
     def __init__(self, *args, loss_decode: dict | None = None, **kwargs) -> None:
-        _require_mmdet()
+        require_mmdet('Mask2Former')
         super().__init__(*args, **kwargs)
         self.loss_decode = None if loss_decode is None else MODELS.build(loss_decode)
         self.loss_mask = CleanPointCrossEntropy(self.loss_mask)
@@ -225,18 +224,3 @@ class PNMask2FormerHead(Mask2FormerHead):
             labels, label_weights, *rest = targets
             targets = (labels, torch.zeros_like(label_weights), *rest)
         return targets
-
-
-def _require_mmdet() -> None:
-    missing = []
-    if find_spec('mmdet') is None:
-        missing.append('mmdetection (requirements/optional.txt)')
-    if find_spec('mmcv._ext') is None:
-        missing.append(
-            "mmcv's compiled operators (pip install --no-build-isolation onedl-mmcv, with torch, "
-            'setuptools, wheel, ninja and psutil installed)'
-        )
-    if missing:
-        raise ImportError(
-            f'Mask2Former needs {" and ".join(missing)}; `make mask2former` installs both.'
-        )

@@ -11,7 +11,8 @@ from mmengine.structures import InstanceData, PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
-from mmseg_wsss.models.heads import PNMask2FormerHead, pn_mask2former_head
+from mmseg_wsss import compat
+from mmseg_wsss.models.heads import PNMask2FormerHead
 from mmseg_wsss.seeds import encode_seed_label
 
 CONFIG = Path(__file__).parents[4] / 'configs/_base_/models/mask2former_r50.py'
@@ -200,6 +201,6 @@ def test_dense_loss_is_added_under_its_name() -> None:
 
 
 def test_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pn_mask2former_head, 'find_spec', lambda name: None)
-    with pytest.raises(ImportError, match='mmdetection.*compiled operators.*mask2former'):
+    monkeypatch.setattr(compat, 'find_spec', lambda name: None)
+    with pytest.raises(ImportError, match='Mask2Former needs mmdet, .*make mask2former'):
         PNMask2FormerHead(num_classes=3)

@@ -4,9 +4,11 @@ import torch
 from mmseg_wsss.models.losses.pixel_labels import PixelLabels
 
 
-@pytest.mark.parametrize('dtype', [torch.int64, torch.int32, torch.uint16])
+@pytest.mark.parametrize('dtype', ['int64', 'int32', 'uint16'])
 def test_codes_are_parted(dtype):
-    codes = torch.tensor([[0, 3, 256, 259, 255]]).to(dtype)
+    if not hasattr(torch, dtype):
+        pytest.skip(f'this torch has no {dtype}')
+    codes = torch.tensor([[0, 3, 256, 259, 255]]).to(getattr(torch, dtype))
     labels = PixelLabels.from_codes(codes, 4)
     assert labels.label.tolist() == [[0, 3, 0, 3, 0]]
     assert labels.clean.tolist() == [[True, True, False, False, False]]

@@ -1,0 +1,20 @@
+"""What older versions of the stack lack: tests that need it are skipped there."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+import torch
+
+
+def require_cpu_autocast(dtype: torch.dtype | None) -> None:
+    """Skip a test if torch has no autocast to a type on CPUs; torch 2.1 has none to float16."""
+    if dtype is None:
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # old versions warn and go on without
+        with torch.autocast('cpu', dtype):
+            enabled = torch.is_autocast_cpu_enabled()
+    if not enabled:
+        pytest.skip(f'this torch has no autocast to {dtype} on CPUs')
