@@ -7,6 +7,6 @@ model = dict(
 )
 train_pipeline = _base_.train_pipeline
 train_pipeline[1] = dict(
-    type='LoadSeedAnnotations', agreement_threshold='unanimous', noisy='dissent'
+    type='LoadSeedAnnotations', agreement_threshold='unanimous', noisy='disagreement'
 )
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

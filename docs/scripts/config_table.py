@@ -104,7 +104,7 @@ def labels(config: Config) -> str:
     threshold = step.get('agreement_threshold', 'unanimous')
     if threshold is None:
         return 'aggregate'
-    if step.get('noisy') == 'dissent':
+    if step.get('noisy') == 'disagreement':
         return 'aggregate, votes'
     return f'aggregate, {threshold} votes' if threshold != 'unanimous' else 'aggregate, unanimous'
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..seeds import CRF_PRESETS
 from ..seeds.crf.dense_crf import DenseCRF
-from ..seeds.crf.unary import unary_from_labels, unary_from_probabilities
+from ..seeds.crf.unary import preset_unary
 
 
 class MaskLabeler:
@@ -72,10 +72,5 @@ class MaskLabeler:
         probabilities = logits[kept].float().softmax(dim=0)
         if self.crf is not None and len(kept) > 1:
             pixels = torch.from_numpy(np.ascontiguousarray(image)).to(logits.device)
-            probabilities = self.crf(pixels, self._unary(probabilities[None]))[0]
+            probabilities = self.crf(pixels, preset_unary(probabilities[None], self.preset))[0]
         return kept[probabilities.argmax(dim=0)].to(torch.uint8)
-
-    def _unary(self, probabilities: Tensor) -> Tensor:
-        if self.preset == 'irn':
-            return unary_from_labels(probabilities.argmax(dim=1), probabilities.shape[1], 0.7)
-        return unary_from_probabilities(probabilities)

@@ -5,9 +5,9 @@ from .background import background_score
 from .codec import (
     IGNORE_INDEX,
     NOISY_OFFSET,
-    decode_seed_dissent,
+    decode_seed_disagreement,
     decode_seed_label,
-    encode_seed_dissent,
+    encode_seed_disagreement,
     encode_seed_label,
 )
 from .crf import CRF_PRESETS, CRFPreset, DenseCRF, unary_from_labels, unary_from_probabilities
@@ -27,9 +27,9 @@ __all__ = [
     'TIES',
     'aggregate_seeds',
     'background_score',
-    'decode_seed_dissent',
+    'decode_seed_disagreement',
     'decode_seed_label',
-    'encode_seed_dissent',
+    'encode_seed_disagreement',
     'encode_seed_label',
     'noisy_mask',
     'normalise_activation',

@@ -1,4 +1,4 @@
-"""The one definition of how a label map carries the clean/noisy flag, or the dissent, of pixels."""
+"""The one definition of how a label map carries which pixels are noisy, or how far seeds agree."""
 
 from __future__ import annotations
 
@@ -51,10 +51,11 @@ def decode_seed_label(
 ) -> tuple[np.ndarray, np.ndarray] | tuple[torch.Tensor, torch.Tensor]:
     """Part a map of codes into labels and noisy flags, the inverse of :func:`encode_seed_label`.
 
-    Codes of :func:`encode_seed_dissent` are read too: any dissent counts as noisy.
+    Codes of :func:`encode_seed_disagreement` are read too: any disagreement counts as noisy.
 
     Args:
-        code (np.ndarray | torch.Tensor): Integer codes 0 to 511 (to 65535 with dissent), any shape.
+        code (np.ndarray | torch.Tensor): Integer codes 0 to 511 (to 65535 with disagreement), any
+            shape.
 
     Returns:
         tuple: ``(label, noisy)`` of the same shape: uint8 and bool (NumPy) or int64 and bool
@@ -72,18 +73,20 @@ def decode_seed_label(
     return (label.long() if isinstance(code, torch.Tensor) else label.astype(np.uint8)), noisy
 
 
-def encode_seed_dissent(
-    label: np.ndarray | torch.Tensor, dissent: np.ndarray | torch.Tensor
+def encode_seed_disagreement(
+    label: np.ndarray | torch.Tensor, disagreement: np.ndarray | torch.Tensor
 ) -> np.ndarray | torch.Tensor:
-    """Join labels and the number of seeds that did not vote for them: ``label + 256 * dissent``.
+    """Join labels and the number of seeds that did not vote for them: ``label + 256 *
+    disagreement``.
 
-    A unanimous pixel's code is its plain label, and 255 stays 255 (ignored) whatever its dissent,
-    so a pixel with any dissent is what :func:`encode_seed_label` calls noisy, with a finer grade.
+    A unanimous pixel's code is its plain label, and 255 stays 255 (ignored) whatever its
+    disagreement, so a pixel with any disagreement is what :func:`encode_seed_label` calls noisy,
+    with a finer grade.
 
     Args:
         label (np.ndarray | torch.Tensor): Integer labels 0 to 255, any shape.
-        dissent (np.ndarray | torch.Tensor): Integers 0 to 255, the same kind and shape: the number
-            of seeds minus the votes for the label.
+        disagreement (np.ndarray | torch.Tensor): Integers 0 to 255, the same kind and shape: the
+            number of seeds minus the votes for the label.
 
     Returns:
         np.ndarray | torch.Tensor: Codes of the same shape, uint16 (NumPy) or int64 (torch). A
@@ -93,41 +96,49 @@ def encode_seed_dissent(
         TypeError: If one is not integer or the two differ in kind.
         ValueError: If the shapes differ.
 
-    >>> encode_seed_dissent(np.array([0, 7, 7, 255], np.uint8), np.array([1, 0, 3, 6], np.uint8))
+    >>> label = np.array([0, 7, 7, 255], np.uint8)
+    >>> encode_seed_disagreement(label, np.array([1, 0, 3, 6], np.uint8))
     array([256,   7, 775, 255], dtype=uint16)
     """
     _check_integer('label', label)
-    if type(dissent) is not type(label):
-        raise TypeError(f'dissent is {type(dissent).__name__}, expected {type(label).__name__}')
-    _check_integer('dissent', dissent)
-    if dissent.shape != label.shape:
-        raise ValueError(f'dissent has shape {tuple(dissent.shape)}, label {tuple(label.shape)}')
-    counted = dissent * (label != IGNORE_INDEX)
+    if type(disagreement) is not type(label):
+        raise TypeError(
+            f'disagreement is {type(disagreement).__name__}, expected {type(label).__name__}'
+        )
+    _check_integer('disagreement', disagreement)
+    if disagreement.shape != label.shape:
+        raise ValueError(
+            f'disagreement has shape {tuple(disagreement.shape)}, label {tuple(label.shape)}'
+        )
+    counted = disagreement * (label != IGNORE_INDEX)
     if isinstance(label, torch.Tensor):
         return label.long() + NOISY_OFFSET * counted.long()
     return _above(label, counted)
 
 
-def decode_seed_dissent(
+def decode_seed_disagreement(
     code: np.ndarray | torch.Tensor,
 ) -> tuple[np.ndarray, np.ndarray] | tuple[torch.Tensor, torch.Tensor]:
-    """Part a map of codes into labels and dissent, the inverse of :func:`encode_seed_dissent`.
+    """Part a map of codes into labels and disagreement, the inverse of
+    :func:`encode_seed_disagreement`.
 
     Args:
         code (np.ndarray | torch.Tensor): Integer codes 0 to 65535, any shape.
 
     Returns:
-        tuple: ``(label, dissent)`` of the same shape, both uint8 (NumPy) or int64 (torch).
+        tuple: ``(label, disagreement)`` of the same shape, both uint8 (NumPy) or int64 (torch).
 
     Raises:
         TypeError: If ``code`` is not an integer array or tensor.
 
-    >>> decode_seed_dissent(np.array([256, 7, 775, 255]))
+    >>> decode_seed_disagreement(np.array([256, 7, 775, 255]))
     (array([  0,   7,   7, 255], dtype=uint8), array([1, 0, 3, 0], dtype=uint8))
     """
     label = decode_seed_label(code)[0]
-    dissent = code // NOISY_OFFSET
-    return label, (dissent.long() if isinstance(code, torch.Tensor) else dissent.astype(np.uint8))
+    disagreement = code // NOISY_OFFSET
+    return label, (
+        disagreement.long() if isinstance(code, torch.Tensor) else disagreement.astype(np.uint8)
+    )
 
 
 def _above(label: np.ndarray, number: np.ndarray) -> np.ndarray:

@@ -10,11 +10,9 @@ from torch import Tensor
 
 from .background import Background, seed_background_scores
 from .crf.dense_crf import DenseCRF
-from .crf.unary import unary_from_labels, unary_from_probabilities
+from .crf.unary import preset_unary
 
 REFINE_KINDS = ('irn', 'psa', 'deeplab')
-# Trust in the labels that the 'irn' refinement starts from.
-_GT_PROB = 0.7
 # The least score of a label before the scores are made to sum to 1.
 _LEAST_SCORE = 1e-5
 
@@ -90,18 +88,14 @@ def refine_seed_batch(
         indices = scores.argmax(dim=2)
     else:
         crf = DenseCRF(refine) if crf is None else crf
-        unary = _unary(scores.flatten(0, 1), refine).unflatten(0, (batch, seeds))
+        scores = scores.flatten(0, 1)
+        if refine != 'irn':  # which takes the labels alone
+            scores = scores.clamp_min(_LEAST_SCORE)
+            scores = scores / scores.sum(dim=1, keepdim=True)
+        unary = preset_unary(scores, refine).unflatten(0, (batch, seeds))
         pixels = torch.from_numpy(np.stack(images)).to(maps.device)
         # A batch of one takes the same way as a single image, with the same last bits.
         marginals = crf(pixels[0], unary[0])[None] if batch == 1 else crf.batch(pixels, unary)
         indices = marginals.argmax(dim=2)
     labels = torch.tensor([[0, *tags] for tags in present], dtype=torch.uint8, device=maps.device)
     return labels.gather(1, indices.flatten(1)).view(batch, seeds, height, width)
-
-
-def _unary(scores: Tensor, refine: str) -> Tensor:
-    """Energies (S, L, H, W) of scores (S, L, H, W)."""
-    if refine == 'irn':
-        return unary_from_labels(scores.argmax(dim=1), scores.shape[1], _GT_PROB)
-    scores = scores.clamp_min(_LEAST_SCORE)
-    return unary_from_probabilities(scores / scores.sum(dim=1, keepdim=True))

@@ -207,10 +207,10 @@ def test_overrides_that_the_readme_names(tmp_path: Path) -> None:
     config = overridden('pnl/deeplabv2_r101_voc.py', tmp_path, one_seed, f'{threshold}=None')
     assert torch.equal(training_codes(config), seeds[1])
 
-    dissent = 3 - votes.amax(0)
+    disagreement = 3 - votes.amax(0)
     config = overridden('plain/deeplabv2_r101_voc_urn.py', tmp_path)
     codes = training_codes(config)
-    assert torch.equal(codes // 256, dissent.masked_fill(codes == 255, 0))
+    assert torch.equal(codes // 256, disagreement.masked_fill(codes == 255, 0))
 
 
 def test_no_two_configs_share_a_work_dir() -> None:

@@ -1,4 +1,5 @@
 # Cross-entropy weighted by the seeds' agreement in the manner of URN (AAAI 2022). It needs labels
-# that carry dissent, dict(type='LoadSeedAnnotations', agreement_threshold='unanimous',
-# noisy='dissent') in the training pipeline, and num_seeds must be the number of seeds that voted.
+# that carry disagreement, dict(type='LoadSeedAnnotations', agreement_threshold='unanimous',
+# noisy='disagreement') in the training pipeline, and num_seeds must be the number of seeds that
+# voted.
 loss = dict(type='SeedWeightedCrossEntropyLoss', num_seeds=6)

@@ -7,7 +7,7 @@ from mmcv.transforms import BaseTransform
 from mmengine import fileio
 
 from ...registry import TRANSFORMS
-from ...seeds import IGNORE_INDEX, encode_seed_dissent, encode_seed_label, noisy_mask
+from ...seeds import IGNORE_INDEX, encode_seed_disagreement, encode_seed_label, noisy_mask
 from ...store import decode_mask
 
 UNANIMOUS = 'unanimous'
@@ -31,9 +31,9 @@ class LoadSeedAnnotations(BaseTransform):
             for its label, noisy otherwise (the paper's t; 6 of 6 was best). ``'unanimous'`` stands
             for the number of seeds, None for no distinction.
         noisy (str): ``'keep'`` marks the noisy pixels; ``'ignore'`` makes them 255, so that a
-            plain loss trains on clean pixels alone. ``'dissent'`` marks them with the number of
-            seeds that did not vote for the label (``encode_seed_dissent`` codes), for losses that
-            weight pixels by it; there is no threshold then, it stays ``'unanimous'``.
+            plain loss trains on clean pixels alone. ``'disagreement'`` marks them with the number
+            of seeds that did not vote for the label (``encode_seed_disagreement`` codes), for
+            losses that weight pixels by it; there is no threshold then, it stays ``'unanimous'``.
         backend_args (dict, optional): Of mmengine's fileio.
 
     Raises:
@@ -57,14 +57,15 @@ class LoadSeedAnnotations(BaseTransform):
                 f'LoadSeedAnnotations: agreement_threshold={agreement_threshold}, expected at '
                 'least 1 (or None for no distinction of clean and noisy).'
             )
-        if noisy not in ('keep', 'ignore', 'dissent'):
+        if noisy not in ('keep', 'ignore', 'disagreement'):
             raise ValueError(
-                f"LoadSeedAnnotations: noisy={noisy!r}, expected 'keep', 'ignore' or 'dissent'."
+                f"LoadSeedAnnotations: noisy={noisy!r}, expected 'keep', 'ignore' or "
+                "'disagreement'."
             )
-        if noisy == 'dissent' and agreement_threshold != UNANIMOUS:
+        if noisy == 'disagreement' and agreement_threshold != UNANIMOUS:
             raise ValueError(
                 f'LoadSeedAnnotations: agreement_threshold={agreement_threshold!r}, but '
-                f"noisy='dissent' grades pixels without a threshold; expected {UNANIMOUS!r}."
+                f"noisy='disagreement' grades pixels without a threshold; expected {UNANIMOUS!r}."
             )
         self.agreement_threshold = agreement_threshold
         self.noisy = noisy
@@ -116,10 +117,10 @@ class LoadSeedAnnotations(BaseTransform):
             num_classes=num_seeds + 1,
             ignore_index=None,
         )
-        if self.noisy == 'dissent':
+        if self.noisy == 'disagreement':
             if np.any((agreement == 0) & (label != IGNORE_INDEX)):
                 raise ValueError(f'{path}: no vote where the aggregate has a label, expected 1.')
-            return encode_seed_dissent(label, np.uint8(num_seeds) - agreement)
+            return encode_seed_disagreement(label, np.uint8(num_seeds) - agreement)
         noisy = noisy_mask(label, agreement, threshold)
         if self.noisy == 'ignore':
             return np.where(noisy, np.uint8(IGNORE_INDEX), label)

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...registry import MODELS
-from ...seeds.codec import NOISY_OFFSET, decode_seed_dissent
+from ...seeds.codec import NOISY_OFFSET, decode_seed_disagreement
 from .pixel_labels import PixelLabels, require
 from .seed_pixel_loss import SeedPixelLoss
 
@@ -157,8 +157,9 @@ class SeedSymmetricCrossEntropyLoss(_SeedSoftmaxLoss):
 class SeedWeightedCrossEntropyLoss(SeedCrossEntropyLoss):
     """Cross-entropy weighted per pixel by the seeds' agreement, in the manner of URN.
 
-    Reads the codes of ``LoadSeedAnnotations(noisy='dissent')``. With ``v`` the share of the seeds
-    that voted for the pixel's label, its certainty is ``(2 v - 1)^2``, and 0 for ``v <= 1/2``.
+    Reads the codes of ``LoadSeedAnnotations(noisy='disagreement')``. With ``v`` the share of the
+    seeds that voted for the pixel's label, its certainty is ``(2 v - 1)^2``, and 0 for ``v <=
+    1/2``.
 
     What URN does (Li et al., AAAI 2022, as in its public code): a trained network's probability of
     each class is raised to several powers, each result goes through a dense CRF, and the variance
@@ -184,7 +185,7 @@ class SeedWeightedCrossEntropyLoss(SeedCrossEntropyLoss):
 
     Raises:
         ValueError: If an option is out of range. The loss itself raises it as
-            :class:`SeedPixelLoss` does, and if a pixel has as much dissent as there are seeds.
+            :class:`SeedPixelLoss` does, and if a pixel has as much disagreement as there are seeds.
     """
 
     def __init__(
@@ -211,19 +212,19 @@ class SeedWeightedCrossEntropyLoss(SeedCrossEntropyLoss):
         self.register_buffer('weights', certainty.clamp(min=min_weight), persistent=False)
 
     def read_codes(self, code: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Turn dissent into the clean/noisy flag and a factor of the pixels' weights."""
+        """Turn disagreement into the clean/noisy flag and a factor of the pixels' weights."""
         code = code.long()
-        dissent = decode_seed_dissent(code)[1].clamp_(min=0)
+        disagreement = decode_seed_disagreement(code)[1].clamp_(min=0)
         seeds = len(self.weights)
         expected = (
             f'expected at most {seeds - 1} of num_seeds={seeds}, which must be the number of seeds '
             'that voted'
         )
         require(
-            (dissent < seeds).all(),
-            f'more seeds dissent than voted, {expected}',
-            lambda: f'{int(dissent.amax())} seeds dissent, {expected}',
+            (disagreement < seeds).all(),
+            f'more seeds disagreement than voted, {expected}',
+            lambda: f'{int(disagreement.amax())} seeds disagreement, {expected}',
         )
         flagged = torch.where(code >= 2 * NOISY_OFFSET, code % NOISY_OFFSET + NOISY_OFFSET, code)
-        certainty = self.weights.to(code.device)[dissent.clamp_(max=seeds - 1)]
+        certainty = self.weights.to(code.device)[disagreement.clamp_(max=seeds - 1)]
         return flagged, certainty if weight is None else certainty * weight

@@ -93,3 +93,23 @@ def unary_from_probabilities(probabilities: Array) -> Array:
         )
     energy = values.float().clamp(_LEAST_PROBABILITY, 1).log_().neg_()
     return energy.numpy() if isinstance(probabilities, np.ndarray) else energy
+
+
+# Trust in the labels that the preset 'irn' starts from (Ahn et al., CVPR 2019).
+_GT_PROB = 0.7
+
+
+def preset_unary(probabilities: Tensor, preset: str) -> Tensor:
+    """Unary energies as a preset of the dense CRF takes them.
+
+    Args:
+        probabilities (Tensor): (S, L, H, W), summing to 1 over L; ``'irn'`` takes any scores.
+        preset (str): ``'irn'`` takes the labels alone, each trusted with 0.7; the other presets
+            take the probabilities.
+
+    Returns:
+        Tensor: (S, L, H, W).
+    """
+    if preset == 'irn':
+        return unary_from_labels(probabilities.argmax(dim=1), probabilities.shape[1], _GT_PROB)
+    return unary_from_probabilities(probabilities)

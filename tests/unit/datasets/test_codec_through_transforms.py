@@ -1,4 +1,4 @@
-"""Flag and dissent of the pixels survive every transform of mmseg that touches masks.
+"""Flag and disagreement of the pixels survive every transform of mmseg that touches masks.
 
 The oracle: labels and flags, transformed one by one as plain uint8 maps with the same randomness.
 """
@@ -18,9 +18,9 @@ from mmseg.registry import TRANSFORMS
 
 from mmseg_wsss.datasets.transforms import SeedGenerateEdge, SeedRandomCrop, SeedRandomRotFlip
 from mmseg_wsss.seeds import (
-    decode_seed_dissent,
+    decode_seed_disagreement,
     decode_seed_label,
-    encode_seed_dissent,
+    encode_seed_disagreement,
     encode_seed_label,
 )
 
@@ -100,7 +100,7 @@ def example(seed=0):
 
 
 def graded_example(seed=0):
-    """Make the label map of :func:`example` with a dissent of 0 to 5 seeds."""
+    """Make the label map of :func:`example` with a disagreement of 0 to 5 seeds."""
     label, noisy = example(seed)
     return label, np.random.default_rng(50 + seed).integers(1, 6, label.shape, np.uint8) * noisy
 
@@ -120,13 +120,13 @@ def transformed(name, options, kind, seed):
     maps = []
     for number in range(4):
         label, noisy = example(number)
-        _, dissent = graded_example(number)
+        _, disagreement = graded_example(number)
         of_kind = dict(
             code=encode_seed_label(label, noisy),
             label=label,
             noisy=noisy.astype(np.uint8),
-            graded=encode_seed_dissent(label, dissent),
-            dissent=dissent,
+            graded=encode_seed_disagreement(label, disagreement),
+            disagreement=disagreement,
         )
         maps.append(of_kind[kind])
     results = results_of(maps[0])
@@ -160,15 +160,15 @@ def test_labels_and_flags_survive(name, options):
 
 
 @pytest.mark.parametrize('name, options', CASES, ids=[f'{n}-{i}' for i, (n, _) in enumerate(CASES)])
-def test_labels_and_dissent_survive(name, options):
+def test_labels_and_disagreement_survive(name, options):
     for seed in range(3):
         code = transformed(name, options, 'graded', seed)['gt_seg_map']
         label = transformed(name, options, 'label', seed)['gt_seg_map']
-        dissent = transformed(name, options, 'dissent', seed)['gt_seg_map']
+        disagreement = transformed(name, options, 'disagreement', seed)['gt_seg_map']
         assert code.dtype.kind in 'iu' and code.dtype.itemsize >= 2
-        expected = encode_seed_dissent(label.astype(np.uint8), dissent.astype(np.uint8))
+        expected = encode_seed_disagreement(label.astype(np.uint8), disagreement.astype(np.uint8))
         np.testing.assert_array_equal(code, expected)
-        assert len(np.unique(decode_seed_dissent(code)[1])) == 6
+        assert len(np.unique(decode_seed_disagreement(code)[1])) == 6
 
 
 @pytest.mark.parametrize('name', KEEPS_MASKS)
@@ -177,7 +177,9 @@ def test_other_transforms_leave_the_map_as_it_is(name):
         results = transformed(name, options, 'code', 0)
         np.testing.assert_array_equal(results['gt_seg_map'], encode_seed_label(*example()))
         results = transformed(name, options, 'graded', 0)
-        np.testing.assert_array_equal(results['gt_seg_map'], encode_seed_dissent(*graded_example()))
+        np.testing.assert_array_equal(
+            results['gt_seg_map'], encode_seed_disagreement(*graded_example())
+        )
 
 
 def test_every_transform_of_mmseg_is_accounted_for():
@@ -226,10 +228,14 @@ def test_seed_random_crop_is_that_of_mmseg_on_plain_labels(ratio, size):
     redrawn = False
     for seed in range(30):
         label, noisy = blocks(seed)
-        dissent = noisy * np.uint8(3)
+        disagreement = noisy * np.uint8(3)
         expected = box_of(theirs, label, seed)
         redrawn |= expected != box_of(without_ratio, label, seed)
-        for codes in (label, encode_seed_label(label, noisy), encode_seed_dissent(label, dissent)):
+        for codes in (
+            label,
+            encode_seed_label(label, noisy),
+            encode_seed_disagreement(label, disagreement),
+        ):
             assert box_of(ours, codes, seed) == expected
     assert redrawn == (ratio < 1)
 
@@ -268,14 +274,14 @@ def test_edges_are_those_of_the_labels():
     plain = build('GenerateEdge', {}).transform(results_of(label))['gt_edge_map']
     found = SeedGenerateEdge().transform(results_of(encode_seed_label(label, noisy)))
     np.testing.assert_array_equal(found['gt_edge_map'], plain)
-    found = SeedGenerateEdge().transform(results_of(encode_seed_dissent(*graded_example())))
+    found = SeedGenerateEdge().transform(results_of(encode_seed_disagreement(*graded_example())))
     np.testing.assert_array_equal(found['gt_edge_map'], plain)
     codes = build('GenerateEdge', {}).transform(results_of(encode_seed_label(label, noisy)))
     assert (codes['gt_edge_map'] != plain).any()
 
 
 @pytest.mark.parametrize(
-    'encode, make', [(encode_seed_label, example), (encode_seed_dissent, graded_example)]
+    'encode, make', [(encode_seed_label, example), (encode_seed_disagreement, graded_example)]
 )
 def test_packing_and_padding_of_batches(encode, make):
     """What a decode head's loss_decode receives: int64 codes, 255 where the batch is padded."""

@@ -6,7 +6,7 @@ import pytest
 from helpers.seed_roots import CLASSES, PALETTE, write_images, write_seed_root, write_split
 
 from mmseg_wsss.registry import DATASETS, TRANSFORMS
-from mmseg_wsss.seeds import decode_seed_dissent, decode_seed_label
+from mmseg_wsss.seeds import decode_seed_disagreement, decode_seed_label
 
 
 @pytest.fixture
@@ -47,27 +47,27 @@ def test_noisy_pixels_can_be_ignored(results):
     assert np.array_equal(ignored, np.where(noisy, 255, label))
 
 
-def test_dissent_counts_the_seeds_that_voted_otherwise(results):
-    found = load(results, noisy='dissent')['gt_seg_map']
-    label, dissent = decode_seed_dissent(found)
+def test_disagreement_counts_the_seeds_that_voted_otherwise(results):
+    found = load(results, noisy='disagreement')['gt_seg_map']
+    label, disagreement = decode_seed_disagreement(found)
     assert np.array_equal(label, load(results, agreement_threshold=None)['gt_seg_map'])
     expected = (results['seeds'] != label).sum(0) * (label != 255)
-    assert np.array_equal(dissent, expected)
+    assert np.array_equal(disagreement, expected)
     assert set(np.unique(expected)) == {0, 1, 2}
 
 
 @pytest.mark.parametrize('threshold', [3, None])
-def test_dissent_needs_no_threshold(threshold):
-    with pytest.raises(ValueError, match="noisy='dissent' grades pixels without a threshold"):
+def test_disagreement_needs_no_threshold(threshold):
+    with pytest.raises(ValueError, match="noisy='disagreement' grades pixels without a threshold"):
         TRANSFORMS.build(
-            dict(type='LoadSeedAnnotations', agreement_threshold=threshold, noisy='dissent')
+            dict(type='LoadSeedAnnotations', agreement_threshold=threshold, noisy='disagreement')
         )
 
 
 def test_a_label_without_a_vote_is_refused(results):
     assert cv2.imwrite(results['agreement_path'], np.zeros((24, 32), np.uint8))
     with pytest.raises(ValueError, match=r'agreement.one\.png: no vote where'):
-        load(results, noisy='dissent')
+        load(results, noisy='disagreement')
 
 
 def test_the_label_map_is_listed_for_the_transforms_that_follow(results):
@@ -81,7 +81,7 @@ def test_a_threshold_that_is_none_is_refused(threshold):
 
 
 def test_another_treatment_of_noisy_pixels_is_refused():
-    with pytest.raises(ValueError, match="expected 'keep', 'ignore' or 'dissent'"):
+    with pytest.raises(ValueError, match="expected 'keep', 'ignore' or 'disagreement'"):
         TRANSFORMS.build(dict(type='LoadSeedAnnotations', noisy='drop'))
 
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from mmseg_wsss.seeds import (
     NOISY_OFFSET,
-    decode_seed_dissent,
+    decode_seed_disagreement,
     decode_seed_label,
-    encode_seed_dissent,
+    encode_seed_disagreement,
     encode_seed_label,
 )
 
@@ -83,28 +83,28 @@ def test_codes_must_be_integers(code):
 
 
 @given(GRADED_PIXELS)
-def test_dissent_of_arrays_and_tensors(pixels):
+def test_disagreement_of_arrays_and_tensors(pixels):
     label = np.array([pixel[0] for pixel in pixels], np.uint8)
-    dissent = np.array([pixel[1] for pixel in pixels], np.uint8)
+    disagreement = np.array([pixel[1] for pixel in pixels], np.uint8)
     expected = [value if value == 255 else value + 256 * other for value, other in pixels]
     kept = [0 if value == 255 else other for value, other in pixels]
-    code = encode_seed_dissent(label, dissent)
+    code = encode_seed_disagreement(label, disagreement)
     assert code.dtype == np.uint16 and code.tolist() == expected
-    as_tensors = encode_seed_dissent(torch.from_numpy(label), torch.from_numpy(dissent))
+    as_tensors = encode_seed_disagreement(torch.from_numpy(label), torch.from_numpy(disagreement))
     assert as_tensors.dtype == torch.int64 and as_tensors.tolist() == expected
     for found, dtype in ((code, np.uint8), (as_tensors, torch.int64)):
-        decoded_label, decoded_dissent = decode_seed_dissent(found)
-        assert decoded_label.dtype == decoded_dissent.dtype == dtype
+        decoded_label, decoded_disagreement = decode_seed_disagreement(found)
+        assert decoded_label.dtype == decoded_disagreement.dtype == dtype
         assert decoded_label.tolist() == label.tolist()
-        assert decoded_dissent.tolist() == kept
-        # To those who know of clean and noisy pixels only, any dissent is noisy.
+        assert decoded_disagreement.tolist() == kept
+        # To those who know of clean and noisy pixels only, any disagreement is noisy.
         same_label, noisy = decode_seed_label(found)
         assert same_label.tolist() == label.tolist()
         assert noisy.tolist() == [other > 0 for other in kept]
 
 
 @pytest.mark.parametrize(
-    'label, dissent, error',
+    'label, disagreement, error',
     [
         (np.zeros(2, np.float32), np.zeros(2, np.uint8), TypeError),
         (np.zeros(2, np.uint8), np.zeros(2, bool), TypeError),
@@ -112,6 +112,6 @@ def test_dissent_of_arrays_and_tensors(pixels):
         (np.zeros(2, np.uint8), np.zeros(1, np.uint8), ValueError),
     ],
 )
-def test_wrong_dissent_is_refused(label, dissent, error):
-    with pytest.raises(error, match='label|dissent'):
-        encode_seed_dissent(label, dissent)
+def test_wrong_disagreement_is_refused(label, disagreement, error):
+    with pytest.raises(error, match='label|disagreement'):
+        encode_seed_disagreement(label, disagreement)

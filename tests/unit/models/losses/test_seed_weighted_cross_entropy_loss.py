@@ -19,15 +19,15 @@ def graded_batch(num_classes=5, size=(6, 7), batch=2):
     generator = torch.Generator().manual_seed(0)
     logits = 3 * torch.randn(batch, num_classes, *size, generator=generator, dtype=torch.float64)
     label = torch.randint(num_classes, (batch, *size), generator=generator)
-    dissent = torch.randint(SEEDS, label.shape, generator=generator)
-    codes = label + 256 * dissent
+    disagreement = torch.randint(SEEDS, label.shape, generator=generator)
+    codes = label + 256 * disagreement
     codes[torch.rand(label.shape, generator=generator) < 0.1] = 255
     assert codes.div(256, rounding_mode='floor').unique().tolist() == list(range(SEEDS))
     return logits, codes
 
 
-def weight_of(dissent, weighting, lowest):
-    certainty = CERTAINTY[SEEDS - dissent]
+def weight_of(disagreement, weighting, lowest):
+    certainty = CERTAINTY[SEEDS - disagreement]
     if weighting == 'two-level':
         return 1.0 if certainty > lowest else lowest
     return max(certainty, lowest)
@@ -87,7 +87,7 @@ def test_unanimous_pixels_are_plain_cross_entropy():
     )
 
 
-def test_statistics_call_any_dissent_noisy():
+def test_statistics_call_any_disagreement_noisy():
     logits, codes = graded_batch()
     loss = SeedWeightedCrossEntropyLoss()
     loss(logits, codes)
@@ -106,9 +106,9 @@ def test_another_number_of_seeds():
     torch.testing.assert_close(pixels, expected)
 
 
-def test_more_dissent_than_seeds_is_refused():
+def test_more_disagreement_than_seeds_is_refused():
     codes = torch.full((1, 2, 2), 3 * 256 + 1)
-    with pytest.raises(ValueError, match='3 seeds dissent, expected at most 2 of num_seeds=3'):
+    with pytest.raises(ValueError, match='3 seeds disagreement, expected at most 2 of num_seeds=3'):
         SeedWeightedCrossEntropyLoss(num_seeds=3)(torch.zeros(1, 4, 2, 2), codes)
 
 
