@@ -1,4 +1,4 @@
-"""Judge seeds: scores against a ground truth, or what votes and tags tell without one."""
+"""Evaluate seeds: scores against a ground truth, or what votes and tags tell without one."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from mmseg_wsss.reporting.tables import evaluation_head, evaluation_tables
 from mmseg_wsss.utils.parallel import available_cpus
 
 DESCRIPTION = """\
-Scores every seed of SEED_ROOT and their aggregate against the true masks in --gt: IoU of each class
-and mIoU, precision, recall, false positives and negatives, a trimap mIoU, right and wrong labels by
-agreement and by threshold, how the seeds complement each other. Without --gt it shows what votes
-and --tags tell: agreement, class balance, contradictions with the tags, images to look at first.
+Scores every seed of SEED_ROOT and their aggregate against the ground truth in --gt: IoU of each
+class and mIoU, precision, recall, false positives and negatives, a trimap mIoU, right and wrong
+labels by agreement and by threshold, how the seeds complement each other. Without --gt it shows
+what votes and --tags tell: agreement, class balance, contradictions with the tags, images to look
+at first.
 All is counted at the size of the masks; the result does not depend on --jobs."""
 
 

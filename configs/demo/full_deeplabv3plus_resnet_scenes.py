@@ -1,4 +1,4 @@
-# The ceiling: the same network, start and schedule on the true masks of the training scenes.
+# Fully supervised: the same network, start and schedule on the ground truth of the training scenes.
 _base_ = './plain_deeplabv3plus_resnet_scenes.py'
 work_dir = 'demo_output/full'
 train_pipeline = _base_.train_pipeline

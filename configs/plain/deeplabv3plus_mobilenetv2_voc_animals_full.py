@@ -1,4 +1,4 @@
-# The ceiling: the same network and schedule on the true masks of the training photographs.
+# Fully supervised: the same network and schedule on the ground truth of the training photographs.
 _base_ = './deeplabv3plus_mobilenetv2_voc_animals_aggregate.py'
 train_pipeline = _base_.train_pipeline
 train_pipeline[1] = dict(type='LoadAnnotations')

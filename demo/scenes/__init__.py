@@ -1,4 +1,4 @@
-"""Generated scenes: a small data set with tags and true masks that needs no download."""
+"""Generated scenes: a small data set with tags and ground truth that needs no download."""
 
 from .scene import CLASSES, PALETTE, Scene, draw_scene
 from .writer import SceneSet, write_scenes

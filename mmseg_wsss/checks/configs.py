@@ -83,7 +83,7 @@ def list_items(dataset: Any) -> list[DataItem]:
     """List the images of a data set with their masks or tags.
 
     Args:
-        dataset: A ``TagsDataset``, a ``SeedDataset`` or a data set of mmseg with true masks.
+        dataset: A ``TagsDataset``, a ``SeedDataset`` or a data set of mmseg with ground truth.
 
     Returns:
         list[DataItem]: In the order of the data set.

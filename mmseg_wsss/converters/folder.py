@@ -62,8 +62,8 @@ def convert_folder(
         out (str): Folder of the data set.
         classes (Sequence[str], optional): Foreground classes in order. By default those of the
             tags file in alphabetical order (a table's columns in the table's order).
-        masks (str, optional): Folder of true masks, ``<image id>.png``: 0 for background, 1 for
-            the first class and so on, 255 for pixels that do not count.
+        masks (str, optional): Folder of the ground truth, ``<image id>.png``: 0 for background, 1
+            for the first class and so on, 255 for pixels that do not count.
         val_list (str, optional): Image ids for validation, one a line.
         copy_images (bool): Copy all images to ``out/images`` as PNG, upright, 8-bit RGB: for
             folders with several suffixes.
@@ -226,7 +226,7 @@ class FileTask:
         image_id (str): Its id.
         image (str): Path of the image.
         copy (str | None): Where to copy it to as PNG; None leaves it where it is.
-        mask (str | None): Path of its true mask, if it has one that is used.
+        mask (str | None): Path of its ground-truth mask, if it has one that is used.
         mask_copy (str): Where to copy the mask to.
         num_classes (int): K, background included.
         palette (list[list[int]]): RGB colours of the mask.

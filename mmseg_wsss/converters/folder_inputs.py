@@ -31,7 +31,7 @@ class FolderDescription:
         img_path (str): Folder of the images, relative to the data set's.
         img_suffix (str): Suffix of all images.
         has_val (bool): Whether there is ``val.txt``.
-        has_masks (bool): Whether the images of ``val.txt`` have true masks.
+        has_masks (bool): Whether the images of ``val.txt`` have ground truth.
     """
 
     classes: list[str]

@@ -183,7 +183,7 @@ class FolderSeedDataset(SeedDataset):
 
 @DATASETS.register_module()
 class COCO14Dataset(BaseSegDataset):
-    """MS COCO 2014 (80 classes and background) with true masks, for validation and testing.
+    """MS COCO 2014 (80 classes and background) with ground truth, for validation and testing.
 
     The masks are what ``tools/dataset_converters/coco14.py`` writes.
     """

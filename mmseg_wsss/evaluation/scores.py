@@ -200,7 +200,7 @@ def boundary_band(truth: np.ndarray, width: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class GroundTruthFolder:
-    """Where the true masks are, and what their labels mean.
+    """Where the ground truth are, and what their labels mean.
 
     Attributes:
         folder (Path): Has ``<image id>.png`` of every image.
@@ -224,11 +224,11 @@ class GroundTruthFolder:
         return cls(folder, tuple(read_class_list(class_list)) if class_list else None)
 
     def path(self, image_id: str) -> Path:
-        """Path of the true mask of an image."""
+        """Path of the ground truth of an image."""
         return self.folder / f'{image_id}.png'
 
     def read(self, image_id: str, shape: tuple[int, int], classes: Sequence[str]) -> np.ndarray:
-        """Read the true mask of an image, uint8 (H, W) with the labels of ``classes``.
+        """Read the ground truth of an image, uint8 (H, W) with the labels of ``classes``.
 
         Raises:
             FileNotFoundError, ValueError: As :func:`~mmseg_wsss.store.read_mask`.

@@ -105,9 +105,9 @@ def count_image(
         counts['tag_errors'] = np.stack([_tag_errors(row, tags) for row in labels])
     accuracy = None
     if truth is not None:
-        judged = _count_with_truth(patterns, number, setting)
-        counts.update(judged)
-        given = SeedScore(judged['matrices'][number - 1])
+        scored = _count_with_truth(patterns, number, setting)
+        counts.update(scored)
+        given = SeedScore(scored['matrices'][number - 1])
         accuracy = given.accuracy if given.matrix.any() else None
     statistics = image_statistics(image_id, counts['votes'], labels[-1], seeds, tags, accuracy)
     return counts, statistics
@@ -187,9 +187,9 @@ class SeedEvaluation:
     @property
     def pairs(self) -> SeedPairs:
         """The seeds compared with each other."""
-        judged = int(self.counts['calibration'].sum()) if self.with_truth else 0
+        scored = int(self.counts['calibration'].sum()) if self.with_truth else 0
         pixels = int(self.counts['votes'].sum())
-        return SeedPairs(self.counts['differ'], self.counts.get('rescued'), pixels, judged)
+        return SeedPairs(self.counts['differ'], self.counts.get('rescued'), pixels, scored)
 
     @property
     def subsets(self) -> SubsetStudy:

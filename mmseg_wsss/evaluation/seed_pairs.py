@@ -52,13 +52,13 @@ class SeedPairs:
         rescued (np.ndarray, optional): int64 (S, S), pixels at which the seed of the row is right
             and that of the column wrong; None without a truth.
         pixels (int): All pixels of ``differ``.
-        judged (int): Those with a truth, the pixels of ``rescued``.
+        scored (int): Those with a truth, the pixels of ``rescued``.
     """
 
     differ: np.ndarray
     rescued: np.ndarray | None
     pixels: int
-    judged: int
+    scored: int
 
     @property
     def disagreement(self) -> np.ndarray:
@@ -76,7 +76,7 @@ class SeedPairs:
         """
         if self.rescued is None:
             raise ValueError('the pairs were counted without a truth')
-        return self.rescued / self.judged if self.judged else np.full(self.differ.shape, np.nan)
+        return self.rescued / self.scored if self.scored else np.full(self.differ.shape, np.nan)
 
 
 def compare_seeds(
@@ -86,7 +86,7 @@ def compare_seeds(
 
     Args:
         seeds (np.ndarray): uint8 (S, ...).
-        truth (np.ndarray, optional): uint8, the shape of one seed; pixels of 255 are not judged.
+        truth (np.ndarray, optional): uint8, the shape of one seed; pixels of 255 are not scored.
         weights (np.ndarray, optional): Integers of the same shape, how often each pixel counts.
 
     Returns:
@@ -107,7 +107,7 @@ def compare_seeds(
             differ[first, second] = differ[second, first] = number
     if truth is None:
         return SeedPairs(differ, None, int(weight.sum()), 0)
-    judged = truth.reshape(-1) != IGNORE_INDEX
-    right = (columns == truth.reshape(-1))[:, judged].astype(np.int64)
-    rescued = (right * weight[judged]) @ (1 - right).T
-    return SeedPairs(differ, rescued, int(weight.sum()), int(weight[judged].sum()))
+    scored = truth.reshape(-1) != IGNORE_INDEX
+    right = (columns == truth.reshape(-1))[:, scored].astype(np.int64)
+    rescued = (right * weight[scored]) @ (1 - right).T
+    return SeedPairs(differ, rescued, int(weight.sum()), int(weight[scored].sum()))

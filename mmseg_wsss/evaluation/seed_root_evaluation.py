@@ -70,7 +70,7 @@ def evaluate_seed_root(
     Args:
         root (Path): As ``tools/make_seeds.py`` or ``tools/aggregate_seeds.py`` wrote it.
         image_ids (Sequence[str], optional): Images to evaluate; all of the manifest where None.
-        truth (GroundTruthFolder, optional): The true masks.
+        truth (GroundTruthFolder, optional): The ground truth.
         tags (Mapping, optional): Labels of the tags by image id; every image needs an entry.
         subsets (bool): Whether to score the aggregate of every subset of at most eight seeds;
             needs the truth and the seeds.
@@ -83,7 +83,7 @@ def evaluate_seed_root(
         SeedRootEvaluation: The result.
 
     Raises:
-        FileNotFoundError: If there is no manifest, no folder of true masks or, unless allowed, a
+        FileNotFoundError: If there is no manifest, no folder of ground truth or, unless allowed, a
             mask is missing; the message names the files.
         ValueError: If a mask is damaged, of another size or has a label out of range, an image is
             not in the manifest or has no tags, or no image is left.
@@ -163,7 +163,7 @@ def _check(
         )
     if truth is not None:
         if not truth.folder.is_dir():
-            raise FileNotFoundError(f'{truth.folder}: there is no such folder of true masks')
+            raise FileNotFoundError(f'{truth.folder}: there is no such folder of ground truth')
         if truth.classes and not set(truth.classes) & set(manifest.classes[1:]):
             raise ValueError(
                 f'{truth.folder}: its classes {", ".join(truth.classes[:3])}, ... share none with '

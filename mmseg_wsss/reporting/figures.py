@@ -66,7 +66,7 @@ def seed_figures(
         seeds (Mapping[str, np.ndarray]): Seeds uint8 (H, W) by name.
         aggregate (np.ndarray): uint8 (H, W).
         agreement (np.ndarray): uint8 (H, W), 0 to the number of seeds.
-        truth (np.ndarray): uint8 (H, W); only shown, to judge by.
+        truth (np.ndarray): uint8 (H, W); only shown, for comparison.
         palette (Sequence[Sequence[int]]): RGB colour of each class.
 
     Returns:

@@ -16,7 +16,7 @@ def encode_seed_label(
     """Join labels and noisy flags into one integer map: ``code = label + 256 * noisy``.
 
     A clean pixel's code is its plain label, so losses and metrics that know nothing of the flag
-    read clean pixels rightly, and 255 stays 255 (ignored) even where it is marked noisy.
+    read clean pixels correctly, and 255 stays 255 (ignored) even where it is marked noisy.
 
     Args:
         label (np.ndarray | torch.Tensor): Integer labels 0 to 255, any shape.

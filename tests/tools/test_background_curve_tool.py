@@ -21,7 +21,7 @@ IDS = list('abcd')
 
 @pytest.fixture
 def project(tmp_path):
-    """A config file, its data, a checkpoint and true masks."""
+    """A config file, its data, a checkpoint and ground truth."""
     write_data(tmp_path)
     config = build_config(tmp_path)
     config.dump(tmp_path / 'config.py')

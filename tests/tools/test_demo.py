@@ -63,7 +63,9 @@ def test_what_is_done_is_not_done_again(finished, monkeypatch, capsys):
     table = capsys.readouterr().out
     scores = json.loads((finished / 'scores.json').read_text())
     assert f'{scores["hybrid"]:6.2f}  network, hybrid' in table
-    assert f'{100 * scores["hybrid"] / scores["full"]:.1f} % of the ceiling' in table
+    assert (
+        f'{100 * scores["hybrid"] / scores["full"]:.1f} % of the fully supervised network' in table
+    )
 
 
 def test_runs_of_two_kinds_are_not_mixed(finished, monkeypatch, capsys):

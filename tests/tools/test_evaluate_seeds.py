@@ -21,7 +21,7 @@ SHAPE = (24, 32)
 
 @pytest.fixture
 def folder(tmp_path):
-    """A seed root, true masks that seed a comes near, tags and photographs."""
+    """A seed root, ground truth that seed a comes near, tags and photographs."""
     seeds = write_seed_root(tmp_path / 'seeds', IDS)
     rng = np.random.default_rng(0)
     lines = ['image_id,tags']

@@ -51,7 +51,7 @@ def make_truth(rng: np.random.Generator, args: argparse.Namespace) -> np.ndarray
 
 
 def write_root(folder: Path, number: int, args: argparse.Namespace) -> None:
-    """Write a seed root and the true masks."""
+    """Write a seed root and the ground truth."""
     palette = label_palette(args.classes)
     names = [f'seed {index}' for index in range(args.seeds)]
     ids = [f'{index:06d}' for index in range(number)]

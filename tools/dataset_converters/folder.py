@@ -26,7 +26,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     prepare.add_argument(
         '--classes', nargs='+', help='foreground classes in order; default: those of the tags file'
     )
-    prepare.add_argument('--masks', help='folder of true masks (PNG) for validation')
+    prepare.add_argument('--masks', help='folder of the ground truth (PNG) for validation')
     prepare.add_argument(
         '--val-list', help='ids of the validation images; default: those that have a mask'
     )

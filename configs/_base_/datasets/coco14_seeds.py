@@ -1,4 +1,4 @@
-# MS COCO 2014: train on aggregated seeds of train2014, validate on the true masks of val2014.
+# MS COCO 2014: train on aggregated seeds of train2014, validate on the ground truth of val2014.
 data_root = 'data/coco2014'
 seed_root = 'work_dirs/resnet50_coco/seeds'  # where configs/cls/resnet50_coco.py leaves its seeds
 agreement_threshold = 6

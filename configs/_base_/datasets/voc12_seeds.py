@@ -1,4 +1,4 @@
-# PASCAL VOC 2012: train on aggregated seeds of trainaug, validate on the true masks of val.
+# PASCAL VOC 2012: train on aggregated seeds of trainaug, validate on the ground truth of val.
 data_root = 'data/VOCdevkit/VOC2012'
 seed_root = 'work_dirs/resnet50_voc/seeds'  # where configs/cls/resnet50_voc.py leaves its seeds
 agreement_threshold = 6  # a pixel is clean if all six seeds agree (the paper's best)

@@ -1,4 +1,4 @@
-# Animals-7 (see voc_animals_tags.py): train on aggregated seeds, validate on the true masks.
+# Animals-7 (see voc_animals_tags.py): train on aggregated seeds, validate on the ground truth.
 data_root = 'data/voc_animals'
 seed_root = 'work_dirs/mobilenetv2_voc_animals/seeds'
 agreement_threshold = 6

@@ -1,7 +1,7 @@
 """Mask2Former's head with positive-negative hybrid learning: mask losses on clean points alone.
 
-mmdetection samples points from predicted and true masks inside its head. Pixels to be left out
-carry ``LEFT_OUT`` in the true masks: a sampled target that touches one of them is negative, any
+mmdetection samples points from predicted and ground truth inside its head. Pixels to be left out
+carry ``LEFT_OUT`` in the ground truth: a sampled target that touches one of them is negative, any
 other is in [0, 1], so what wraps the losses and the assigner can tell them apart without touching
 the sampling. Without such pixels everything below hands its input through unchanged.
 """

@@ -149,8 +149,8 @@ def test_without_truth_and_without_seeds():
     setting = EvaluationSetting(SETTING.classes, 2, ())
     evaluation = evaluate([(seeds, None) for seeds, _ in eight_images()], setting)
     assert not evaluation.with_truth and set(evaluation.counts) == {'votes', 'balance', 'images'}
-    judged = evaluate(eight_images(), setting)
-    assert list(judged.scores) == ['aggregated']
+    scored = evaluate(eight_images(), setting)
+    assert list(scored.scores) == ['aggregated']
 
 
 def test_wrong_labels_are_refused():

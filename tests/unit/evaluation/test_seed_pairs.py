@@ -38,7 +38,7 @@ def test_weights_count_a_pixel_several_times(maps):
     found = compare_seeds(seeds, truth, weights)
     np.testing.assert_array_equal(found.differ, expected.differ)
     np.testing.assert_array_equal(found.rescued, expected.rescued)
-    assert (found.pixels, found.judged) == (expected.pixels, expected.judged)
+    assert (found.pixels, found.scored) == (expected.pixels, expected.scored)
 
 
 def test_without_a_truth(maps):

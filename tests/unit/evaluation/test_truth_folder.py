@@ -1,4 +1,4 @@
-"""True masks with the seeds' classes and with others."""
+"""Ground truth with the seeds' classes and with others."""
 
 import numpy as np
 import pytest
