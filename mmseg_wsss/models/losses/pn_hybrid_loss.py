@@ -9,7 +9,7 @@ from mmengine.dist import get_rank
 from torch import Tensor
 
 from ...registry import MODELS
-from .chunked_loss import ChunkCrossEntropy, ChunkNegative
+from .chunked_loss import ChunkCrossEntropy, ChunkNegative, on_host
 from .functional import (
     HybridTargets,
     draw_complementary_labels,
@@ -117,7 +117,7 @@ class PNHybridLoss(SeedPixelLoss):
 
     def pixel_loss(self, logits: Tensor, labels: PixelLabels) -> Tensor:
         """Weighted positive loss."""
-        if not _on_host(logits):
+        if not on_host(logits):
             loss = positive_loss(logits, labels.label, self.settings)
             return loss * labels.maps['positive']
         settings, loss = self.settings, 0
@@ -131,7 +131,7 @@ class PNHybridLoss(SeedPixelLoss):
     def noisy_loss(self, logits: Tensor, labels: PixelLabels) -> Tensor:
         """Direct and indirect negative loss."""
         targets = HybridTargets(labels.label, **labels.maps)
-        if _on_host(logits):
+        if on_host(logits):
             return ChunkNegative.apply(logits, targets, self.settings)
         return negative_loss(logits, targets, self.settings)
 
@@ -151,7 +151,7 @@ class PNHybridLoss(SeedPixelLoss):
             self._generator = torch.Generator(label.device).manual_seed(self.seed + get_rank())
         arguments = (num_classes, count, self._generator)
         flat = label.flatten()
-        if _on_host(label):
+        if on_host(label):
             # Random numbers are dear here, and few pixels need them.
             noisy = labels.noisy.flatten().nonzero()[:, 0]
             draws = torch.zeros(len(flat), count, dtype=torch.uint8)
@@ -159,8 +159,3 @@ class PNHybridLoss(SeedPixelLoss):
         else:
             draws = draw_complementary_labels(flat, *arguments).to(torch.uint8)
         return draws.view(*label.shape, count).movedim(-1, 1)
-
-
-def _on_host(tensor: Tensor) -> bool:
-    """Whether the values of a tensor may be looked at."""
-    return tensor.device.type == 'cpu' and not torch.compiler.is_compiling()

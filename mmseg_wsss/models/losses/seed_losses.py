@@ -5,11 +5,11 @@ from __future__ import annotations
 from abc import abstractmethod
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ...registry import MODELS
 from ...seeds.codec import NOISY_OFFSET, decode_seed_disagreement
+from .chunked_loss import chunk_cross_entropy
 from .pixel_labels import PixelLabels, require
 from .seed_pixel_loss import SeedPixelLoss
 
@@ -37,7 +37,7 @@ class _SeedSoftmaxLoss(SeedPixelLoss):
         return labels.clean if self.noisy == 'ignore' else labels.clean | labels.noisy
 
     def pixel_loss(self, logits: Tensor, labels: PixelLabels) -> Tensor:
-        return self._link(F.cross_entropy(logits, labels.label, reduction='none'))
+        return self._link(chunk_cross_entropy(logits, labels.label))
 
     @abstractmethod
     def _link(self, cross_entropy: Tensor) -> Tensor:
