@@ -160,6 +160,11 @@ def score_masks(pairs: Iterable[tuple[np.ndarray, np.ndarray]], num_classes: int
 
     Returns:
         SeedScore: mIoU as mmseg's IoUMetric defines it, in exact integers.
+
+    >>> truth = np.array([[0, 1, 1, 1]], np.uint8)
+    >>> score = score_masks([(truth, np.array([[0, 0, 1, 1]], np.uint8))], num_classes=2)
+    >>> score.iou.tolist(), score.accuracy
+    ([0.5, 0.6666666666666666], 0.75)
     """
     matrix = np.zeros((num_classes, num_classes + 1), np.int64)
     for truth, mask in pairs:

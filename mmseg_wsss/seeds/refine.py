@@ -47,6 +47,12 @@ def refine_seeds(
 
     Raises:
         ValueError: If ``refine`` or a parameter of the background is invalid.
+
+    Examples:
+        >>> maps = torch.tensor([[[[0.1, 0.9]], [[0.3, 0.5]]]])  # one seed, classes 2 and 5
+        >>> image = np.zeros((1, 2, 3), np.uint8)
+        >>> refine_seeds(maps, image, [2, 5], dict(threshold=0.35), refine=None).tolist()
+        [[[0, 2]]]
     """
     return refine_seed_batch(maps[None], [image], [present], background, refine, crf)[0]
 

@@ -45,6 +45,18 @@ class SeedManifest:
 
     Raises:
         ValueError: If a field is not what is described here.
+
+    Examples:
+        >>> manifest = SeedManifest(
+        ...     classes=['background', 'cat'],
+        ...     palette=[[0, 0, 0], [128, 0, 0]],
+        ...     seeds=[dict(name='0.05-1.00', dropout=0.05, scale=1.0)],
+        ...     images=['a', 'b'],
+        ... )
+        >>> manifest.seed_names
+        ['0.05-1.00']
+        >>> SeedManifest.from_bytes(manifest.to_bytes(), 'manifest.json') == manifest
+        True
     """
 
     classes: Sequence[str]

@@ -80,6 +80,14 @@ def write_mask(
     Raises:
         TypeError, ValueError: As :func:`encode_mask`.
         OSError: If the file cannot be written; nothing half-written is left.
+
+    >>> import tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> mask = np.array([[0, 2, 255]], np.uint8)
+    >>> _ = write_mask(f'{folder.name}/a.png', mask, palette=[[0, 0, 0], [9, 0, 0], [0, 9, 0]])
+    >>> read_mask(f'{folder.name}/a.png', shape=(1, 3), num_classes=3).tolist()
+    [[0, 2, 255]]
+    >>> folder.cleanup()
     """
     content = encode_mask(mask, palette)
     path = Path(path)
@@ -106,6 +114,8 @@ def read_mask(
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: As :func:`decode_mask`.
+
+    See :func:`write_mask` for an example.
     """
     try:
         content = Path(path).read_bytes()

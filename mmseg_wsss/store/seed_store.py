@@ -34,6 +34,26 @@ class SeedStore:
 
     Args:
         root (str | os.PathLike): The folder; made by :meth:`open`.
+
+    Examples:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> manifest = SeedManifest(
+        ...     classes=['background', 'cat'],
+        ...     palette=[[0, 0, 0], [128, 0, 0]],
+        ...     seeds=[dict(name='mine', dropout=None, scale=None)],
+        ...     images=['a'],
+        ... )
+        >>> store = SeedStore(folder.name)
+        >>> store.open(manifest)
+        >>> mask = np.array([[0, 1]], np.uint8)
+        >>> _ = store.write('a', dict(mine=mask), mask, np.ones_like(mask), manifest.palette)
+        >>> store.read_seeds('a', ['mine', 'aggregated']).tolist()
+        [[[0, 1]], [[0, 1]]]
+        >>> store.is_complete('a', ['mine'], num_seeds=1, num_classes=2)
+        True
+        >>> folder.cleanup()
     """
 
     def __init__(self, root: str | os.PathLike) -> None:
