@@ -17,6 +17,7 @@ from mmseg_wsss.apis import background_curve
 from mmseg_wsss.generation import load_classifier
 from mmseg_wsss.reporting.tables import background_tables
 from mmseg_wsss.seeds import Seed
+from mmseg_wsss.utils.overrides import apply_overrides
 
 DESCRIPTION = """\
 Gives the mIoU of the activation maps at the thresholds 0.01 to 0.99 of a constant background,
@@ -84,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(args: argparse.Namespace) -> None:
     """Evaluate and print."""
     config = Config.fromfile(args.config)
-    config.merge_from_dict(args.cfg_options or {})
+    apply_overrides(config, args.cfg_options)
     init_default_scope(config.get('default_scope', 'mmseg'))
     data, head = background_curve(
         config,

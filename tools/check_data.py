@@ -16,6 +16,7 @@ from mmengine.registry import init_default_scope
 
 import mmseg_wsss.register_all  # noqa: F401  # before a config is read
 from mmseg_wsss.checks.configs import check_config
+from mmseg_wsss.utils.overrides import apply_overrides
 from mmseg_wsss.utils.parallel import available_cpus
 
 
@@ -37,8 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
     try:
         config = Config.fromfile(args.config)
-        if args.cfg_options is not None:
-            config.merge_from_dict(args.cfg_options)
+        apply_overrides(config, args.cfg_options)
         init_default_scope(config.get('default_scope', 'mmseg'))
         reports = check_config(config, args.jobs)
     except (ValueError, OSError, BrokenProcessPool) as error:

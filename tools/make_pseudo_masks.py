@@ -14,19 +14,11 @@ import torch
 from mmengine.config import Config, DictAction
 from mmengine.dist import get_dist_info
 from mmengine.registry import init_default_scope
-from torch import nn
 
-import mmseg_wsss  # patches the dependency stack before a config is read
-from mmseg_wsss.datasets.tags import read_tags
-from mmseg_wsss.generation.pseudo_mask_images import (
-    PseudoMaskImages,
-    training_classes,
-    training_images,
-)
-from mmseg_wsss.generation.pseudo_masks import PseudoMaskMaker
+import mmseg_wsss.register_all  # noqa: F401  # before a config is read
+from mmseg_wsss.apis import make_pseudo_masks
 from mmseg_wsss.seeds import CRF_PRESETS
-from mmseg_wsss.utils.checkpoint import load_weights
-from mmseg_wsss.utils.digest import json_sha256, weights_sha256
+from mmseg_wsss.utils.overrides import apply_overrides
 from mmseg_wsss.utils.process_group import join_process_group
 
 
@@ -70,33 +62,6 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     return args
 
 
-def build_model(config: Config, checkpoint: str, tta: bool, trust: bool) -> tuple[nn.Module, str]:
-    """Build the network, under test-time augmentation if asked, and hash its weights."""
-    model_config = config.model.copy()
-    model_config.pop('init_cfg', None)
-    model = mmseg_wsss.registry.MODELS.build(model_config)
-    load_weights(model, checkpoint, trust)
-    digest = weights_sha256(model)
-    if tta:
-        tta_config = dict(type='MergedTTAModel')  # mmseg's own keeps no probabilities
-        model = mmseg_wsss.registry.MODELS.build(dict(tta_config, module=model))
-    return model.eval(), digest
-
-
-def find_pipeline(config: Config, tta: bool) -> list:
-    """Give the pipeline that the images go through."""
-    if tta:
-        if config.get('tta_pipeline') is None:
-            raise ValueError('--tta needs tta_pipeline in the config.')
-        return config.tta_pipeline
-    pipeline = config.get('test_pipeline')
-    if pipeline is None:
-        pipeline = (config.get('test_dataloader') or {}).get('dataset', {}).get('pipeline')
-    if pipeline is None:
-        raise ValueError('The config has neither test_pipeline nor a test_dataloader with one.')
-    return pipeline
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Make the masks and give the exit status."""
     args = parse_args(arguments)
@@ -108,37 +73,28 @@ def main(arguments: list[str] | None = None) -> int:
         device = f'cuda:{local_rank}' if torch.cuda.is_available() else 'cpu'
     try:
         config = Config.fromfile(args.config)
-        if args.cfg_options is not None:
-            config.merge_from_dict(args.cfg_options)
+        apply_overrides(config, args.cfg_options)
         init_default_scope(config.get('default_scope', 'mmseg'))
-        classes, palette = training_classes(config)
-        tags = None if args.tags is None else read_tags(args.tags, classes)
-        pipeline = find_pipeline(config, args.tta)
-        images = PseudoMaskImages(training_images(config, args.split), pipeline)
-        model, digest = build_model(config, args.checkpoint, args.tta, args.trust_checkpoint)
-        maker = PseudoMaskMaker(
-            model.to(device),
-            classes,
-            palette,
+        made, kept = make_pseudo_masks(
+            config,
+            args.checkpoint,
             args.out,
-            tags=tags,
+            tags=args.tags,
+            split=args.split,
+            tta=args.tta,
             crf=args.crf,
-            settings=dict(
-                checkpoint_sha256=digest,
-                pipeline_sha256=json_sha256([step.to_dict() for step in pipeline]),
-                tags_sha256=None if tags is None else json_sha256(tags),
-                tta=args.tta,
-            ),
+            device=device,
+            num_workers=args.num_workers,
+            overwrite=args.overwrite,
+            trust_checkpoint=args.trust_checkpoint,
         )
-        todo, kept = maker.prepare(images, args.overwrite)
-        maker.make(images, todo, args.num_workers)
     except (OSError, ValueError) as error:
         print(f'\nerror: {error}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print('\ninterrupted; the same command resumes', file=sys.stderr)
         return 130
-    print(f'rank {rank}: {len(todo)} masks made, {kept} kept in {args.out}')
+    print(f'rank {rank}: {made} masks made, {kept} kept in {args.out}')
     return 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mmseg_wsss.apis.seed_folders import check_seed_folders, find_seed_images
+from mmseg_wsss.apis.aggregate_folders import check_seed_folders, find_seed_images
 
 
 @pytest.fixture
