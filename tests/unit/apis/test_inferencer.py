@@ -14,7 +14,7 @@ from mmengine.registry import init_default_scope
 from PIL import Image
 
 import mmseg_wsss
-from mmseg_wsss.apis.inferencer import Inferencer
+from mmseg_wsss.apis import Inferencer
 from mmseg_wsss.datasets.tags import write_tags
 from mmseg_wsss.seeds import DenseCRF, unary_from_probabilities
 from mmseg_wsss.utils.config_text import parse_config_text
