@@ -225,5 +225,6 @@ def _head(
         tie=setting.tie,
         classes=list(manifest.classes),
         palette=[list(color) for color in manifest.palette],
+        ignore_index=manifest.ignore_index,
         ground_truth=ground_truth,
     )

@@ -63,6 +63,24 @@ class MaskLabeler:
         >>> MaskLabeler(3)(logits, None, (0, 1)).tolist()
         [[1, 1]]
         """
+        kept, probabilities = self.probabilities(logits, image, labels)
+        return kept[probabilities.argmax(dim=0)].to(torch.uint8)
+
+    def probabilities(
+        self, logits: Tensor, image: np.ndarray | None, labels: Sequence[int]
+    ) -> tuple[Tensor, Tensor]:
+        """Give the probabilities of the labels that can win, after dense CRF if asked.
+
+        Args:
+            logits, image, labels: As in :meth:`__call__`.
+
+        Returns:
+            tuple[Tensor, Tensor]: The L labels in ascending order, (L,) int64, and float32
+            (L, H, W), which sums to 1 over the labels.
+
+        Raises:
+            ValueError: If K is not the number of classes.
+        """
         if len(logits) != self.num_classes:
             raise ValueError(
                 f'The network predicts {len(logits)} classes, the data set has {self.num_classes}.'
@@ -73,4 +91,4 @@ class MaskLabeler:
         if self.crf is not None and len(kept) > 1:
             pixels = torch.from_numpy(np.ascontiguousarray(image)).to(logits.device)
             probabilities = self.crf(pixels, preset_unary(probabilities[None], self.preset))[0]
-        return kept[probabilities.argmax(dim=0)].to(torch.uint8)
+        return kept, probabilities

@@ -1,0 +1,90 @@
+"""The check of a whole seed root against its manifest and of its masks against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from ..seeds import aggregate_seeds
+from ..store import AGGREGATED_FOLDER, AGREEMENT_FOLDER, SeedManifest, SeedStore, read_mask
+from ..utils.parallel import run_parallel
+from ..utils.progress import Progress
+
+
+def verify_seed_root(root: str | Path, jobs: int = 1) -> tuple[list[str], str]:
+    """List what is wrong with a seed root.
+
+    Args:
+        root (str | Path): The seed root.
+        jobs (int): Number of processes.
+
+    Returns:
+        tuple[list[str], str]: Problems, each naming its file, empty if all is well; and what was
+        checked, in words.
+
+    Raises:
+        FileNotFoundError, ValueError: If there is no manifest or it is damaged.
+    """
+    root = Path(root)
+    store = SeedStore(root)
+    manifest = SeedManifest.load(store.manifest_path)
+    kept = [name for name in manifest.seed_names if (root / name).is_dir()]
+    # Either all seeds are kept in the root or, to save space or made elsewhere, none.
+    names = manifest.seed_names if kept else []
+    work = partial(_verify_image, store=store, manifest=manifest, seed_names=names)
+    problems: list[str] = []
+    progress = Progress(len(manifest.images), 'images to verify')
+    for found in run_parallel(work, manifest.images, jobs):
+        progress.step()
+        problems += found
+    problems.sort()
+    problems += _list_strangers(store, manifest, names)
+    seeds = f'{len(names)} seeds each' if names else 'the seeds are not kept here'
+    return problems, f'{len(manifest.images)} images, {seeds}, {len(manifest.classes)} classes'
+
+
+def _verify_image(
+    image_id: str, store: SeedStore, manifest: SeedManifest, seed_names: Sequence[str]
+) -> list[str]:
+    """List what is wrong with the masks of one image."""
+    num_classes = len(manifest.classes)
+    path = store.mask_path(AGGREGATED_FOLDER, image_id)
+    try:
+        label = read_mask(path, num_classes=num_classes, ignore_index=manifest.ignore_index)
+        agreement = store.read_agreement(image_id, len(manifest.seeds), label.shape)
+        if ((agreement == 0) != (label == manifest.ignore_index)).any():
+            return [f'{path}: has a label where no seed votes, or none where one does']
+        if not seed_names:
+            return []
+        paths = [store.mask_path(name, image_id) for name in seed_names]
+        seeds = np.stack(
+            [read_mask(one, label.shape, num_classes, manifest.ignore_index) for one in paths]
+        )
+        expected_label, expected_agreement = aggregate_seeds(
+            seeds,
+            num_classes,
+            manifest.ignore_index,
+            manifest.tie,
+            manifest.seed_positions,
+        )
+    except (ValueError, FileNotFoundError) as error:
+        return [str(error)]
+    if np.array_equal(label, expected_label) and np.array_equal(agreement, expected_agreement):
+        return []
+    return [f'{path}: is not the vote of the seeds beside it']
+
+
+def _list_strangers(
+    store: SeedStore, manifest: SeedManifest, seed_names: Sequence[str]
+) -> list[str]:
+    """List masks of images that the manifest does not know."""
+    known = set(manifest.images)
+    strangers = []
+    for folder in (*seed_names, AGGREGATED_FOLDER, AGREEMENT_FOLDER):
+        for path in sorted((store.root / folder).rglob('*.png')):
+            if path.relative_to(store.root / folder).as_posix()[:-4] not in known:
+                strangers.append(f'{path}: the manifest has no such image')
+    return strangers
