@@ -10,6 +10,7 @@ import numpy as np
 from mmengine.config import Config
 from PIL import Image
 
+from mmseg_wsss.apis import Inferencer
 from mmseg_wsss.datasets import read_split
 from mmseg_wsss.generation import class_activation, load_classifier
 from mmseg_wsss.reporting import (
@@ -32,7 +33,7 @@ from mmseg_wsss.store import AGGREGATED_FOLDER, AGREEMENT_FOLDER, SeedManifest, 
 from mmseg_wsss.utils.atomic import write_atomic
 from mmseg_wsss.utils.image import read_image
 
-NUM_TRAIN, NUM_TEST = 4, 6
+NUM_TRAIN, NUM_TEST, NUM_OVERVIEW = 4, 6, 3
 NETWORKS = dict(
     plain='network, plain cross-entropy on the aggregate',
     hybrid='network, hybrid learning on the aggregate',
@@ -90,42 +91,27 @@ def _write_picture(path: Path, picture: np.ndarray) -> None:
 
 
 def _overview(out: Path, classifier: Config, manifest: SeedManifest) -> np.ndarray:
-    """Show the whole chain in labelled columns, two training scenes and two unseen ones."""
+    """Show the whole chain on a few training scenes, in labelled columns."""
     names = manifest.seed_names
-    columns = ['image and its tags', 'activation map', f'seed {names[0]}', f'seed {names[1]}']
-    columns += ['vote of the seeds', 'agreement', 'network, hybrid', 'ground truth']
-    blank = np.full((8, 8, 3), 255, np.uint8)
+    columns = ['image', 'activation map', f'seed {names[0]}', f'seed {names[1]}', 'vote of seeds']
+    columns += ['agreement', 'network', 'ground truth']
+    network = Inferencer(sorted((out / 'hybrid').glob('iter_*.pth'))[-1], device='cpu')
     rows, captions = [], []
-
-    def painted(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        return blend(image, color_mask(mask, manifest.palette))
-
-    for image_id, activation in _activations(out, classifier, 2).items():
+    for image_id, activation in _activations(out, classifier, NUM_OVERVIEW).items():
         image = _image(out, image_id)
         tag = next(iter(activation))
+        (prediction,) = network(image)
         masks = [
             read_mask(out / 'seeds' / name / f'{image_id}.png')
             for name in (names[0], names[1], AGGREGATED_FOLDER)
         ]
+        masks += [prediction.mask, _truth(out, image_id)]
+        painted = [blend(image, color_mask(mask, manifest.palette)) for mask in masks]
         agreement = read_mask(out / 'seeds' / AGREEMENT_FOLDER / f'{image_id}.png')
-        rows.append(
-            [
-                image,
-                activation_picture(image, activation[tag]),
-                *(painted(image, mask) for mask in masks),
-                agreement_picture(agreement, len(names)),
-                blank,
-                painted(image, _truth(out, image_id)),
-            ]
-        )
-        captions.append(f'training scene, tags: {", ".join(activation)}; activation map of {tag}')
-    for image_id in read_split(out / 'data' / 'val.txt')[:2]:
-        image = _image(out, image_id)
-        predicted = read_mask(out / 'hybrid' / 'masks' / f'{image_id}.png')
-        truth = painted(image, _truth(out, image_id))
-        rows.append([image, *[blank] * 5, painted(image, predicted), truth])
-        captions.append('unseen scene, no tags given')
-    return picture_sheet(rows, columns, captions, cell=160)
+        painted.insert(3, agreement_picture(agreement, len(names)))
+        rows.append([image, activation_picture(image, activation[tag]), *painted])
+        captions.append(f'tags: {", ".join(activation)}; activation map of {tag}')
+    return picture_sheet(rows, columns, captions, cell=108)
 
 
 def _activations(out: Path, classifier: Config, number: int) -> dict[str, dict[str, np.ndarray]]:
