@@ -1,5 +1,5 @@
 # make demo   set up, then the whole chain on generated scenes, from tags to a tested network
-# make test   set up, then lint and every test
+# make test   set up, then lint and every test;  pytest -m "not slow" is the quick part
 # make docs   set up, then the documentation in docs/_build/html, warnings are errors
 #
 # All set up all they need in .venv and do nothing that is already done. CPU by default; for a GPU

@@ -22,6 +22,31 @@ torch.set_num_threads(1)
 sys.path[:0] = [str(ROOT / name) for name in ('tests', 'tools', 'demo', 'docs/scripts')]
 
 
+# Files whose tests train, start processes or interpret kernels; others mark single tests.
+SLOW = (
+    'faults/test_distributed.py',
+    'faults/test_interruption.py',
+    'faults/test_resources.py',
+    'faults/test_security.py',
+    'tools/test_demo.py',
+    'tools/test_make_pseudo_masks.py',
+    'tools/test_make_seeds.py',
+    'tools/test_train_and_test.py',
+    'unit/engine/test_runner.py',
+    'unit/models/losses/test_hybrid_kernel.py',
+    'unit/reporting/test_report_in_browser.py',
+    'unit/test_packaging.py',
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of slow files, so that ``-m "not slow"`` leaves them out."""
+    slow = {ROOT / 'tests' / name for name in SLOW}
+    for item in items:
+        if item.path in slow:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(autouse=True)
 def _fixed_random_seeds():
     """Fix numpy's and torch's global random state for each test."""
