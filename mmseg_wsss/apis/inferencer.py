@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import os.path as osp
 from collections.abc import Iterator, Sequence
@@ -13,14 +12,18 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
-from mmengine.logging import print_log
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import init_default_scope
 from torch import nn
 
 from ..converters.folder_inputs import SUFFIXES
 from ..generation.network_labels import MaskLabeler
-from ..generation.out_of_memory import LEAST_SIDE, halve_batch, is_out_of_memory, shape_of
+from ..generation.out_of_memory import (
+    halve_batch,
+    halve_until_it_fits,
+    is_out_of_memory,
+    shape_of,
+)
 from ..generation.pseudo_mask_images import training_classes, without_annotations
 from ..registry import MODELS
 from ..reporting.pictures import blend, color_mask
@@ -210,7 +213,17 @@ class Inferencer:
             logits = None
         # Outside of the handler: the exception held the frames that hold the memory.
         for index, (data, image, path, labels) in enumerate(items):
-            single = self._smaller(data, path) if logits is None else logits[index]
+            if logits is None:
+                # Each image by itself, at half the sides where even that is too much.
+                single = halve_until_it_fits(
+                    lambda batch: self._logits(batch)[0],
+                    pseudo_collate([data]),
+                    shape_of,
+                    halve_batch,
+                    path or 'An image',
+                )
+            else:
+                single = logits[index]
             shape = image.shape[:2]
             # Where memory did not suffice, the CRF too works on the smaller image.
             pixels = resize_image(image, tuple(single.shape[-2:]), 'area')
@@ -226,26 +239,6 @@ class Inferencer:
 
     def _logits(self, batch: dict) -> list[torch.Tensor]:
         return [sample.seg_logits.data for sample in self.model.test_step(batch)]
-
-    def _smaller(self, data: dict, path: str | None) -> torch.Tensor:
-        """Logits of one image for which memory may not suffice, with sides halved as needed."""
-        batch = pseudo_collate([data])
-        while True:
-            try:
-                return self._logits(batch)[0]
-            except (MemoryError, RuntimeError) as error:
-                height, width = shape_of(batch)
-                if not is_out_of_memory(error) or min(height, width) <= LEAST_SIDE:
-                    raise
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
-            batch = halve_batch(batch)
-            print_log(
-                f'{path or "An image"}: memory does not suffice for {height} x {width} (height x '
-                'width): it is segmented with half the sides.',
-                'current',
-                level=logging.WARNING,
-            )
 
 
 def list_inputs(inputs: Any) -> list[str | np.ndarray]:

@@ -1,12 +1,21 @@
-"""Out of memory: how such an error is told from others, and smaller inputs to go on with."""
+"""Out of memory: distinguishes such errors from others, and goes on with smaller inputs.
+
+The ladder is the same everywhere: fewer images at a time, then the CPU (both where a GPU is used,
+see :mod:`~mmseg_wsss.generation.extractor`), then half the sides, again and again.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import logging
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
+from mmengine.logging import print_log
 from torch import Tensor
+
+Item, Result = TypeVar('Item'), TypeVar('Result')
 
 # The shorter side at which halving an image for want of memory ends: it is not what takes it.
 LEAST_SIDE = 32
@@ -15,7 +24,7 @@ _TORCH_MESSAGES = ("can't allocate memory", 'not enough memory')
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether an error says that a GPU or the machine has no memory left.
+    """Distinguish out-of-memory errors, of a GPU or of the machine, from others.
 
     Args:
         error (BaseException): Of Python, NumPy or torch.
@@ -28,6 +37,47 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(
         message in str(error) for message in _TORCH_MESSAGES
     )
+
+
+def halve_until_it_fits(
+    work: Callable[[Item], Result],
+    item: Item,
+    shape: Callable[[Item], tuple[int, int]],
+    halve: Callable[[Item], Item],
+    name: str,
+) -> Result:
+    """Do the work on an image at half its sides, again and again, where memory does not suffice.
+
+    Args:
+        work (Callable): What is done; called again after an out-of-memory error.
+        item (Item): The image, in whatever form ``work`` takes it.
+        shape (Callable): Gives the height and width of an item.
+        halve (Callable): Gives an item of half the sides.
+        name (str): Of the image, for the log.
+
+    Returns:
+        Result: Of the first attempt for which memory suffices.
+
+    Raises:
+        Exception: Of ``work``, if it is no out-of-memory error or the image is tiny.
+    """
+    while True:
+        try:
+            return work(item)
+        except (MemoryError, RuntimeError) as error:
+            height, width = shape(item)
+            if not is_out_of_memory(error) or min(height, width) <= LEAST_SIDE:
+                raise
+        # Outside of the handler: the exception held the frames that hold the memory.
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        item = halve(item)
+        print_log(
+            f'{name}: memory does not suffice for {height} x {width} (height x width): it is done '
+            f'at {height // 2} x {width // 2} and enlarged.',
+            'current',
+            level=logging.WARNING,
+        )
 
 
 SHAPES = ('ori_shape', 'img_shape', 'pad_shape')

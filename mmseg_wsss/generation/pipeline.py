@@ -28,7 +28,7 @@ from ..utils.parallel import prepare_process
 from ..utils.progress import Progress
 from .extractor import ActivationExtractor
 from .images import SeedImage, SeedImageDataset, SeedSample
-from .out_of_memory import LEAST_SIDE, is_out_of_memory
+from .out_of_memory import halve_until_it_fits
 
 
 @dataclass
@@ -165,26 +165,25 @@ class SeedWriter:
         return self._refine(samples, maps)
 
     def _refine(self, samples: Sequence[SeedSample], maps: Tensor) -> np.ndarray:
-        height, width = maps.shape[-2:]
-        images = [resize_image(sample.image, (height, width), 'area') for sample in samples]
         tags = [sample.info.tags for sample in samples]
-        try:
+
+        def label(maps: Tensor) -> np.ndarray:
+            size = tuple(maps.shape[-2:])
+            images = [resize_image(sample.image, size, 'area') for sample in samples]
             labels = refine_seed_batch(
                 maps, images, tags, self.background, self.refinement, self.crf
             )
             return labels.cpu().numpy()
-        except (MemoryError, RuntimeError) as error:
-            if maps.is_cuda or not is_out_of_memory(error) or min(height, width) <= LEAST_SIDE:
-                raise
-        size = (height // 2, width // 2)
-        print_log(
-            f'Memory does not suffice to refine {samples[0].info.image_id} {(height, width)}: it '
-            f'is done at {size} and enlarged.',
-            'current',
-            level=logging.WARNING,
-        )
-        smaller = F.interpolate(maps.flatten(0, 1), size, mode='area')
-        return self._refine(samples, smaller.unflatten(0, maps.shape[:2]))
+
+        def halve(maps: Tensor) -> Tensor:
+            size = tuple(side // 2 for side in maps.shape[-2:])
+            smaller = F.interpolate(maps.flatten(0, 1), size, mode='area')
+            return smaller.unflatten(0, maps.shape[:2])
+
+        if maps.is_cuda:
+            return label(maps)
+        name = f'refining {samples[0].info.image_id}'
+        return halve_until_it_fits(label, maps, lambda one: tuple(one.shape[-2:]), halve, name)
 
     def write(self, sample: SeedSample, masks: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
         """Aggregate the seeds of an image and write everything.

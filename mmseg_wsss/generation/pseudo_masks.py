@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.dist import barrier, is_main_process
-from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from PIL import Image
@@ -26,7 +24,7 @@ from ..utils.atomic import remove_stale_temporaries, write_atomic
 from ..utils.image import read_image, resize_image
 from ..utils.progress import Progress
 from .network_labels import MaskLabeler
-from .out_of_memory import LEAST_SIDE, halve_batch, is_out_of_memory, shape_of
+from .out_of_memory import halve_batch, halve_until_it_fits, shape_of
 from .pseudo_mask_images import PseudoMaskImages
 from .sharing import check_images, share_work
 
@@ -258,32 +256,15 @@ class PseudoMaskMaker:
 
     def _mask(self, model: nn.Module, batch: dict, path: str, labels: Sequence[int]) -> np.ndarray:
         """Mask of one image; where memory does not suffice, with half the sides and enlarged."""
-        size = None
-        while True:
-            try:
-                (sample,) = model.test_step(batch)
-                logits = sample.seg_logits.data
-                height, width = logits.shape[-2:]
-                image = None
-                if self.labeler.needs_image:
-                    image = resize_image(read_image(path), (height, width), 'area')
-                mask = self.labeler(logits, image, labels).cpu().numpy()
-                return mask if size is None else resize_image(mask, size, 'nearest')
-            except (MemoryError, RuntimeError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                height, width = shape_of(batch)
-                if min(height, width) <= LEAST_SIDE:
-                    raise
-            # Outside of the handler: the exception held the frames that hold the memory.
-            sample = logits = image = None
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
-            size = size or (height, width)
-            batch = halve_batch(batch)
-            print_log(
-                f'{path}: memory does not suffice for {height} x {width} (height x width): its '
-                f'mask is made at {height // 2} x {width // 2} and enlarged.',
-                'current',
-                level=logging.WARNING,
-            )
+
+        def label(batch: dict) -> np.ndarray:
+            (sample,) = model.test_step(batch)
+            logits = sample.seg_logits.data
+            image = None
+            if self.labeler.needs_image:
+                image = resize_image(read_image(path), tuple(logits.shape[-2:]), 'area')
+            return self.labeler(logits, image, labels).cpu().numpy()
+
+        mask = halve_until_it_fits(label, batch, shape_of, halve_batch, path)
+        size = shape_of(batch)
+        return mask if mask.shape == size else resize_image(mask, size, 'nearest')
