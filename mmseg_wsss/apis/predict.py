@@ -12,8 +12,7 @@ from PIL import Image
 from ..checks.report import ConversionReport
 from ..converters.folder_inputs import find_images
 from ..datasets.tags import read_tags, tags_for
-from ..generation.pseudo_masks import PseudoMaskFolder
-from ..store import write_mask
+from ..store import MaskFolder, write_mask
 from ..utils.atomic import atomic_path, remove_stale_temporaries
 from ..utils.digest import weights_sha256
 from ..utils.progress import Progress
@@ -78,7 +77,7 @@ def predict_folder(
         tags_filtered=tags is not None,
         weights_sha256=weights_sha256(inferencer.model),
     )
-    folder = PseudoMaskFolder(masks, settings)
+    folder = MaskFolder(masks, settings)
     folder.open(overwrite)
     remove_stale_temporaries(overlays)
     result = Prediction()
@@ -121,7 +120,7 @@ def _allowed(
 
 
 def _is_done(
-    folder: PseudoMaskFolder, overlay: Path, image_id: str, path: str, labels: tuple[int, ...]
+    folder: MaskFolder, overlay: Path, image_id: str, path: str, labels: tuple[int, ...]
 ) -> bool:
     mask = folder.path(image_id)
     if not (overlay.is_file() and mask.is_file()) or osp.getmtime(path) > osp.getmtime(mask):

@@ -2,6 +2,7 @@
 
 from .image_ids import check_image_id
 from .manifest import AGGREGATED_FOLDER, AGREEMENT_FOLDER, MANIFEST_NAME, SeedManifest
+from .mask_folder import MaskFolder
 from .masks import decode_mask, encode_mask, read_mask, write_mask
 from .seed_store import SeedStore
 
@@ -9,6 +10,7 @@ __all__ = [
     'AGGREGATED_FOLDER',
     'AGREEMENT_FOLDER',
     'MANIFEST_NAME',
+    'MaskFolder',
     'SeedManifest',
     'SeedStore',
     'check_image_id',

@@ -27,7 +27,8 @@ from mmseg_wsss.generation.pseudo_mask_images import (
     training_images,
     without_annotations,
 )
-from mmseg_wsss.generation.pseudo_masks import SETTINGS_NAME, PseudoMaskMaker
+from mmseg_wsss.generation.pseudo_masks import PseudoMaskMaker
+from mmseg_wsss.store.mask_folder import SETTINGS_NAME
 
 SHAPE = (24, 32)
 TAGS = {'one': (1,), 'sub/two': (2,), 'three': (), 'four': (1, 2)}
