@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from math import inf
 from typing import Any
 
 import torch
 from mmengine.config import Config, ConfigDict
 
 from ..registry import DATASETS
-from ..seeds import PAPER_SEEDS, TIES, Seed
+from ..seeds import PAPER_SEEDS, TIES, DenseCRF, Seed
 from ..seeds.background import Background, list_backgrounds
 from ..seeds.refine import REFINE_KINDS
 from .extractor import AMP_TYPES
@@ -20,8 +21,6 @@ from .pipeline import KEEP_KINDS
 
 # A mask is 8-bit and 255 means "no vote".
 MAX_CLASSES = 255
-# Keys of the section that say where and how, but change no mask.
-_NO_CONTENT = ('out', 'device', 'num_workers', 'num_writers', 'dropout_checkpoints', 'report')
 # Keys of a model's config that the weights of a checkpoint make irrelevant.
 _WEIGHTS_KEYS = ('init_cfg', 'pretrained')
 
@@ -90,6 +89,15 @@ class SeedSettings:
         def put(key: str, value: Any) -> None:
             object.__setattr__(self, key, value)
 
+        for key in ('flip', 'channels_last', 'report'):
+            if not isinstance(getattr(self, key), bool):
+                raise ValueError(f'{key} must be True or False, got {getattr(self, key)!r}.')
+        for key in ('seeds', 'scales'):
+            if not isinstance(getattr(self, key) or (), (list, tuple)):
+                raise ValueError(f'{key} must be a list, got {getattr(self, key)!r}.')
+        for key in ('crf', 'aggregate'):
+            if not isinstance(getattr(self, key) or {}, Mapping):
+                raise ValueError(f'{key} must be a dict, got {getattr(self, key)!r}.')
         put('seeds', tuple(s if isinstance(s, Seed) else _seed(s) for s in self.seeds or ()))
         if not self.seeds:
             raise ValueError('seeds is empty, expected at least one (dropout, scale) pair.')
@@ -108,14 +116,31 @@ class SeedSettings:
         if self.amp not in AMP_TYPES:
             raise ValueError(f'amp must be None, "bfloat16" or "float16", got {self.amp!r}.')
         scales = tuple(self.scales or ())
-        if not scales or not all(isinstance(one, (int, float)) and one > 0 for one in scales):
+        if not scales or not all(type(one) in (int, float) and 0 < one < inf for one in scales):
             raise ValueError(f'scales must be numbers above 0, got {self.scales!r}.')
         put('scales', scales)
         for key, least in (('num_draws', 1), ('batch_size', 1), ('num_workers', 0)):
             _check_integer(key, getattr(self, key), least)
         _check_integer('num_writers', self.num_writers, 0)
+        if type(self.random_seed) is not int:
+            raise ValueError(f'random_seed must be an integer, got {self.random_seed!r}.')
+        try:
+            torch.device(self.device)
+        except (RuntimeError, TypeError):
+            raise ValueError(f'device is {self.device!r}, expected e.g. cpu or cuda:0.') from None
+        if self.compile_backend is not None:
+            known = torch._dynamo.list_backends(exclude_tags=())
+            if self.compile_backend not in known:
+                raise ValueError(
+                    f'compile_backend is {self.compile_backend!r}, expected one of '
+                    f'{", ".join(sorted(known))}.'
+                )
         list_backgrounds(self.background)
         put('crf', dict(self.crf or {}))
+        try:
+            DenseCRF(self.refine or 'irn', **self.crf)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f'crf: {error}') from None
         aggregate = {'tie': 'lowest', **(self.aggregate or {})}
         unknown = sorted(set(aggregate) - {'tie', 'seed_order'})
         if unknown:
@@ -147,7 +172,10 @@ class SeedSettings:
         Raises:
             ValueError: If a key is unknown, a value is invalid, or there is no data set.
         """
-        section = {**plain(config.get('seed_generation', None) or {}), **plain(options)}
+        section = config.get('seed_generation', None) or {}
+        if not isinstance(section, Mapping):
+            raise ValueError(f'seed_generation must be a dict, got {section!r}.')
+        section = {**plain(section), **plain(options)}
         known = [one.name for one in fields(cls)]
         unknown = [key for key in section if key not in known]
         if unknown:
@@ -220,7 +248,8 @@ def config_content(config: Config, settings: SeedSettings) -> dict[str, Any]:
     """Give what of a config decides what its seeds are, for the manifest.
 
     Where the initial weights came from does not matter once there is a checkpoint, nor do keys that
-    are None: building a model adds some of them to its config.
+    are None: building a model adds some of them to its config. The section ``seed_generation`` is
+    not in it: the manifest has the settings themselves.
 
     Args:
         config (Config): The classifier's config.
@@ -229,12 +258,7 @@ def config_content(config: Config, settings: SeedSettings) -> dict[str, Any]:
     Returns:
         dict[str, Any]: Plain containers.
     """
-    section = plain(config.get('seed_generation', None) or {})
-    content = dict(
-        model=plain(config.get('model')),
-        dataset=settings.dataset,
-        seed_generation={key: item for key, item in section.items() if key not in _NO_CONTENT},
-    )
+    content = dict(model=plain(config.get('model')), dataset=settings.dataset)
     return _relevant(content)
 
 

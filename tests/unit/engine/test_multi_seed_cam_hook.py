@@ -99,6 +99,15 @@ def test_bad_sections(tmp_path):
         ({'seed_generation.seeds': []}, 'seeds is empty'),
         ({'seed_generation.seeds': [0.1]}, r'seeds holds 0.1, expected \(dropout, scale\)'),
         ({'seed_generation.scales': (0,)}, 'scales must be numbers above 0'),
+        ({'seed_generation.scales': [float('inf')]}, 'scales must be numbers above 0'),
+        ({'seed_generation.scales': 1.0}, 'scales must be a list, got 1.0'),
+        ({'seed_generation.seeds': 5}, 'seeds must be a list, got 5'),
+        ({'seed_generation.flip': 'yes'}, "flip must be True or False, got 'yes'"),
+        ({'seed_generation.random_seed': 'abc'}, "random_seed must be an integer, got 'abc'"),
+        ({'seed_generation.crf': dict(iteratons=3)}, "crf: .*'iteratons'"),
+        ({'seed_generation.crf': dict(iterations='x')}, 'crf: '),
+        ({'seed_generation.aggregate': 'lowest'}, "aggregate must be a dict, got 'lowest'"),
+        ({'seed_generation.compile_backend': 'indctor'}, "compile_backend is 'indctor'"),
         ({'seed_generation.num_draws': 0}, 'num_draws must be an integer of at least 1'),
         ({'seed_generation.aggregate': dict(ties='lowest')}, "aggregate has no 'ties'"),
         ({'seed_generation.aggregate': dict(tie='first')}, "aggregate.tie .*, got 'first'"),
@@ -143,6 +152,9 @@ def test_no_refinement_may_be_written_as_a_word(tmp_path):
     generate_seeds(config, model, out=tmp_path / 'a', num_workers=0, refine=None, report=False)
     generate_seeds(config, model, out=tmp_path / 'b', num_workers=0, refine='none', report=False)
     assert files_of(tmp_path / 'a') == files_of(tmp_path / 'b')
+    # Settings are compared by what they mean, not by how they are written.
+    again = dict(num_workers=0, refine='none', batch_size=1, report=False)
+    assert generate_seeds(config, model, out=tmp_path / 'a', **again).made == 0
 
 
 def test_where_the_initial_weights_came_from_does_not_matter(tmp_path):
