@@ -109,6 +109,40 @@ def test_without_masks_there_is_no_validation(photos):
     assert (photos / 'out' / 'train.txt').read_text().split() == ['a', 'b', 'sub/c', 'v']
 
 
+@pytest.mark.parametrize('suffix', ['', '.jpg'])
+def test_a_val_list_keeps_folders(photos, suffix):
+    for name in ('v', 'camA/v', 'camB/v'):
+        write_image(photos / 'photos' / f'{name}.jpg')
+    (photos / 'tags.csv').write_text(TAGS + 'camA/v,cat\ncamB/v,dog\n')
+    (photos / 'val.txt').write_text(f'camB/v{suffix}\n')
+    assert not convert(photos, masks=False, val_list=str(photos / 'val.txt')).problems
+    assert (photos / 'out/val.txt').read_text().split() == ['camB/v']
+    assert (photos / 'out/train.txt').read_text().split() == ['a', 'b', 'camA/v', 'sub/c', 'v']
+
+
+def test_a_val_list_never_takes_the_image_of_another_folder(photos):
+    (photos / 'val.txt').write_text('camC/v.jpg\nv.jpg\n')
+    report = convert(photos, masks=False, val_list=str(photos / 'val.txt'))
+    assert any('there is no image camC/v.' in problem for problem in report.problems)
+    (photos / 'val.txt').write_text('v.jpg\n\nv\n')
+    with pytest.raises(ValueError, match="val.txt:3: duplicate image id 'v'"):
+        convert(photos, masks=False, val_list=str(photos / 'val.txt'))
+
+
+def test_hidden_files_are_skipped_with_a_remark(photos):
+    for name in ('.ipynb_checkpoints/a-checkpoint.jpg', '._a.jpg', '.DS_Store', 'Thumbs.db',
+                 'sub/._c.jpg', 'desktop.ini'):  # fmt: skip
+        path = photos / 'photos' / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b'no image')
+    (photos / 'masks' / '._v.png').write_bytes(b'no mask')
+    report = convert(photos)
+    assert not report.problems
+    counts = [remark.split()[0] for remark in report.remarks if 'hidden' in remark]
+    assert counts == ['4', '1']
+    assert (photos / 'out/train.txt').read_text().split() == ['a', 'b', 'sub/c']
+
+
 def test_val_list(photos):
     (photos / 'val.txt').write_text('b\n')
     report = convert(photos, masks=False, val_list=str(photos / 'val.txt'))
@@ -253,7 +287,7 @@ def test_class_names(tmp_path, name, text, expected):
     ('name', 'text', 'message'),
     [
         ('a.npy', '', r'taken from a \.npy file'),
-        ('a.json', '[1]', 'no JSON object'),
+        ('a.json', '[1]', 'a JSON list'),
         ('a.csv', 'image_id,tags\n', 'no class is named'),
         ('a.csv', '', 'no class is named'),
     ],
