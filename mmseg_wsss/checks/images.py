@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import os.path as osp
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -34,7 +35,7 @@ def check_image(path: str) -> tuple[int, int]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is empty, truncated or no image.
+        ValueError: If the file is empty, truncated, too large or no image.
     """
     if not osp.isfile(path):
         raise FileNotFoundError(f'{path}: no such image.')
@@ -49,7 +50,13 @@ def check_image(path: str) -> tuple[int, int]:
                 return height, width
     except UnidentifiedImageError:
         raise ValueError(f'{path}: not a readable image ({osp.getsize(path)} bytes).') from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
+        pixels = re.search(r'\d+', str(error))
+        size = f'{int(pixels[0]) / 1e6:,.0f} megapixels' if pixels else str(error)
+        raise ValueError(
+            f'{path}: too large ({size}), allowed {MAX_PIXELS / 1e6:,.0f}: shrink or cut it.'
+        ) from None
+    except (OSError, SyntaxError, ValueError) as error:
         raise ValueError(f'{path}: broken image ({error}).') from None
     # Readers differ in the rarer formats: which depths, and whether a TIFF is turned.
     return read_image(path).shape[:2]

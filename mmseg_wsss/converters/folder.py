@@ -28,6 +28,7 @@ from .folder_inputs import (
     group_by_suffix,
     match_ids,
     read_class_names,
+    remark_doubtful_names,
 )
 from .tag_files import write_list
 
@@ -79,6 +80,7 @@ def convert_folder(
     names = list(classes) if classes is not None else read_class_names(tags)
     all_classes = ['background', *(name for name in names if name != 'background')]
     report = ConversionReport(f'own data set in {out}')
+    remark_doubtful_names(all_classes[1:], report)
     paths = find_images(images, report)
     tagged = match_ids(read_tags(tags, all_classes), paths, tags, report)
     mask_paths = find_masks(masks, paths, report)

@@ -8,11 +8,19 @@ import os
 import os.path as osp
 import re
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..checks.report import ConversionReport, examples
-from ..datasets.splits import read_lines, read_split
+from ..datasets.splits import read_lines
+from ..datasets.tags import (
+    check_header,
+    check_json_kind,
+    check_spellings,
+    extra_columns,
+    parse_list,
+)
 from ..store import check_image_id
 from ..utils.atomic import write_atomic
 
@@ -69,20 +77,39 @@ def find_images(folder: str, report: ConversionReport) -> dict[str, str]:
     if not osp.isdir(folder):
         raise FileNotFoundError(f'{folder}: no such folder of images.')
     paths: dict[str, str] = {}
-    for directory, folders, names in os.walk(folder):
-        folders.sort()
-        for name in sorted(names):
-            path = osp.join(directory, name)
-            stem, suffix = osp.splitext(osp.relpath(path, folder))
-            if suffix.lower() not in SUFFIXES:
-                continue
-            image_id = check_image_id(stem.replace(os.sep, '/'), path)
-            if image_id in paths:
-                report.problems.append(f'{path} and {paths[image_id]}: two images of one name.')
-            paths.setdefault(image_id, path)
+    for path in _walk(folder, report):
+        stem, suffix = osp.splitext(osp.relpath(path, folder))
+        if suffix.lower() not in SUFFIXES:
+            continue
+        image_id = check_image_id(stem.replace(os.sep, '/'), path)
+        if image_id in paths:
+            report.problems.append(f'{path} and {paths[image_id]}: two images of one name.')
+        paths.setdefault(image_id, path)
     if not paths:
         raise ValueError(f'{folder}: no images ({", ".join(SUFFIXES)}) in it.')
     return dict(sorted(paths.items()))
+
+
+def _walk(folder: str, report: ConversionReport) -> list[str]:
+    """Give the paths of all files below a folder, sorted, without hidden files and folders."""
+    paths = []
+    hidden = []
+    for directory, folders, names in os.walk(folder):
+        hidden += [osp.join(directory, name) for name in [*folders, *names] if name[0] == '.']
+        folders[:] = sorted(name for name in folders if name[0] != '.')
+        paths += [osp.join(directory, name) for name in sorted(names) if name[0] != '.']
+    if hidden:
+        report.remarks.append(
+            f'{len(hidden)} hidden files or folders in {folder} are not read '
+            f'({examples(sorted(hidden))}).'
+        )
+    return paths
+
+
+def _image_of(name: str, paths: dict[str, str]) -> str:
+    """Give the id of the image that a list names with or without suffix, folders kept."""
+    stem, suffix = osp.splitext(name)
+    return stem if name not in paths and suffix.lower() in SUFFIXES else name
 
 
 def match_ids(
@@ -92,9 +119,7 @@ def match_ids(
     matched: dict[str, tuple[int, ...]] = {}
     missing = []
     for image_id, labels in tagged.items():
-        stem, suffix = osp.splitext(image_id)
-        if image_id not in paths and suffix.lower() in SUFFIXES and stem in paths:
-            image_id = stem
+        image_id = _image_of(image_id, paths)
         if image_id not in paths:
             missing.append(image_id)
         elif image_id in matched:
@@ -114,18 +139,15 @@ def find_masks(
     if not osp.isdir(folder):
         raise FileNotFoundError(f'{folder}: no such folder of masks.')
     found = {}
-    for directory, folders, names in os.walk(folder):
-        folders.sort()
-        for name in sorted(names):
-            path = osp.join(directory, name)
-            stem, suffix = osp.splitext(osp.relpath(path, folder))
-            image_id = stem.replace(os.sep, '/')
-            if suffix.lower() != '.png':
-                continue
-            if image_id in paths:
-                found[image_id] = path
-            else:
-                report.problems.append(f'{path}: a mask without image.')
+    for path in _walk(folder, report):
+        stem, suffix = osp.splitext(osp.relpath(path, folder))
+        image_id = stem.replace(os.sep, '/')
+        if suffix.lower() != '.png':
+            continue
+        if image_id in paths:
+            found[image_id] = path
+        else:
+            report.problems.append(f'{path}: a mask without image.')
     if not found:
         report.problems.append(f'{folder}: no masks (<image id>.png) in it.')
     return dict(sorted(found.items()))
@@ -141,7 +163,17 @@ def choose_val(
     """Give the ids of the validation images: those listed, or those that have a mask."""
     if val_list is None:
         return list(mask_paths)
-    val = read_split(val_list)
+    val: list[str] = []
+    for number, line in enumerate(read_lines(val_list, 'split list'), start=1):
+        if line.strip():
+            # Not read_split, which drops folders: two of them may have an image of one name.
+            name = check_image_id(line.strip(), f'{val_list}:{number}')
+            image_id = _image_of(name, paths)
+            if image_id in val:
+                raise ValueError(f'{val_list}:{number}: duplicate image id {image_id!r}')
+            val.append(image_id)
+    if not val:
+        raise ValueError(f'{val_list}: the split list is empty, expected one image id a line')
     report.problems += [
         f'{val_list}: there is no image {image_id}.' for image_id in val if image_id not in paths
     ]
@@ -174,7 +206,8 @@ def read_class_names(path: str | os.PathLike) -> list[str]:
 
     Args:
         path (str | os.PathLike): Tags file, .csv or .json. In a list of names (``image_id,tags``)
-            they are separated by ``;`` or ``|`` if the file has one of them, else by blanks.
+            they are separated by ``;``, ``|`` or ``,`` if the file has one of them, else by
+            blanks; a cell may also hold a list.
 
     Returns:
         list[str]: Foreground classes: those of a table in the order of its columns, others in
@@ -182,7 +215,8 @@ def read_class_names(path: str | os.PathLike) -> list[str]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is of another kind or names no class.
+        ValueError: If the file is of another kind or names no class, or if it is not clear which
+            names are one class.
     """
     suffix = Path(path).suffix.lower()
     if suffix not in ('.csv', '.json'):
@@ -191,26 +225,68 @@ def read_class_names(path: str | os.PathLike) -> list[str]:
             '(--classes).'
         )
     lines = read_lines(path, 'tags file')
-    names = _from_json('\n'.join(lines), path) if suffix == '.json' else _from_csv(lines)
+    names = _from_json('\n'.join(lines), path) if suffix == '.json' else _from_csv(lines, path)
     if not names:
         raise ValueError(f'{path}: no class is named in it.')
+    check_spellings(names, str(path))
     return names
+
+
+# Words that say that an image shows none of the classes.
+NOTHING = {'none', 'normal', 'background', 'nothing', 'no finding', 'no findings', 'empty', 'n/a'}
+
+
+def remark_doubtful_names(names: Sequence[str], report: ConversionReport) -> None:
+    """Remark class names that usually mean that an image shows no class."""
+    report.remarks += [
+        f'{name!r} is taken as a class; if it means that an image shows none of the classes, '
+        'leave the tags of these images empty.'
+        for name in names
+        if re.sub(r'[\s_-]+', ' ', name).strip().casefold() in NOTHING
+    ]
 
 
 def _from_json(text: str, path: str | os.PathLike) -> list[str]:
     try:
         content = json.loads(text)
-        names = {name for entry in content.values() for name in entry}
-    except (ValueError, AttributeError, TypeError) as error:
-        raise ValueError(f'{path}: no JSON object of image id to class names ({error}).') from None
-    return sorted(names)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f'{path}: no valid JSON ({error}).') from None
+    check_json_kind(content, path)
+    for image_id, names in content.items():
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise ValueError(f'{path}: key {image_id!r}: expected a list of class names.')
+    return sorted({name for names in content.values() for name in names})
 
 
-def _from_csv(lines: list[str]) -> list[str]:
-    rows = [row for row in csv.reader(lines) if row]
-    header = [cell.strip() for cell in rows[0]] if rows else []
-    if header != ['image_id', 'tags']:
+def _from_csv(lines: list[str], path: str | os.PathLike) -> list[str]:
+    reader = csv.reader(lines)
+    rows = [(f'{path}:{reader.line_num}', [c.strip() for c in row]) for row in reader if any(row)]
+    if not rows:
+        return []
+    source, header = rows[0]
+    check_header(header, source)
+    if header[:2] != ['image_id', 'tags']:
         return header[1:]
-    cells = [row[1] for row in rows[1:] if len(row) > 1]
-    separator = r'[;|]' if any(';' in cell or '|' in cell for cell in cells) else r'\s+'
-    return sorted({name.strip() for cell in cells for name in re.split(separator, cell)} - {''})
+    if len(header) > 2:
+        raise ValueError(extra_columns(header, source))
+    cells = [(source, row[1]) for source, row in rows[1:] if len(row) > 1]
+    lists = [parse_list(cell, source) for source, cell in cells]
+    plain = [entry for entry, names in zip(cells, lists, strict=True) if names is None]
+    separated = any(re.search('[;|,]', cell) for _, cell in plain)
+    found = {name: '' for names in lists for name in names or ()}
+    for source, cell in plain:
+        if len(set(re.findall('[;|,]', cell))) > 1:
+            raise ValueError(
+                f'{source}: {cell[:80]!r} mixes separators; use one of ; | , or list the classes '
+                '(--classes).'
+            )
+        for name in re.split(r'[;|,]' if separated else r'\s+', cell):
+            found.setdefault(name.strip(), source)
+    found.pop('', None)
+    for name, source in found.items():
+        if source and len(name.split()) > 1 and set(name.split()) <= set(found):
+            raise ValueError(
+                f'{source}: is {name!r} one class, or are these several, separated by blanks? '
+                'Separate tags alike in all lines, or list the classes (--classes).'
+            )
+    return sorted(found)

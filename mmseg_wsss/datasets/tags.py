@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import difflib
 import io
 import json
 import os
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -22,8 +24,9 @@ from .splits import read_lines
 def read_tags(path: str | os.PathLike, classes: Sequence[str]) -> dict[str, tuple[int, ...]]:
     """Read the tags of all images from a file.
 
-    * ``.csv`` with the header ``image_id,tags``: class names separated by blanks, or by ``;`` or
-      ``|`` where a name holds blanks (``traffic light;person``).
+    * ``.csv`` with the header ``image_id,tags``: class names separated by blanks, or by ``;``,
+      ``|`` or ``,`` where a name holds blanks (``traffic light;person``), or a list
+      (``["cat", "dog"]``).
     * ``.csv`` with the header ``image_id,<class>,<class>,...``, all foreground classes in any
       order: one column per class, 0 or 1.
     * ``.json``: an object of image id to a list of class names.
@@ -146,11 +149,14 @@ def _read_csv(
                     'tags share one cell, separated by blanks or ;)'
                 )
             if columns is None:
-                labels = _labels(_split_names(cells[1], classes), classes, source)
+                labels = _labels(_split_names(cells[1], classes, source), classes, source)
             else:
-                for cell in cells[1:]:
+                for label, cell in zip(columns, cells[1:], strict=True):
                     if cell not in ('0', '1'):
-                        raise ValueError(f'{source}: value {cell!r}, expected 0 or 1')
+                        raise ValueError(
+                            f'{source}: value {cell!r}, expected 0 or 1 in the column of class '
+                            f'{classes[label]!r}'
+                        )
                 labels = tuple(
                     sorted(
                         label for label, cell in zip(columns, cells[1:], strict=True) if cell == '1'
@@ -165,11 +171,14 @@ def _read_header(cells: list[str], classes: Sequence[str], source: str) -> list[
     """Give the label of each column of a table of 0 and 1, None for a list of names."""
     if cells == ['image_id', 'tags']:
         return None
+    check_header(cells, source)
     if cells[0] != 'image_id' or len(cells) == 1:
         raise ValueError(
             f'{source}: header {",".join(cells)[:80]!r}, expected image_id,tags or image_id and '
             'one column per foreground class'
         )
+    if cells[1] == 'tags' and 'tags' not in classes:
+        raise ValueError(extra_columns(cells, source))
     labels = _labels(cells[1:], classes, source)
     missing = [name for label, name in enumerate(classes) if label and label not in labels]
     if missing:
@@ -177,11 +186,112 @@ def _read_header(cells: list[str], classes: Sequence[str], source: str) -> list[
     return [classes.index(name) for name in cells[1:]]
 
 
-def _split_names(cell: str, classes: Sequence[str]) -> list[str]:
-    for separator in (';', '|'):
-        if separator in cell:
+def check_header(cells: Sequence[str], source: str) -> None:
+    """Refuse a table whose columns are not separated by commas.
+
+    Args:
+        cells (Sequence[str]): The cells of the header, as a CSV reader gives them.
+        source (str): File and line, for the message.
+
+    Raises:
+        ValueError: If the header is separated by something else; the message names it.
+    """
+    for separator, name in ((';', "';'"), ('\t', 'tabs'), ('|', "'|'")):
+        if cells[0].startswith('image_id') and separator in cells[0]:
+            raise ValueError(
+                f'{source}: the columns are separated by {name}, expected commas (image_id,tags)'
+            )
+
+
+def extra_columns(cells: Sequence[str], source: str) -> str:
+    """Give the message for a header that goes on after ``image_id,tags``."""
+    return (
+        f'{source}: unknown columns after image_id,tags: {", ".join(cells[2:])[:80]!r}; expected '
+        'these two alone (a choice of validation images is a list of its own)'
+    )
+
+
+def parse_list(cell: str, source: str) -> list[str] | None:
+    """Read a cell that holds a list as JSON or Python writes it.
+
+    Args:
+        cell (str): The cell.
+        source (str): File and line, for the message.
+
+    Returns:
+        list[str] | None: The names; None if the cell is no list.
+
+    Raises:
+        ValueError: If the cell begins or ends as a list does but is none of texts.
+
+    >>> parse_list("['cat', 'traffic light']", 'tags.csv:2')
+    ['cat', 'traffic light']
+    """
+    if not (cell.startswith('[') or cell.endswith(']')):
+        return None
+    try:
+        names = ast.literal_eval(cell)
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        names = None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f'{source}: {cell[:80]!r} is no list of class names in quotation marks')
+    return [name.strip() for name in names]
+
+
+def _split_names(cell: str, classes: Sequence[str], source: str) -> list[str]:
+    if cell in classes:
+        return [cell]
+    names = parse_list(cell, source)
+    if names is not None:
+        return names
+    for separator in (';', '|', ','):
+        # A class name may hold a comma, then only the others separate.
+        if separator in cell and not (separator == ',' and any(',' in name for name in classes)):
             return [name.strip() for name in cell.split(separator)]
-    return [cell] if cell in classes else cell.split()
+    return cell.split()
+
+
+def check_spellings(names: Iterable[str], source: str) -> None:
+    """Refuse class names that differ only in case, blanks or punctuation.
+
+    Args:
+        names (Iterable[str]): The names found in a file.
+        source (str): The file, for the message.
+
+    Raises:
+        ValueError: If two names are likely one class; the message names both.
+    """
+    seen: dict[str, str] = {}
+    for name in names:
+        folded = unicodedata.normalize('NFKC', name).casefold()
+        key = ''.join(c for c in folded if unicodedata.category(c)[0] in 'LMNS') or name
+        other = seen.setdefault(key, name)
+        if other != name:
+            raise ValueError(
+                f'{source}: {other!r} and {name!r} differ only in case, blanks or punctuation: are '
+                'they one class? Use one spelling, or list the classes (--classes) if they are two'
+            )
+
+
+def check_json_kind(content: object, path: str | os.PathLike) -> None:
+    """Refuse JSON of another kind, saying what it is.
+
+    Args:
+        content (object): The parsed file.
+        path (str | os.PathLike): The file, for the message.
+
+    Raises:
+        ValueError: If it is a COCO annotation file, or no object at all.
+    """
+    expected = 'expected a JSON object of image id to a list of class names'
+    if isinstance(content, dict) and {'images', 'annotations'} <= set(content):
+        raise ValueError(
+            f'{path}: this is a COCO annotation file (images, annotations), {expected}'
+        )
+    if isinstance(content, list):
+        raise ValueError(f'{path}: a JSON list, as labelling tools export it, {expected}')
+    if not isinstance(content, dict):
+        raise ValueError(f'{path}: {expected}')
 
 
 def _read_json(
@@ -196,8 +306,8 @@ def _read_json(
         entries = json.loads(text, object_pairs_hook=pairs)
     except (ValueError, RecursionError) as error:
         raise ValueError(f'{path}: no valid JSON ({error})') from None
-    if not isinstance(entries, list) or entries[:1] != [('', None)]:
-        raise ValueError(f'{path}: expected a JSON object of image id to a list of class names')
+    is_object = isinstance(entries, list) and entries[:1] == [('', None)]
+    check_json_kind(dict(entries[1:]) if is_object else entries, path)
     for image_id, names in entries[1:]:
         source = f'{path}: key {image_id!r}'
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from PIL import Image
 
+from mmseg_wsss.checks.images import check_image
 from mmseg_wsss.converters import folder_configs
 from mmseg_wsss.converters.folder import convert_folder
 from mmseg_wsss.converters.folder_configs import make_config
@@ -107,6 +110,50 @@ def test_without_masks_there_is_no_validation(photos):
     assert report.exit_status == 0
     assert not (photos / 'out' / 'val.txt').exists()  # the earlier run's
     assert (photos / 'out' / 'train.txt').read_text().split() == ['a', 'b', 'sub/c', 'v']
+
+
+@pytest.mark.parametrize('suffix', ['', '.jpg'])
+def test_a_val_list_keeps_folders(photos, suffix):
+    for name in ('v', 'camA/v', 'camB/v'):
+        write_image(photos / 'photos' / f'{name}.jpg')
+    (photos / 'tags.csv').write_text(TAGS + 'camA/v,cat\ncamB/v,dog\n')
+    (photos / 'val.txt').write_text(f'camB/v{suffix}\n')
+    assert not convert(photos, masks=False, val_list=str(photos / 'val.txt')).problems
+    assert (photos / 'out/val.txt').read_text().split() == ['camB/v']
+    assert (photos / 'out/train.txt').read_text().split() == ['a', 'b', 'camA/v', 'sub/c', 'v']
+
+
+def test_a_val_list_never_takes_the_image_of_another_folder(photos):
+    (photos / 'val.txt').write_text('camC/v.jpg\nv.jpg\n')
+    report = convert(photos, masks=False, val_list=str(photos / 'val.txt'))
+    assert any('there is no image camC/v.' in problem for problem in report.problems)
+    (photos / 'val.txt').write_text('v.jpg\n\nv\n')
+    with pytest.raises(ValueError, match="val.txt:3: duplicate image id 'v'"):
+        convert(photos, masks=False, val_list=str(photos / 'val.txt'))
+
+
+def test_an_image_over_the_limit_is_called_too_large(photos):
+    path = photos / 'photos' / 'big.png'
+    write_image(path)
+    content = path.read_bytes()
+    header = b'IHDR' + struct.pack('>II', 14_500, 12_500) + content[24:29]
+    path.write_bytes(content[:12] + header + struct.pack('>I', zlib.crc32(header)) + content[33:])
+    with pytest.raises(ValueError, match=r'big\.png: too large \(181 megapixels\), allowed 134'):
+        check_image(str(path))
+
+
+def test_hidden_files_are_skipped_with_a_remark(photos):
+    for name in ('.ipynb_checkpoints/a-checkpoint.jpg', '._a.jpg', '.DS_Store', 'Thumbs.db',
+                 'sub/._c.jpg', 'desktop.ini'):  # fmt: skip
+        path = photos / 'photos' / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b'no image')
+    (photos / 'masks' / '._v.png').write_bytes(b'no mask')
+    report = convert(photos)
+    assert not report.problems
+    counts = [remark.split()[0] for remark in report.remarks if 'hidden' in remark]
+    assert counts == ['4', '1']
+    assert (photos / 'out/train.txt').read_text().split() == ['a', 'b', 'sub/c']
 
 
 def test_val_list(photos):
@@ -253,7 +300,7 @@ def test_class_names(tmp_path, name, text, expected):
     ('name', 'text', 'message'),
     [
         ('a.npy', '', r'taken from a \.npy file'),
-        ('a.json', '[1]', 'no JSON object'),
+        ('a.json', '[1]', 'a JSON list'),
         ('a.csv', 'image_id,tags\n', 'no class is named'),
         ('a.csv', '', 'no class is named'),
     ],

@@ -14,6 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mmseg_wsss.checks.report import ConversionReport
+from mmseg_wsss.converters.folder_inputs import read_class_names, remark_doubtful_names
 from mmseg_wsss.datasets.tags import read_tags, tags_for, write_tags
 
 CLASSES = ('background', 'cat', 'dog', 'horse')
@@ -170,7 +172,7 @@ def test_csv_errors_name_the_line(folder, content, message):
         ('{"a": null}', r"tags\.json: key 'a': expected a list"),
         ('{"": []}', r"tags\.json: key '': an image id is empty"),
         ('{"a": [', r'tags\.json: no valid JSON'),
-        ('[["", null]]', r'tags\.json: expected a JSON object'),
+        ('[["", null]]', r'tags\.json: a JSON list.*, expected a JSON object'),
         ('1', r'tags\.json: expected a JSON object'),
         ('{}', r'tags\.json: there are no tags'),
         ('', r'tags\.json: no valid JSON'),
@@ -374,3 +376,77 @@ def test_the_id_itself_comes_first():
     assert tags_for(tags, 'COCO_train2014_000000000009') == (2,)
     assert tags_for(tags, 'x/9') == ()
     assert tags_for(tags, '9') == (1,)
+
+
+@pytest.mark.parametrize(
+    'cell',
+    ['"dog, cat"', '"dog,cat"', 'dog cat', 'dog;cat', 'dog | cat', '"[\'cat\', \'dog\']"',
+     '"[""cat"", ""dog""]"'],
+)  # fmt: skip
+@pytest.mark.parametrize('start, end', [(b'', '\n'), (b'\xef\xbb\xbf', '\r\n\r\n')])
+def test_the_ways_to_write_several_tags(folder, cell, start, end):
+    text = end.join(['image_id,tags', f'a,{cell}', 'b,dog', 'c,', 'd,[]', ''])
+    path = write(folder, 'ways.csv', start + text.encode())
+    assert read_class_names(path) == ['cat', 'dog']
+    classes = ('background', 'cat', 'dog')
+    assert read_tags(path, classes) == {'a': (1, 2), 'b': (2,), 'c': (), 'd': ()}
+
+
+def test_names_with_blanks_and_commas(folder):
+    path = write(folder, 'blanks.csv', b'image_id,tags\na,"traffic light, cat"\nb,traffic light\n')
+    assert read_class_names(path) == ['cat', 'traffic light']
+    assert read_tags(path, ('background', 'cat', 'traffic light')) == {'a': (1, 2), 'b': (2,)}
+    path = write(folder, 'comma.csv', b'image_id,tags\na,"oak,old;cat"\nb,"oak,old"\n')
+    assert read_tags(path, ('background', 'cat', 'oak,old')) == {'a': (1, 2), 'b': (2,)}
+
+
+@pytest.mark.parametrize(
+    'name, content, message',
+    [
+        ('t.csv', 'image_id,tags\na,cat;dog\nb,cat dog\n', r":3: is 'cat dog' one class"),
+        ('t.csv', 'image_id,tags\na,"cat,dog;cow"\n', ':2: .*mixes separators'),
+        ('t.csv', 'image_id,tags\na,Cat\nb,cat\n', "'Cat' and 'cat' differ only in case"),
+        ('t.csv', 'image_id,tags\na,hot-dog\nb,hot_dog\n', "'hot-dog' and 'hot_dog' differ"),
+        ('t.json', '{"a": ["hot dog"], "b": ["hotdog"]}', "'hot dog' and 'hotdog' differ"),
+        ('t.csv', 'image_id,Cat,cat\na,0,1\n', "'Cat' and 'cat' differ"),
+        ('t.csv', 'image_id,tags\na,"[cat, dog]"\n', r':2: .*no list of class names'),
+        ('t.csv', 'image_id;tags\na;cat\n', ":1: the columns are separated by ';'"),
+        ('t.csv', 'image_id\ttags\na\tcat\n', ':1: the columns are separated by tabs'),
+        ('t.csv', 'image_id,tags,split\na,dog,train\n', ":1: unknown columns .*'split'"),
+        ('t.json', '{"images": [], "annotations": []}', 'this is a COCO annotation file'),
+        ('t.json', '[{"image": "a.jpg", "choice": "cat"}]', 'a JSON list, as labelling tools'),
+        ('t.json', '{"a": "cat"}', "key 'a': expected a list of class names"),
+    ],
+)
+def test_what_class_names_cannot_be_taken_from(folder, name, content, message):
+    with pytest.raises(ValueError, match=rf't\.(csv|json).*{message}'):
+        read_class_names(write(folder, name, content.encode()))
+
+
+@pytest.mark.parametrize(
+    'name, content, message',
+    [
+        ('t.csv', 'image_id;tags\na;cat\n', "separated by ';'"),
+        ('t.csv', 'image_id\ttags\na\tcat\n', 'separated by tabs'),
+        ('t.csv', 'image_id,tags,split\na,dog,train\n', "unknown columns .*'split'"),
+        ('t.csv', 'image_id,cat,dog,horse\na,0,x,1\n', ":2: value 'x'.* of class 'dog'"),
+        ('t.csv', 'image_id,tags\na,"cat,"\n', ":2: tag '' is not a class"),
+        ('t.csv', 'image_id,tags\na,Cat\n', ":2: tag 'Cat' is not a class.* 'cat'"),
+        ('t.json', '{"images": [], "annotations": []}', 'this is a COCO annotation file'),
+        ('t.json', '[{"image": "a.jpg"}]', 'a JSON list, as labelling tools'),
+    ],
+)
+def test_tables_that_are_refused(folder, name, content, message):
+    with pytest.raises(ValueError, match=message):
+        read_tags(write(folder, name, content.encode()), CLASSES)
+
+
+def test_distinct_names_stay_distinct(folder):
+    path = write(folder, 'near.csv', 'image_id,tags\na,cat cats\nb,की का\nc,c c++\n'.encode())
+    assert read_class_names(path) == sorted(['cat', 'cats', 'की', 'का', 'c', 'c++'])
+
+
+def test_words_for_nothing_get_a_remark():
+    report = ConversionReport('t')
+    remark_doubtful_names(['cat', 'No_Finding', 'normal', 'abnormal'], report)
+    assert [remark.split("'")[1] for remark in report.remarks] == ['No_Finding', 'normal']
