@@ -3,8 +3,8 @@
 Every block is checked against the commands: scripts, configs and options exist. Blocks without the
 marker ``<!-- needs-downloads: WHAT -->`` are run, page after page, in one folder that holds what
 their text asks for: ``PHOTOS``, ``MASKS`` and ``tags.csv`` (generated scenes, validation masks
-only), ``GROUND_TRUTH`` (masks of all), ``SEED_ROOT`` (the seeds of the block about own photographs)
-and ``seeds/{a,b,c}``. They are made small by what ``SMALLER`` appends to a command: the networks of
+only), ``GROUND_TRUTH`` (masks of all), ``SEED_ROOT`` and ``CHECKPOINT`` (the seeds and the network
+of the block about own photographs) and ``seeds/{a,b,c}``. They are made small by what ``SMALLER`` appends to a command: the networks of
 the demo, which need no ImageNet weights, and a few training steps.
 """
 
@@ -117,6 +117,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         mask = rng.integers(0, 3, (24, 32), dtype=np.uint8)
         Image.fromarray(mask).save(path / 'seeds' / seed / 'image.png')
     (path / 'SEED_ROOT').symlink_to(Path('work_dirs', 'mine_cls', 'seeds'))
+    (path / 'CHECKPOINT').symlink_to(Path('work_dirs', 'mine_pnl', 'iter_2.pth'))
     for name in ('tools', 'demo'):
         (path / name).symlink_to(ROOT / name)
     shutil.copytree(ROOT / 'configs', path / 'configs')
