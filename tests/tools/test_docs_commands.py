@@ -4,8 +4,9 @@ Every block is checked against the commands: scripts, configs and options exist.
 marker ``<!-- needs-downloads: WHAT -->`` are run, page after page, in one folder that holds what
 their text asks for: ``PHOTOS``, ``MASKS`` and ``tags.csv`` (generated scenes, validation masks
 only), ``GROUND_TRUTH`` (masks of all), ``SEED_ROOT`` and ``CHECKPOINT`` (the seeds and the network
-of the block about own photographs) and ``seeds/{a,b,c}``. They are made small by what ``SMALLER`` appends to a command: the networks of
-the demo, which need no ImageNet weights, and a few training steps.
+of the block about own photographs) and ``seeds/{a,b,c}``. They are made small by what ``SMALLER``
+appends to a command: the networks of the demo, which need no ImageNet weights, and a few training
+steps.
 """
 
 from __future__ import annotations
