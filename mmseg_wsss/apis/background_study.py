@@ -27,7 +27,6 @@ from ..generation.settings import SeedSettings
 from ..reporting.seed_page import background_page
 from ..reporting.tables import background_tables
 from ..seeds import Seed
-from ..seeds.background import list_backgrounds
 from ..utils.image import resize_image
 from ..utils.progress import Progress
 from .evaluate_seeds import write_report
@@ -89,7 +88,7 @@ def background_curve(
     curves = study_background(settings, model, images, classes, seeds, truth, device)
     if not all(curve.counts.any() for curve in curves.values()):
         raise ValueError(f'{folder}: every pixel of the {len(images)} images is 255')
-    backgrounds = list_backgrounds(settings.background)
+    backgrounds = settings.backgrounds
     current = _threshold(backgrounds[0]) if len(backgrounds) == 1 else None
     head = [
         f'Images: {len(images):,} ({name})'

@@ -6,11 +6,17 @@ from .classifiers import load_classifier
 from .extractor import ActivationExtractor
 from .images import SeedImage
 from .pipeline import SeedSummary
+from .refiners import AffinityRefiner, PAMRRefiner
 from .seed_generator import SeedGenerator
-from .settings import SeedSettings, read_images
+from .settings import BackgroundScore, SeedSettings, read_images
+from .sources import SeedSource
 
 __all__ = [
     'ActivationExtractor',
+    'AffinityRefiner',
+    'BackgroundScore',
+    'PAMRRefiner',
+    'SeedSource',
     'SeedGenerator',
     'SeedSettings',
     'read_images',

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -10,9 +11,11 @@ from mmengine.config import Config
 from torch import Tensor, nn
 
 from ..seeds import PAPER_SEEDS, Seed
-from .extractor import ActivationExtractor
+from ..seeds.refine import RefinerInput
+from ..utils.image import resize_image
 from .images import SeedImage, SeedImageDataset, SeedSample
 from .settings import SeedSettings
+from .sources import build_source, check_features
 
 
 def activation_stream(
@@ -22,7 +25,7 @@ def activation_stream(
     seeds: Sequence[Seed],
     device: str | torch.device = 'cpu',
 ) -> Iterator[tuple[SeedSample, Tensor]]:
-    """Make the activation maps that the seeds of a config start from.
+    """Make the activation maps that the seeds of a config start from, refined as maps.
 
     Args:
         settings (SeedSettings): Of the classifier's config.
@@ -36,29 +39,36 @@ def activation_stream(
         number of tags; smaller than the image where memory does not suffice.
 
     Raises:
-        ValueError: As :class:`ActivationExtractor`.
+        ValueError: As the parts of ``settings``.
     """
-    extractor = ActivationExtractor(
-        model,
-        seeds,
-        settings.scales,
-        settings.flip,
-        device,
-        settings.amp,
-        settings.channels_last,
-    )
+    settings = replace(settings, seeds=seeds, device=device, compile_backend=None)
+    source = build_source(model, settings)
+    refiners = [one for one in settings.build_refiners() if one.works_on == 'maps']
+    needed = check_features(source, refiners)
     samples = SeedImageDataset(
         images,
-        extractor.views,
-        extractor.seeds,
-        extractor.num_channels,
+        source.views,
+        settings.seeds,
+        source.num_channels,
         settings.num_draws,
         settings.random_seed,
-        extractor.flip,
+        source.flip,
     )
     for index in range(len(samples)):
         sample = samples[index]
-        (maps,) = extractor([sample])
+        ((maps, features),) = (
+            source.with_features([sample]) if needed else [(*source([sample]), None)]
+        )
+        if maps.shape[1]:
+            size = tuple(maps.shape[-2:])
+            inputs = RefinerInput(
+                [resize_image(sample.image, size, 'area')],
+                [sample.info.tags],
+                [sample.info.image_id],
+                None if features is None else features[None],
+            )
+            for refiner in refiners:
+                maps = refiner(maps[None], inputs)[0]
         yield sample, maps
 
 

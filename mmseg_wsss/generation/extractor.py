@@ -6,71 +6,31 @@ import copy
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from typing import TYPE_CHECKING
 
 import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
+from ..registry import TASK_UTILS
 from ..seeds import Seed
 from ..seeds.activation import activation_rows, normalise_activation, sum_views, view_activation
 from .classifiers import prepare_classifiers
 from .images import SeedSample, plan_views
+from .normalizer import ImageNormalizer
 from .out_of_memory import LEAST_SIDE, is_out_of_memory
+from .sources import SeedSource
 
-
-class ImageNormalizer:
-    """Mean, deviation and channel order of a model's ``data_preprocessor``.
-
-    Pipelines of OpenMMLab load images as BGR; a preprocessor with ``to_rgb`` (mmpretrain) or
-    ``bgr_to_rgb`` (mmengine, mmseg) then turns them to RGB. So a model without either was trained
-    on BGR, and gets BGR here. Padding is left out: it would shift the activation maps.
-
-    Args:
-        model (nn.Module): A model with a ``data_preprocessor``, which may normalise nothing.
-
-    Raises:
-        ValueError: If the model has no ``data_preprocessor``.
-    """
-
-    def __init__(self, model: nn.Module) -> None:
-        preprocessor = getattr(model, 'data_preprocessor', None)
-        if preprocessor is None:
-            raise ValueError(
-                f'{type(model).__name__} has no data_preprocessor, so the mean, the deviation and '
-                'the channel order that it was trained with are unknown.'
-            )
-        self.to_bgr = not (
-            getattr(preprocessor, 'to_rgb', False)
-            or getattr(preprocessor, '_channel_conversion', False)
-            or getattr(preprocessor, 'channel_conversion', False)
-        )
-        self.mean = getattr(preprocessor, 'mean', None)
-        self.std = getattr(preprocessor, 'std', None)
-
-    def __call__(self, images: Tensor) -> Tensor:
-        """Normalise images.
-
-        Args:
-            images (Tensor): (B, 3, H, W) uint8 RGB.
-
-        Returns:
-            Tensor: (B, 3, H, W) float32 in the model's channel order.
-        """
-        images = images.to(torch.float32)
-        if self.to_bgr:
-            images = images.flip(1)
-        if self.mean is None:
-            return images
-        mean = self.mean.to(images).view(1, -1, 1, 1)
-        std = self.std.to(images).view(1, -1, 1, 1)
-        return (images - mean) / std
+if TYPE_CHECKING:
+    from .settings import SeedSettings
 
 
 AMP_TYPES = {None: None, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
 
 
-class ActivationExtractor:
-    """Normalised activation maps of all seeds of images of one size.
+@TASK_UTILS.register_module(name='ClassActivation')
+class ActivationExtractor(SeedSource):
+    """Class-activation maps (Zhou et al., CVPR 2016) of all seeds of images.
 
     Everything before the dropout is the same for all seeds of one scale, so each image goes
     through the backbone once per scale, together with its mirror image. The models given are
@@ -124,6 +84,22 @@ class ActivationExtractor:
         self.normalizers = {key: ImageNormalizer(net) for key, net in self.models.items()}
         self._fallback: ActivationExtractor | None = None
 
+    @classmethod
+    def from_settings(
+        cls, model: nn.Module | Mapping[float, nn.Module], settings: SeedSettings
+    ) -> ActivationExtractor:
+        """Build the extractor that settings ask for."""
+        return cls(
+            model,
+            settings.seeds,
+            settings.scales,
+            settings.flip,
+            settings.device,
+            settings.amp,
+            settings.channels_last,
+            settings.compile_backend,
+        )
+
     @property
     def num_classes(self) -> int:
         """Number of foreground classes, K-1."""
@@ -134,7 +110,8 @@ class ActivationExtractor:
         """Channels that dropout at seed time acts on; None if there is no such dropout."""
         return self.models[None].head.class_weight.shape[1] if self.shared else None
 
-    @torch.inference_mode()
+    gives_features = True
+
     def __call__(self, samples: Sequence[SeedSample]) -> list[Tensor]:
         """Make the maps of some images.
 
@@ -152,22 +129,41 @@ class ActivationExtractor:
         Raises:
             ValueError: If a map holds NaN; the image is named.
         """
-        results: list[Tensor | None] = [None] * len(samples)
+        return [maps for maps, _ in self._run(samples, False)]
+
+    def with_features(self, samples: Sequence[SeedSample]) -> list[tuple[Tensor, Tensor | None]]:
+        """Make maps and feature maps.
+
+        Args:
+            samples (Sequence[SeedSample]): As for :meth:`__call__`.
+
+        Returns:
+            list[tuple]: The maps, and the last feature map (C, h, w) float32 of the image at the
+            scale nearest to its own, not mirrored, of the first classifier; None for an image
+            without tags.
+        """
+        return self._run(samples, True)
+
+    @torch.inference_mode()
+    def _run(self, samples: Sequence[SeedSample], keep: bool) -> list[tuple[Tensor, Tensor | None]]:
+        results: list[tuple[Tensor, Tensor | None] | None] = [None] * len(samples)
         groups: dict[tuple[int, int], list[int]] = {}
         for index, sample in enumerate(samples):
             if sample.info.tags:
                 groups.setdefault(sample.image.shape[:2], []).append(index)
             else:
-                results[index] = torch.zeros(len(self.seeds), 0, *sample.image.shape[:2])
+                results[index] = torch.zeros(len(self.seeds), 0, *sample.image.shape[:2]), None
         for indices in groups.values():
-            maps = self._batch_or_less([samples[index] for index in indices])
-            for index, activation in zip(indices, maps, strict=True):
-                results[index] = activation
+            made = self._batch_or_less([samples[index] for index in indices], keep)
+            for index, one in zip(indices, made, strict=True):
+                results[index] = one
         return results
 
-    def _batch_or_less(self, samples: list[SeedSample]) -> list[Tensor]:
+    def _batch_or_less(
+        self, samples: list[SeedSample], keep: bool
+    ) -> list[tuple[Tensor, Tensor | None]]:
         try:
-            return self._batch(samples)
+            return self._batch(samples, keep)
         except (MemoryError, RuntimeError) as error:
             tiny = len(samples) == 1 and min(samples[0].image.shape[:2]) <= LEAST_SIDE
             if not is_out_of_memory(error) or (self.device.type == 'cpu' and tiny):
@@ -183,7 +179,8 @@ class ActivationExtractor:
                 'current',
                 level=logging.WARNING,
             )
-            return self._batch_or_less(samples[:half]) + self._batch_or_less(samples[half:])
+            first, second = samples[:half], samples[half:]
+            return self._batch_or_less(first, keep) + self._batch_or_less(second, keep)
         (sample,) = samples
         smaller = sample.halved() if self.device.type == 'cpu' else sample
         how = 'on the CPU' if smaller is sample else f'at {smaller.image.shape[:2]} and enlarged'
@@ -193,7 +190,7 @@ class ActivationExtractor:
             'current',
             level=logging.WARNING,
         )
-        return self._on_cpu()._batch_or_less([smaller])
+        return self._on_cpu()._batch_or_less([smaller], keep)
 
     @property
     def _where(self) -> str:
@@ -212,8 +209,10 @@ class ActivationExtractor:
             }
         return self._fallback
 
-    def _batch(self, samples: list[SeedSample]) -> list[Tensor]:
+    def _batch(self, samples: list[SeedSample], keep: bool) -> list[tuple[Tensor, Tensor | None]]:
         size = samples[0].image.shape[:2]
+        own_scale = min(range(len(self.views)), key=lambda one: abs(self.views[one].scale - 1))
+        kept: list[Tensor | None] = [None] * len(samples)
         present = [[tag - 1 for tag in sample.info.tags] for sample in samples]
         # maps[image][seed]: the seed's maps (P, h, w) at each of its scales.
         maps: list[list[list[Tensor]]] = [[[] for _ in self.seeds] for _ in samples]
@@ -227,6 +226,8 @@ class ActivationExtractor:
                 if not users:
                     continue
                 features = self._features(net, self.normalizers[key](pixels))
+                if keep and number == own_scale and kept[0] is None:
+                    kept = [one[0] for one in features]
                 weight = net.head.class_weight.float()
                 for position, sample in enumerate(samples):
                     channels = self._channels(sample, number, len(users), features)
@@ -235,7 +236,8 @@ class ActivationExtractor:
                     for index, part in zip(users, activation.chunk(len(users)), strict=True):
                         maps[position][index].append(part)
         return [
-            self._finish(sample, seeds, size) for sample, seeds in zip(samples, maps, strict=True)
+            (self._finish(sample, seeds, size), features)
+            for sample, seeds, features in zip(samples, maps, kept, strict=True)
         ]
 
     def _features(self, net: nn.Module, pixels: Tensor) -> Tensor:

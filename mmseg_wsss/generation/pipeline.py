@@ -20,15 +20,14 @@ from torch.utils.data import DataLoader
 
 from ..seeds import Seed, aggregate_seeds
 from ..seeds.background import Background
-from ..seeds.crf.dense_crf import DenseCRF
-from ..seeds.refine import refine_seed_batch
+from ..seeds.refine import RefinerInput, SeedRefiner, refine_seed_batch
 from ..store import SeedStore
 from ..utils.image import resize_image
 from ..utils.parallel import prepare_process
 from ..utils.progress import Progress
-from .extractor import ActivationExtractor
 from .images import SeedImage, SeedImageDataset, SeedSample
 from .out_of_memory import halve_until_it_fits
+from .sources import SeedSource, check_features
 
 
 @dataclass
@@ -98,6 +97,8 @@ class SeedSummary:
 
 
 KEEP_KINDS = ('all', 'aggregate')
+# Maps (S, P, H, W) and, if a refiner needs them, features (C, h, w) of an image.
+_Maps = tuple[Tensor, Tensor | None]
 
 
 class SeedWriter:
@@ -108,10 +109,9 @@ class SeedWriter:
         seeds (Sequence[Seed]): The seeds.
         num_classes (int): Number of labels K, background included.
         palette (Sequence): Colours of the labels.
-        background (Mapping | Sequence[Mapping], optional): See
+        background (Mapping | Callable | Sequence, optional): See
             :func:`mmseg_wsss.seeds.refine.refine_seeds`.
-        refine (str, optional): See :func:`mmseg_wsss.seeds.refine.refine_seeds`.
-        crf (DenseCRF, optional): The dense CRF.
+        refiners (Sequence[SeedRefiner]): The chain of refiners.
         aggregate (dict, optional): Arguments of :func:`mmseg_wsss.seeds.aggregate_seeds`.
         keep (str): ``'all'``: the seeds, the aggregate and the agreement. ``'aggregate'``: the
             latter two only.
@@ -124,8 +124,7 @@ class SeedWriter:
         num_classes: int,
         palette: Sequence,
         background: Background | None = None,
-        refine: str | None = 'irn',
-        crf: DenseCRF | None = None,
+        refiners: Sequence[SeedRefiner] = (),
         aggregate: dict | None = None,
         keep: str = 'all',
     ) -> None:
@@ -134,26 +133,29 @@ class SeedWriter:
         self.num_classes = num_classes
         self.palette = palette
         self.background = background
-        self.refinement = refine
-        self.crf = crf
+        self.refiners = list(refiners)
         self.aggregate = dict(aggregate or {})
         self.keep = keep
 
     @torch.inference_mode()
-    def refine(self, samples: Sequence[SeedSample], maps: Tensor) -> np.ndarray:
+    def refine(
+        self, samples: Sequence[SeedSample], maps: Tensor, features: Tensor | None = None
+    ) -> np.ndarray:
         """Label masks of images with one size and one number of tags.
 
         Args:
             samples (Sequence[SeedSample]): B images.
             maps (Tensor): (B, S, P, H, W) normalised activation maps, on any device.
+            features (Tensor, optional): (B, C, h, w) feature maps, for refiners that need them.
 
         Returns:
             np.ndarray: (B, S, H, W) uint8; less than H, W where memory does not suffice.
         """
         try:
-            return self._refine(samples, maps)
+            return self._refine(samples, maps, features)
         except torch.cuda.OutOfMemoryError:
             maps = maps.cpu()
+            features = None if features is None else features.cpu()
         torch.cuda.empty_cache()
         print_log(
             f'GPU memory does not suffice to refine {samples[0].info.image_id} and '
@@ -162,18 +164,19 @@ class SeedWriter:
             'current',
             level=logging.WARNING,
         )
-        return self._refine(samples, maps)
+        return self._refine(samples, maps, features)
 
-    def _refine(self, samples: Sequence[SeedSample], maps: Tensor) -> np.ndarray:
+    def _refine(
+        self, samples: Sequence[SeedSample], maps: Tensor, features: Tensor | None
+    ) -> np.ndarray:
+        image_ids = [sample.info.image_id for sample in samples]
         tags = [sample.info.tags for sample in samples]
 
         def label(maps: Tensor) -> np.ndarray:
             size = tuple(maps.shape[-2:])
             images = [resize_image(sample.image, size, 'area') for sample in samples]
-            labels = refine_seed_batch(
-                maps, images, tags, self.background, self.refinement, self.crf
-            )
-            return labels.cpu().numpy()
+            inputs = RefinerInput(images, tags, image_ids, features)
+            return refine_seed_batch(maps, inputs, self.background, self.refiners).cpu().numpy()
 
         def halve(maps: Tensor) -> Tensor:
             size = tuple(side // 2 for side in maps.shape[-2:])
@@ -219,7 +222,7 @@ class SeedPipeline:
     """Makes and writes the seeds of batches of images; memory is bounded whatever their number.
 
     Args:
-        extractor (ActivationExtractor): Gives the activation maps.
+        source (SeedSource): Gives the activation maps.
         writer (SeedWriter): Refines, votes and writes.
         num_draws (int): Draws of the dropout for each seed and view.
         random_seed (int): What all draws start from.
@@ -229,14 +232,15 @@ class SeedPipeline:
 
     def __init__(
         self,
-        extractor: ActivationExtractor,
+        source: SeedSource,
         writer: SeedWriter,
         num_draws: int,
         random_seed: int,
         num_workers: int,
         num_writers: int,
     ) -> None:
-        self.extractor, self.writer = extractor, writer
+        self.source, self.writer = source, writer
+        self.with_features = check_features(source, writer.refiners)
         self.num_draws, self.random_seed = num_draws, random_seed
         self.num_workers, self.num_writers = num_workers, num_writers
 
@@ -262,15 +266,14 @@ class SeedPipeline:
         pool = self._writers()
         try:
             for samples in self._samples(images, batches):
-                for group, ready in self._masks_or_maps(samples, wanted):
-                    for sample, item in zip(group, ready, strict=True):
-                        if pool is None:
-                            _count(summary, self._refine_and_write(sample, item))
-                            continue
-                        pending.append(pool.submit(self._refine_and_write, sample, item))
-                        # Bounded: the network waits rather than pile up maps.
-                        while len(pending) > 2 * self.num_writers:
-                            _count(summary, pending.popleft().result())
+                for sample, ready in self._masks_or_maps(samples, wanted):
+                    if pool is None:
+                        _count(summary, self._refine_and_write(sample, ready))
+                        continue
+                    pending.append(pool.submit(self._refine_and_write, sample, ready))
+                    # Bounded: the network waits rather than pile up maps.
+                    while len(pending) > 2 * self.num_writers:
+                        _count(summary, pending.popleft().result())
                 progress.step(len(samples))
             while pending:
                 _count(summary, pending.popleft().result())
@@ -281,27 +284,35 @@ class SeedPipeline:
 
     def _masks_or_maps(
         self, samples: list[SeedSample], wanted: set[str]
-    ) -> Iterator[tuple[list[SeedSample], Tensor | np.ndarray]]:
+    ) -> Iterator[tuple[SeedSample, np.ndarray | _Maps]]:
         """Maps of a batch where the writers refine, masks where the GPU does, in its own order."""
-        groups: dict[tuple, list[tuple[SeedSample, Tensor]]] = {}
-        for sample, maps in zip(samples, self.extractor(samples), strict=True):
+        groups: dict[tuple, list[tuple[SeedSample, _Maps]]] = {}
+        for sample, (maps, features) in zip(samples, self._maps(samples), strict=True):
             if sample.info.image_id not in wanted:
                 continue
             if maps.is_cuda:
-                groups.setdefault(maps.shape, []).append((sample, maps))
+                groups.setdefault(maps.shape, []).append((sample, (maps, features)))
             else:
-                yield [sample], maps[None]
+                yield sample, (maps, features)
         for pairs in groups.values():
-            group, maps = zip(*pairs, strict=True)
-            yield list(group), self.writer.refine(group, torch.stack(maps))
+            group, made = zip(*pairs, strict=True)
+            maps, features = zip(*made, strict=True)
+            together = None if features[0] is None else torch.stack(features)
+            masks = self.writer.refine(group, torch.stack(maps), together)
+            yield from zip(group, masks, strict=True)
+
+    def _maps(self, samples: list[SeedSample]) -> list[_Maps]:
+        if self.with_features:
+            return self.source.with_features(samples)
+        return [(maps, None) for maps in self.source(samples)]
 
     def _refine_and_write(
-        self, sample: SeedSample, ready: Tensor | np.ndarray
+        self, sample: SeedSample, ready: np.ndarray | _Maps
     ) -> tuple[np.ndarray, np.ndarray, int]:
-        masks = ready
         if not isinstance(ready, np.ndarray):
-            masks = self.writer.refine([sample], ready[None])[0]
-        return self.writer.write(sample, masks)
+            maps, features = (None if one is None else one[None] for one in ready)
+            ready = self.writer.refine([sample], maps, features)[0]
+        return self.writer.write(sample, ready)
 
     def _writers(self) -> ThreadPoolExecutor | None:
         if self.num_writers == 0:
@@ -316,12 +327,12 @@ class SeedPipeline:
     ) -> Iterator[list[SeedSample]]:
         dataset = SeedImageDataset(
             images,
-            self.extractor.views,
-            self.extractor.seeds,
-            self.extractor.num_channels,
+            self.source.views,
+            self.writer.seeds,
+            self.source.num_channels,
             self.num_draws,
             self.random_seed,
-            self.extractor.flip,
+            self.source.flip,
         )
         yield from DataLoader(
             dataset,

@@ -15,15 +15,14 @@ from torch import nn
 
 from ..checks.images import DataItem
 from ..seeds import IGNORE_INDEX
-from ..seeds.crf.dense_crf import DenseCRF
 from ..store import SeedManifest, SeedStore
 from ..utils.digest import json_sha256, weights_sha256
 from ..utils.palette import label_palette
-from .extractor import ActivationExtractor
 from .images import SeedImage, check_seed_images, plan_batches
 from .pipeline import SeedPipeline, SeedSummary, SeedWriter
 from .settings import SeedSettings
 from .sharing import check_images, share_work
+from .sources import build_source, check_features
 
 # Batch size, reading processes, writing threads.
 _CPU_DEFAULTS = (1, 1, 1)
@@ -65,19 +64,12 @@ class SeedGenerator:
         self.palette = [list(map(int, color)) for color in palette or label_palette(len(classes))]
         self.seeds = list(self.settings.seeds)
         self.device = torch.device(self.settings.device)
-        self.extractor = ActivationExtractor(
-            model,
-            self.seeds,
-            self.settings.scales,
-            self.settings.flip,
-            self.device,
-            self.settings.amp,
-            self.settings.channels_last,
-            self.settings.compile_backend,
-        )
-        if self.extractor.num_classes != len(self.classes) - 1:
+        self.source = build_source(model, self.settings)
+        self.refiners = self.settings.build_refiners()
+        check_features(self.source, self.refiners)
+        if self.source.num_classes != len(self.classes) - 1:
             raise ValueError(
-                f'The classifier has {self.extractor.num_classes} foreground classes, the data set '
+                f'The classifier has {self.source.num_classes} foreground classes, the data set '
                 f'{len(self.classes) - 1}: num_classes of the head must be the number of classes '
                 'without the background.'
             )
@@ -163,7 +155,7 @@ class SeedGenerator:
     def _manifest(
         self, images: Sequence[SeedImage], config: Mapping[str, Any] | None
     ) -> SeedManifest:
-        parameters = self.settings.parameters(self.extractor.shared)
+        parameters = self.settings.parameters(self.source.shared, self.refiners)
         if config is not None:
             parameters['config'] = config
         return SeedManifest(
@@ -185,14 +177,13 @@ class SeedGenerator:
             self.seeds,
             len(self.classes),
             self.palette,
-            self.settings.backgrounds,
-            self.settings.refine,
-            DenseCRF(self.settings.refine, **self.settings.crf) if self.settings.refine else None,
+            self.settings.build_backgrounds(),
+            self.refiners,
             self.aggregate,
             self.settings.keep,
         )
         return SeedPipeline(
-            self.extractor,
+            self.source,
             writer,
             self.settings.num_draws,
             self.settings.random_seed,

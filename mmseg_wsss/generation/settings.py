@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from math import inf
@@ -10,19 +11,37 @@ from typing import Any
 
 import torch
 from mmengine.config import Config, ConfigDict
+from torch import Tensor
 
 from ..registry import DATASETS
-from ..seeds import PAPER_SEEDS, TIES, DenseCRF, Seed
+from ..seeds import PAPER_SEEDS, TIES, Seed
 from ..seeds.background import Background, list_backgrounds
-from ..seeds.refine import REFINE_KINDS
+from ..seeds.refine import REFINE_KINDS, DenseCRFRefiner, RefinerInput, SeedRefiner, list_refiners
 from .extractor import AMP_TYPES
 from .images import SeedImage, check_seed_images
 from .pipeline import KEEP_KINDS
+from .sources import SeedSource, build_part, part_record, part_type
 
 # A mask is 8-bit and 255 means "no vote".
 MAX_CLASSES = 255
 # Keys of a model's config that the weights of a checkpoint make irrelevant.
 _WEIGHTS_KEYS = ('init_cfg', 'pretrained')
+
+
+class BackgroundScore(ABC):
+    """A background score of one's own, registered in ``mmseg_wsss.registry.TASK_UTILS``."""
+
+    @abstractmethod
+    def __call__(self, maps: Tensor, inputs: RefinerInput) -> Tensor:
+        """Score the background.
+
+        Args:
+            maps (Tensor): (B, S, P, H, W) float32 in [0, 1].
+            inputs (RefinerInput): The images.
+
+        Returns:
+            Tensor: (B, S, 1, H, W), values in [0, 1].
+        """
 
 
 @dataclass(frozen=True)
@@ -36,10 +55,15 @@ class SeedSettings:
         flip (bool): Whether to use the mirror images as well.
         num_draws (int): Draws of Dropout2d per seed and view, averaged.
         random_seed (int): What all draws start from.
+        source (Mapping): The :class:`~mmseg_wsss.generation.sources.SeedSource` that gives the
+            activation maps, by its ``type`` and options.
         background (Mapping | Sequence[Mapping], optional): Arguments of
-            :func:`mmseg_wsss.seeds.background_score`; of several, each seed takes the next in turn.
-        refine (str, optional): None or ``'none'``, ``'irn'``, ``'psa'`` or ``'deeplab'``.
-        crf (Mapping): Arguments of :class:`mmseg_wsss.seeds.DenseCRF` besides the preset.
+            :func:`mmseg_wsss.seeds.background_score`, or the ``type`` and options of a
+            :class:`BackgroundScore`; of several, each seed takes the next in turn.
+        refine (str | Sequence[Mapping], optional): None or ``'none'``; ``'irn'``, ``'psa'`` or
+            ``'deeplab'`` for a dense CRF alone; or the chain of
+            :class:`~mmseg_wsss.seeds.refine.SeedRefiner`, each by its ``type`` and options.
+        crf (Mapping): ``backend`` and ``iterations`` of the dense CRF where ``refine`` is a preset.
         aggregate (Mapping): ``tie`` of :func:`mmseg_wsss.seeds.aggregate_seeds` and
             ``seed_order``, the names of all seeds, best first.
         keep (str): ``'all'`` or ``'aggregate'`` (two small files per image, no seeds).
@@ -68,8 +92,9 @@ class SeedSettings:
     flip: bool = True
     num_draws: int = 1
     random_seed: int = 0
+    source: Mapping[str, Any] = field(default_factory=lambda: dict(type='ClassActivation'))
     background: Background | None = None
-    refine: str | None = 'irn'
+    refine: str | Sequence[Mapping[str, Any]] | None = 'irn'
     crf: Mapping[str, Any] = field(default_factory=dict)
     aggregate: Mapping[str, Any] = field(default_factory=dict)
     keep: str = 'all'
@@ -107,10 +132,20 @@ class SeedSettings:
             raise ValueError(f'seeds names {double[0]} twice.')
         if self.refine == 'none':
             put('refine', None)
-        if self.refine is not None and self.refine not in REFINE_KINDS:
+        if isinstance(self.refine, (list, tuple)):
+            for place, one in enumerate(self.refine):
+                part_type(one, SeedRefiner, f'refine[{place}]')
+            if self.crf:
+                raise ValueError(
+                    'crf goes with a preset; where refine is a list, put backend and iterations '
+                    'into its DenseCRFRefiner.'
+                )
+        elif self.refine is not None and self.refine not in REFINE_KINDS:
             raise ValueError(
-                f'refine must be None or one of {", ".join(REFINE_KINDS)}, got {self.refine!r}.'
+                f'refine must be None, one of {", ".join(REFINE_KINDS)}, or a list of refiners, '
+                f'got {self.refine!r}.'
             )
+        part_type(self.source, SeedSource, 'source')
         if self.keep not in KEEP_KINDS:
             raise ValueError(f'keep must be one of {", ".join(KEEP_KINDS)}, got {self.keep!r}.')
         if self.amp not in AMP_TYPES:
@@ -135,10 +170,11 @@ class SeedSettings:
                     f'compile_backend is {self.compile_backend!r}, expected one of '
                     f'{", ".join(sorted(known))}.'
                 )
-        list_backgrounds(self.background)
+        list_backgrounds(self.build_backgrounds())
         put('crf', dict(self.crf or {}))
         try:
-            DenseCRF(self.refine or 'irn', **self.crf)
+            preset = self.refine if isinstance(self.refine, str) else 'irn'
+            DenseCRFRefiner(preset, **self.crf)
         except (TypeError, ValueError) as error:
             raise ValueError(f'crf: {error}') from None
         aggregate = {'tie': 'lowest', **(self.aggregate or {})}
@@ -201,26 +237,67 @@ class SeedSettings:
         return [seed.name for seed in self.seeds]
 
     @property
-    def backgrounds(self) -> Background:
-        """The background: one as a mapping, several as a list."""
-        backgrounds = list_backgrounds(self.background)
-        return backgrounds if len(backgrounds) > 1 else backgrounds[0]
+    def backgrounds(self) -> list[dict[str, Any]]:
+        """The configs of the background scores that seeds take in turn."""
+        background = self.background or {}
+        return [plain(background)] if isinstance(background, Mapping) else plain(background)
 
-    def parameters(self, shared: bool) -> dict[str, Any]:
+    def build_backgrounds(self) -> Background:
+        """Build the background scores.
+
+        Raises:
+            ValueError: If there is no such score or it refuses its options.
+        """
+        if not isinstance(self.background or {}, (Mapping, list, tuple)):
+            raise ValueError(f'background must be one dict or a list, got {self.background!r}.')
+        return [
+            build_part(one, BackgroundScore, 'background')
+            if isinstance(one, Mapping) and 'type' in one
+            else one
+            for one in self.backgrounds
+        ]
+
+    @property
+    def refiner_configs(self) -> list[dict[str, Any]]:
+        """The configs of the chain of refiners, a preset written out."""
+        if self.refine is None:
+            return []
+        if isinstance(self.refine, str):
+            return [dict(type='DenseCRFRefiner', preset=self.refine, **self.crf)]
+        return [plain(dict(one)) for one in self.refine]
+
+    def build_refiners(self) -> list[SeedRefiner]:
+        """Build the chain of refiners; those with weights read them.
+
+        Raises:
+            ValueError: If a refiner refuses its options, a file of it is missing, or one of maps
+                comes after one of scores.
+        """
+        refiners = [
+            build_part(one, SeedRefiner, f'refine[{place}]')
+            for place, one in enumerate(self.refiner_configs)
+        ]
+        return list_refiners(refiners)
+
+    def parameters(self, shared: bool, refiners: Sequence[SeedRefiner]) -> dict[str, Any]:
         """Give what a manifest records: everything that changes a mask, nothing that does not.
 
         Args:
             shared (bool): Whether one classifier makes all seeds (dropout at seed time).
+            refiners (Sequence[SeedRefiner]): Of :meth:`build_refiners`.
         """
         return dict(
             mode='inference' if shared else 'training',
+            source=plain(dict(self.source)),
             scales=list(self.scales),
             flip=self.flip,
             num_draws=self.num_draws,
             random_seed=self.random_seed,
             background=self.backgrounds,
-            refine=self.refine,
-            crf=dict(self.crf),
+            refine=[
+                part_record(config, refiner)
+                for config, refiner in zip(self.refiner_configs, refiners, strict=True)
+            ],
             keep=self.keep,
             amp=self.amp,
             compile_backend=self.compile_backend,

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 BACKGROUND_KINDS = ('constant', 'power')
-# Arguments of background_score: one for all seeds, or several that the seeds take in turn.
-Background = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+# Arguments of background_score, or a function of the maps (..., C, H, W) and what is known of the
+# images (a RefinerInput) that gives the score itself.
+OneBackground = Mapping[str, Any] | Callable[[Tensor, Any], Tensor]
+# One for all seeds, or several that the seeds take in turn.
+Background = OneBackground | Sequence[OneBackground]
 
 
 def background_score(
@@ -55,7 +58,9 @@ def check_background(kind: str = 'constant', threshold: float = 0.2, alpha: floa
         raise ValueError(f'The background power alpha must be above 0, got {alpha}.')
 
 
-def seed_background_scores(maps: Tensor, background: Background | None = None) -> Tensor:
+def seed_background_scores(
+    maps: Tensor, background: Background | None = None, inputs: Any = None
+) -> Tensor:
     """Score of the background of every seed.
 
     Seeds that differ in it disagree where an activation is neither high nor low, so their votes
@@ -63,8 +68,10 @@ def seed_background_scores(maps: Tensor, background: Background | None = None) -
 
     Args:
         maps (Tensor): (..., S, C, H, W), values in [0, 1], C at least 1.
-        background (Mapping | Sequence[Mapping], optional): Arguments of :func:`background_score`;
-            of several the first seed takes the first, and so on in turn.
+        background (Mapping | Callable | Sequence, optional): Arguments of :func:`background_score`,
+            or a function of maps and ``inputs`` that gives the score; of several the first seed
+            takes the first, and so on in turn.
+        inputs (RefinerInput, optional): What functions get besides the maps.
 
     Returns:
         Tensor: (..., S, 1, H, W), values in [0, 1].
@@ -79,19 +86,25 @@ def seed_background_scores(maps: Tensor, background: Background | None = None) -
     """
     backgrounds = list_backgrounds(background)
     if len(backgrounds) == 1:
-        return background_score(maps, **backgrounds[0])
+        return _score(maps, backgrounds[0], inputs)
     scores = [
-        background_score(one, **backgrounds[place % len(backgrounds)])
+        _score(one.unsqueeze(-4), backgrounds[place % len(backgrounds)], inputs)
         for place, one in enumerate(maps.unbind(-4))
     ]
-    return torch.stack(scores, -4)
+    return torch.cat(scores, -4)
 
 
-def list_backgrounds(background: Background | None = None) -> list[dict[str, Any]]:
+def _score(maps: Tensor, background: OneBackground, inputs: Any) -> Tensor:
+    if isinstance(background, Mapping):
+        return background_score(maps, **background)
+    return background(maps, inputs)
+
+
+def list_backgrounds(background: Background | None = None) -> list[OneBackground]:
     """List the arguments of :func:`background_score` that seeds take in turn.
 
     Args:
-        background (Mapping | Sequence[Mapping], optional): One or several; None for the default.
+        background (Mapping | Callable | Sequence, optional): One or several; None for the default.
 
     Raises:
         ValueError: If there are none, one is no mapping or has an unknown or invalid parameter.
@@ -100,11 +113,13 @@ def list_backgrounds(background: Background | None = None) -> list[dict[str, Any
         >>> list_backgrounds(), list_backgrounds(dict(threshold=0.3))
         ([{}], [{'threshold': 0.3}])
     """
-    if background is None or isinstance(background, Mapping):
+    if background is None or isinstance(background, Mapping) or callable(background):
         background = [background or {}]
     if not isinstance(background, Sequence) or isinstance(background, str) or not background:
         raise ValueError(f'The background must be one dict or a list of some, got {background!r}.')
     for one in background:
+        if callable(one):
+            continue
         if not isinstance(one, Mapping):
             raise ValueError(f'The background must be one dict or a list of some, got {one!r}.')
         unknown = sorted(set(one) - {'kind', 'threshold', 'alpha'})
@@ -114,4 +129,4 @@ def list_backgrounds(background: Background | None = None) -> list[dict[str, Any
                 'alpha.'
             )
         check_background(**one)
-    return [dict(one) for one in background]
+    return [one if callable(one) else dict(one) for one in background]

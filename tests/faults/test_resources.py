@@ -57,12 +57,12 @@ def test_one_image_too_large_for_the_network(tmp_path, monkeypatch, error, write
     build_generator().run(images, tmp_path / 'expected')
     plain, tried = ActivationExtractor._batch, []
 
-    def limited(self, samples):
+    def limited(self, samples, keep):
         height, width = samples[0].image.shape[:2]
         tried.append((height, width))
         if height * width > 1500:
             raise error
-        return plain(self, samples)
+        return plain(self, samples, keep)
 
     monkeypatch.setattr(ActivationExtractor, '_batch', limited)
     summary = build_generator(num_writers=writers).run(images, tmp_path / 'found')
@@ -88,7 +88,7 @@ def test_one_image_too_large_for_the_crf(tmp_path, monkeypatch, writers):
     def limited(maps, *arguments):
         if maps.shape[-1] * maps.shape[-2] > 3000:
             raise MemoryError
-        assert arguments[0][0].shape[:2] == maps.shape[-2:]
+        assert arguments[0].images[0].shape[:2] == maps.shape[-2:]
         return plain(maps, *arguments)
 
     monkeypatch.setattr(seed_writer, 'refine_seed_batch', limited)

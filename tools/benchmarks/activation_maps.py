@@ -25,8 +25,8 @@ from seed_inputs import (
 from torch import Tensor, nn
 
 from mmseg_wsss.generation import ActivationExtractor, SeedImage
-from mmseg_wsss.generation.extractor import ImageNormalizer
 from mmseg_wsss.generation.images import SeedImageDataset
+from mmseg_wsss.generation.normalizer import ImageNormalizer
 from mmseg_wsss.seeds import PAPER_SEEDS
 from mmseg_wsss.utils.image import read_image
 

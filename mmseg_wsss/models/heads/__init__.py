@@ -1,7 +1,14 @@
 """Heads that mmseg and mmpretrain lack."""
 
+from .affinity_head import AffinityHead
 from .class_activation_head import ClassActivationHead
 from .deeplab_heads import DeepLabV1Head, DeepLabV2Head
 from .pn_mask2former_head import PNMask2FormerHead
 
-__all__ = ['ClassActivationHead', 'DeepLabV1Head', 'DeepLabV2Head', 'PNMask2FormerHead']
+__all__ = [
+    'AffinityHead',
+    'ClassActivationHead',
+    'DeepLabV1Head',
+    'DeepLabV2Head',
+    'PNMask2FormerHead',
+]

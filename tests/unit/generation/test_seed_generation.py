@@ -261,15 +261,15 @@ def test_out_of_gpu_memory_halves_the_batch_then_takes_the_cpu(tmp_path, monkeyp
     images = build_images(tmp_path)[:2]
     build_generator(num_draws=2).run(images, tmp_path / 'expected')
     generator = build_generator(num_draws=2, batch_size=2)
-    extractor = generator.extractor
+    extractor = generator.source
     plain = type(extractor)._batch
     tried = []
 
-    def small_gpu(self, samples):
+    def small_gpu(self, samples, keep):
         tried.append((self.device.type, len(samples)))
         if self.device.type == 'cuda':
             raise torch.cuda.OutOfMemoryError('out of memory')
-        return plain(self, samples)
+        return plain(self, samples, keep)
 
     monkeypatch.setattr(type(extractor), '_batch', small_gpu)
     monkeypatch.setattr(torch.cuda, 'empty_cache', lambda: None)

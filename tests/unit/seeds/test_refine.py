@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmseg_wsss.seeds.refine import refine_seed_batch, refine_seeds
+from mmseg_wsss.seeds.refine import RefinerInput, SeedRefiner, refine_seed_batch, refine_seeds
 
 HEIGHT, WIDTH = 24, 30
 PRESENT = (3, 7)
@@ -56,9 +56,8 @@ def test_seeds_take_backgrounds_in_turn(scene, refine):
         assert torch.equal(masks[seed], alone[0])
     # The two differ, and in a batch each image has the same masks as by itself.
     assert not torch.equal(masks[0], masks[1])
-    batch = refine_seed_batch(
-        torch.stack([maps, maps]), [image, image], [PRESENT, PRESENT], backgrounds, refine
-    )
+    inputs = RefinerInput([image, image], [PRESENT, PRESENT])
+    batch = refine_seed_batch(torch.stack([maps, maps]), inputs, backgrounds, refine)
     assert torch.equal(batch[1], masks)
 
 
@@ -91,19 +90,56 @@ def test_crf_against_pydensecrf(scene, refine):
     assert not np.array_equal(found, refine_seeds(maps, image, PRESENT, background, None).numpy())
 
 
-def test_given_crf_is_used(scene):
+class Recorder(SeedRefiner):
+    """Remembers what it gets and gives what it is told to."""
+
+    def __init__(self, works_on, change, needs_features=False):
+        self.works_on, self.change, self.needs_features = works_on, change, needs_features
+        self.calls = []
+
+    def __call__(self, maps, inputs):
+        self.calls.append((maps.clone(), inputs))
+        return self.change(maps)
+
+
+def test_a_chain_refines_maps_then_scores_with_the_background_first(scene):
     image, maps = scene
-    calls = []
+    first = Recorder('maps', lambda maps: maps * 0.5)
+    second = Recorder('maps', lambda maps: maps + 0.25)
+    third = Recorder('scores', lambda scores: scores.flip(2))
+    background = dict(threshold=0.4)
+    masks = refine_seeds(maps, image, PRESENT, background, [first, second, third])
+    assert torch.equal(first.calls[0][0], maps[None])
+    assert torch.equal(second.calls[0][0], maps[None] * 0.5)
+    scores = torch.cat([torch.full((1, 2, 1, HEIGHT, WIDTH), 0.4), maps[None] * 0.5 + 0.25], dim=2)
+    assert torch.equal(third.calls[0][0], scores)
+    assert all(one.calls[0][1].images[0] is image for one in (first, second, third))
+    expected = torch.tensor([0, *PRESENT], dtype=torch.uint8)[scores[0].flip(1).argmax(1)]
+    assert torch.equal(masks, expected) and len(masks.unique()) == 3
 
-    def crf(pixels, unary):
-        calls.append((pixels.shape, unary.shape))
-        return torch.nn.functional.one_hot(
-            torch.full((2, HEIGHT, WIDTH), 2), num_classes=3
-        ).movedim(-1, 1)
 
-    masks = refine_seeds(maps, image, PRESENT, refine='irn', crf=crf)
-    assert calls == [((HEIGHT, WIDTH, 3), (2, 3, HEIGHT, WIDTH))]
-    assert (masks == 7).all()
+def test_a_chain_in_the_wrong_order_or_without_its_features_is_refused(scene):
+    image, maps = scene
+    of_maps, of_scores = (Recorder(stage, lambda maps: maps) for stage in ('maps', 'scores'))
+    with pytest.raises(ValueError, match='Recorder works on activation maps, so it must stand bef'):
+        refine_seeds(maps, image, PRESENT, refine=[of_scores, of_maps])
+    with pytest.raises(ValueError, match='Recorder needs feature maps'):
+        refine_seeds(maps, image, PRESENT, refine=[Recorder('maps', lambda maps: maps, True)])
+
+
+@pytest.mark.parametrize('number', [1, 2])
+def test_a_function_may_score_the_background(scene, number):
+    image, maps = scene
+
+    def score(maps, inputs):
+        assert inputs.images[0] is image
+        return 1 - maps.amax(-3, keepdim=True) * (maps.shape[-4] if number == 1 else 2)
+
+    masks = refine_seeds(maps, image, PRESENT, [score] * number, None)
+    best = maps.max(dim=1)
+    expected = torch.tensor(PRESENT, dtype=torch.uint8)[best.indices]
+    assert torch.equal(masks, torch.where(best.values > 1 - best.values * 2, expected, 0))
+    assert 0 < (masks > 0).float().mean() < 1
 
 
 @pytest.mark.parametrize('refine', [None, 'irn', 'psa'])
@@ -111,7 +147,7 @@ def test_batch_equals_single_images(scene, refine):
     image, maps = scene
     images, present = [image, image[::-1].copy()], [PRESENT, (1, 2)]
     both = torch.stack([maps, maps.flip(-2) ** 2])
-    found = refine_seed_batch(both, images, present, refine=refine)
+    found = refine_seed_batch(both, RefinerInput(images, present), refine=refine)
     for index in range(2):
         single = refine_seeds(both[index], images[index], present[index], refine=refine)
         assert torch.equal(found[index], single)
