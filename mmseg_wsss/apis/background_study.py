@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from ..evaluation.background_curve import (
 )
 from ..evaluation.scores import GroundTruthFolder
 from ..generation.activations import activation_stream
+from ..generation.background_fit import sample_images
 from ..generation.images import SeedImage
 from ..generation.settings import SeedSettings
 from ..reporting.seed_page import background_page
@@ -171,23 +171,3 @@ def study_background(
             counts[name] += count_background(true, label, exceeded, num_classes).counts
         progress.step()
     return {name: BackgroundCurve(values) for name, values in counts.items()}
-
-
-def sample_images(images: Sequence[SeedImage], number: int) -> list[SeedImage]:
-    """Draw images by a hash of their ids, the same ones in every run.
-
-    Args:
-        images (Sequence[SeedImage]): All images.
-        number (int): Images at most, at least 1.
-
-    Returns:
-        list[SeedImage]: In the order of ``images``.
-
-    Raises:
-        ValueError: If ``number`` is below 1.
-    """
-    if number < 1:
-        raise ValueError(f'{number} images, expected at least 1')
-    ranked = sorted(images, key=lambda image: sha256(image.image_id.encode()).digest())
-    chosen = {image.image_id for image in ranked[:number]}
-    return [image for image in images if image.image_id in chosen]

@@ -11,11 +11,10 @@ from mmengine.config import Config
 from torch import Tensor, nn
 
 from ..seeds import PAPER_SEEDS, Seed
-from ..seeds.refine import RefinerInput
-from ..utils.image import resize_image
-from .images import SeedImage, SeedImageDataset, SeedSample
+from .background_fit import refined_maps
+from .images import SeedImage, SeedSample
 from .settings import SeedSettings
-from .sources import build_source, check_features
+from .sources import build_source
 
 
 def activation_stream(
@@ -42,34 +41,8 @@ def activation_stream(
         ValueError: As the parts of ``settings``.
     """
     settings = replace(settings, seeds=seeds, device=device, compile_backend=None)
-    source = build_source(model, settings)
-    refiners = [one for one in settings.build_refiners() if one.works_on == 'maps']
-    needed = check_features(source, refiners)
-    samples = SeedImageDataset(
-        images,
-        source.views,
-        settings.seeds,
-        source.num_channels,
-        settings.num_draws,
-        settings.random_seed,
-        source.flip,
-    )
-    for index in range(len(samples)):
-        sample = samples[index]
-        ((maps, features),) = (
-            source.with_features([sample]) if needed else [(*source([sample]), None)]
-        )
-        if maps.shape[1]:
-            size = tuple(maps.shape[-2:])
-            inputs = RefinerInput(
-                [resize_image(sample.image, size, 'area')],
-                [sample.info.tags],
-                [sample.info.image_id],
-                None if features is None else features[None],
-            )
-            for refiner in refiners:
-                maps = refiner(maps[None], inputs)[0]
-        yield sample, maps
+    source, refiners = build_source(model, settings), settings.build_refiners()
+    yield from refined_maps(source, refiners, settings, images)
 
 
 def class_activation(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.config import Config
+from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
 from ..registry import MODELS, TASK_UTILS
@@ -135,7 +136,8 @@ def _pixels(inputs: RefinerInput, device: torch.device) -> Tensor:
 
 
 def _load_affinity_net(config: str, checkpoint: str, trust: bool) -> nn.Module:
-    model = Config.fromfile(config).get('model') or {}
+    content = Config.fromfile(config)
+    model = content.get('model') or {}
     if str(model.get('type')).rpartition('.')[2] != 'AffinityNet':
         raise ValueError(
             f'{config}: the model is {model.get("type")!r}, expected an AffinityNet, such as those '
@@ -144,6 +146,7 @@ def _load_affinity_net(config: str, checkpoint: str, trust: bool) -> nn.Module:
     model = copy.deepcopy(model)
     for part in (model, model.get('backbone', {})):
         part.pop('init_cfg', None)  # the checkpoint has all weights
-    net = MODELS.build(model)
+    with DefaultScope.overwrite_default_scope(content.get('default_scope', 'mmseg')):
+        net = MODELS.build(model)
     load_weights(net, checkpoint, trust)
     return net.eval().requires_grad_(False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,11 @@ from torch import nn
 
 from ..checks.images import DataItem
 from ..seeds import IGNORE_INDEX
+from ..seeds.background import Background
 from ..store import SeedManifest, SeedStore
 from ..utils.digest import json_sha256, weights_sha256
 from ..utils.palette import label_palette
+from .background_fit import fit_background
 from .images import SeedImage, check_seed_images, plan_batches
 from .pipeline import SeedPipeline, SeedSummary, SeedWriter
 from .settings import SeedSettings
@@ -116,6 +119,11 @@ class SeedGenerator:
         check_seed_images(images, len(self.classes))
         store = SeedStore(out)
         manifest = self._manifest(images, config)
+        background = self.settings.build_backgrounds()
+        if self.settings.fits_background:
+            fit = self._background_fit(store, manifest, images)
+            manifest.parameters['background_fit'] = fit
+            background = self.settings.build_backgrounds(fit['threshold'])
         if dist.is_main_process():
             store.open(manifest, overwrite=overwrite)
         dist.barrier()
@@ -144,7 +152,7 @@ class SeedGenerator:
         )
         wanted = {images[index].image_id for index in work.left}
         if work.todo:
-            self._pipeline(store).run(images, work.todo, wanted, summary)
+            self._pipeline(store, background).run(images, work.todo, wanted, summary)
         summary.seconds = time.monotonic() - started
         dist.barrier()
         parts = dist.all_gather_object(summary)
@@ -155,7 +163,7 @@ class SeedGenerator:
     def _manifest(
         self, images: Sequence[SeedImage], config: Mapping[str, Any] | None
     ) -> SeedManifest:
-        parameters = self.settings.parameters(self.source.shared, self.refiners)
+        parameters = self.settings.parameters(self.source, self.refiners)
         if config is not None:
             parameters['config'] = config
         return SeedManifest(
@@ -171,13 +179,34 @@ class SeedGenerator:
             images=[image.image_id for image in images],
         )
 
-    def _pipeline(self, store: SeedStore) -> SeedPipeline:
+    def _background_fit(
+        self, store: SeedStore, manifest: SeedManifest, images: Sequence[SeedImage]
+    ) -> dict[str, Any]:
+        """Of the root's manifest where it was made in the same way, else found anew."""
+        found = None
+        with suppress(FileNotFoundError, ValueError):
+            found = SeedManifest.load(store.manifest_path)
+        if found is not None and 'background_fit' in found.parameters:
+            fit = found.parameters.pop('background_fit')
+            # More images or fewer do not change the threshold of a root.
+            found.images = manifest.images
+            if not manifest.differences(found):
+                return fit
+        fit = fit_background(self.source, self.refiners, self.settings, images)
+        print_log(
+            f'Background threshold, found from {fit["images"]} images without any mask: '
+            f'{fit["threshold"]:.3f}',
+            'current',
+        )
+        return fit
+
+    def _pipeline(self, store: SeedStore, background: Background) -> SeedPipeline:
         writer = SeedWriter(
             store,
             self.seeds,
             len(self.classes),
             self.palette,
-            self.settings.build_backgrounds(),
+            background,
             self.refiners,
             self.aggregate,
             self.settings.keep,

@@ -59,7 +59,9 @@ class SeedSettings:
             activation maps, by its ``type`` and options.
         background (Mapping | Sequence[Mapping], optional): Arguments of
             :func:`mmseg_wsss.seeds.background_score`, or the ``type`` and options of a
-            :class:`BackgroundScore`; of several, each seed takes the next in turn.
+            :class:`BackgroundScore`; of several, each seed takes the next in turn. The
+            ``threshold`` may be ``'auto'``, see
+            :func:`~mmseg_wsss.generation.background_fit.fit_background`.
         refine (str | Sequence[Mapping], optional): None or ``'none'``; ``'irn'``, ``'psa'`` or
             ``'deeplab'`` for a dense CRF alone; or the chain of
             :class:`~mmseg_wsss.seeds.refine.SeedRefiner`, each by its ``type`` and options.
@@ -240,22 +242,32 @@ class SeedSettings:
     def backgrounds(self) -> list[dict[str, Any]]:
         """The configs of the background scores that seeds take in turn."""
         background = self.background or {}
-        return [plain(background)] if isinstance(background, Mapping) else plain(background)
+        return [plain(background)] if isinstance(background, Mapping) else list(plain(background))
 
-    def build_backgrounds(self) -> Background:
+    @property
+    def fits_background(self) -> bool:
+        """Whether the background threshold is to be found from the activations."""
+        return any(one.get('threshold') == 'auto' for one in self.backgrounds)
+
+    def build_backgrounds(self, threshold: float = 0.5) -> Background:
         """Build the background scores.
+
+        Args:
+            threshold (float): Stands for ``'auto'``.
 
         Raises:
             ValueError: If there is no such score or it refuses its options.
         """
         if not isinstance(self.background or {}, (Mapping, list, tuple)):
             raise ValueError(f'background must be one dict or a list, got {self.background!r}.')
-        return [
-            build_part(one, BackgroundScore, 'background')
-            if isinstance(one, Mapping) and 'type' in one
-            else one
-            for one in self.backgrounds
-        ]
+        built = []
+        for one in self.backgrounds:
+            if isinstance(one, Mapping) and 'type' in one:
+                one = build_part(one, BackgroundScore, 'background')
+            elif isinstance(one, Mapping) and one.get('threshold') == 'auto':
+                one = {**one, 'threshold': threshold}
+            built.append(one)
+        return built
 
     @property
     def refiner_configs(self) -> list[dict[str, Any]]:
@@ -279,16 +291,18 @@ class SeedSettings:
         ]
         return list_refiners(refiners)
 
-    def parameters(self, shared: bool, refiners: Sequence[SeedRefiner]) -> dict[str, Any]:
+    def parameters(self, source: SeedSource, refiners: Sequence[SeedRefiner]) -> dict[str, Any]:
         """Give what a manifest records: everything that changes a mask, nothing that does not.
 
+        A threshold that was found comes besides, as ``background_fit``.
+
         Args:
-            shared (bool): Whether one classifier makes all seeds (dropout at seed time).
+            source (SeedSource): Of :func:`~mmseg_wsss.generation.sources.build_source`.
             refiners (Sequence[SeedRefiner]): Of :meth:`build_refiners`.
         """
         return dict(
-            mode='inference' if shared else 'training',
-            source=plain(dict(self.source)),
+            mode='inference' if source.shared else 'training',
+            source=part_record(plain(dict(self.source)), source),
             scales=list(self.scales),
             flip=self.flip,
             num_draws=self.num_draws,

@@ -11,7 +11,7 @@ from .codec import (
     encode_seed_label,
 )
 from .crf import CRF_PRESETS, CRFPreset, DenseCRF, unary_from_labels, unary_from_probabilities
-from .refine import refine_seeds
+from .refine import DenseCRFRefiner, RefinerInput, SeedRefiner, refine_seeds
 from .seed import CANDIDATE_SEEDS, PAPER_SEEDS, Seed
 from .vote import TIES, aggregate_seeds, noisy_mask
 
@@ -20,10 +20,13 @@ __all__ = [
     'CRFPreset',
     'CRF_PRESETS',
     'DenseCRF',
+    'DenseCRFRefiner',
     'IGNORE_INDEX',
     'NOISY_OFFSET',
     'PAPER_SEEDS',
+    'RefinerInput',
     'Seed',
+    'SeedRefiner',
     'TIES',
     'aggregate_seeds',
     'background_score',

@@ -52,6 +52,9 @@ def check_background(kind: str = 'constant', threshold: float = 0.2, alpha: floa
         raise ValueError(
             f'Unknown background score {kind!r}; expected one of {", ".join(BACKGROUND_KINDS)}.'
         )
+    for name, value in (('threshold', threshold), ('alpha', alpha)):
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise ValueError(f'The background {name} must be a number, got {value!r}.')
     if kind == 'constant' and not 0 < threshold < 1:
         raise ValueError(f'The background threshold must be in (0, 1), got {threshold}.')
     if kind == 'power' and not alpha > 0:

@@ -10,9 +10,9 @@ from helpers.classifier_run import CLASSES, build_config, write_data
 from helpers.seed_roots import write_split
 
 from mmseg_wsss.apis import background_study, generate_seeds
-from mmseg_wsss.apis.background_study import sample_images
 from mmseg_wsss.evaluation import score_masks
 from mmseg_wsss.generation import SeedImage, load_classifier
+from mmseg_wsss.generation.background_fit import sample_images
 from mmseg_wsss.registry import MODELS
 from mmseg_wsss.store import read_mask, write_mask
 

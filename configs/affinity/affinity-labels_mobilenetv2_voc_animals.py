@@ -1,0 +1,9 @@
+# 1. Labels of the affinity network, from the classifier of configs/cls/mobilenetv2_voc_animals.py.
+# Two seeds of the same maps: one takes only strong activations for foreground, the other only weak
+# ones for background. Where they agree, a pixel is surely one or the other (IRN's way); all other
+# pixels are 255 for the network.
+_base_ = '../cls/mobilenetv2_voc_animals.py'
+seed_generation = dict(
+    seeds=[(0.00, 1.0), (0.05, 1.0)],
+    background=[dict(threshold=0.40), dict(threshold=0.15)],
+)

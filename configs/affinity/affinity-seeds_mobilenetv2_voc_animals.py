@@ -1,0 +1,13 @@
+# 3. Seeds of the classifier of configs/cls/mobilenetv2_voc_animals.py, spread by the network of
+# affinity-net_mobilenetv2_voc_animals.py.
+_base_ = '../cls/mobilenetv2_voc_animals.py'
+seed_generation = dict(
+    refine=[
+        dict(
+            type='AffinityRefiner',
+            config='configs/affinity/affinity-net_mobilenetv2_voc_animals.py',
+            checkpoint='work_dirs/affinity-net_mobilenetv2_voc_animals/iter_600.pth',
+        ),
+        dict(type='DenseCRFRefiner', preset='irn'),
+    ],
+)

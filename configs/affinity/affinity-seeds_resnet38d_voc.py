@@ -1,0 +1,13 @@
+# 3. Seeds of the classifier of configs/cls/resnet38d_voc.py, spread by the network of
+# affinity-net_resnet38d_voc.py.
+_base_ = '../cls/resnet38d_voc.py'
+seed_generation = dict(
+    refine=[
+        dict(
+            type='AffinityRefiner',
+            config='configs/affinity/affinity-net_resnet38d_voc.py',
+            checkpoint='work_dirs/affinity-net_resnet38d_voc/iter_3000.pth',
+        ),
+        dict(type='DenseCRFRefiner', preset='irn'),
+    ],
+)

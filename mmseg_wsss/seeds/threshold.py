@@ -1,0 +1,126 @@
+"""A background threshold without masks: where two kinds of pixels part.
+
+The highest activation of a pixel comes from one of two populations, background and object. A
+mixture of two normal distributions is fitted to the pixels with a positive activation; the
+threshold is where the two are equally likely (reading, see METHOD).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+NUM_BINS = 200
+_MAX_ITERATIONS = 2000
+# Below this a component has collapsed onto a bin.
+_LEAST_DEVIATION = 0.5 / NUM_BINS
+
+
+@dataclass(frozen=True)
+class MixtureFit:
+    """Two normal distributions fitted to a histogram.
+
+    Attributes:
+        weights (tuple[float, float]): Shares of background and object, summing to 1.
+        means (tuple[float, float]): Ascending.
+        deviations (tuple[float, float]): Standard deviations.
+        threshold (float): Where the weighted densities cross between the means; rounded to 3
+            decimals.
+    """
+
+    weights: tuple[float, float]
+    means: tuple[float, float]
+    deviations: tuple[float, float]
+    threshold: float
+
+    def density(self, values: np.ndarray) -> np.ndarray:
+        """Weighted densities (2, N) at some values (N,)."""
+        means, deviations, weights = (
+            np.array(one)[:, None] for one in (self.means, self.deviations, self.weights)
+        )
+        squares = ((values - means) / deviations) ** 2
+        return weights * np.exp(-0.5 * squares) / (deviations * np.sqrt(2 * np.pi))
+
+
+def activation_histogram(maps: np.ndarray) -> np.ndarray:
+    """Count the highest activations of pixels.
+
+    Args:
+        maps (np.ndarray): (..., P, H, W) float, values in [0, 1].
+
+    Returns:
+        np.ndarray: (NUM_BINS,) int64; bin i counts values in (i, i + 1] / NUM_BINS. Pixels without
+        a positive activation do not count.
+
+    Examples:
+        >>> counts = activation_histogram(np.array([[[0.0, 0.004]], [[0.0, 1.0]]]))
+        >>> int(counts.sum()), int(counts[-1])
+        (1, 1)
+    """
+    if maps.shape[-3] == 0:
+        return np.zeros(NUM_BINS, np.int64)
+    highest = maps.max(axis=-3).ravel()
+    highest = highest[highest > 0]
+    bins = np.ceil(highest * NUM_BINS).astype(np.int64) - 1
+    return np.bincount(bins.clip(0, NUM_BINS - 1), minlength=NUM_BINS)
+
+
+def fit_mixture(counts: np.ndarray) -> MixtureFit:
+    """Fit two normal distributions by expectation maximisation.
+
+    Args:
+        counts (np.ndarray): (NUM_BINS,), see :func:`activation_histogram`.
+
+    Returns:
+        MixtureFit: The same for the same counts, always.
+
+    Raises:
+        ValueError: If there are too few different values for two components, or these do not cross
+            between their means.
+    """
+    values = (np.arange(NUM_BINS) + 0.5) / NUM_BINS
+    counts = np.asarray(counts, np.float64)
+    if np.count_nonzero(counts) < 2:
+        raise ValueError(
+            'there are too few different activations to tell two kinds of pixels apart'
+        )
+    shares = counts / counts.sum()
+    middle = shares @ values
+    low = values <= middle
+    member = np.stack([low, ~low]).astype(np.float64)
+    previous = -np.inf
+    for _ in range(_MAX_ITERATIONS):
+        mass = member * shares
+        weights = mass.sum(axis=1)
+        means = mass @ values / weights
+        spread = (mass * (values - means[:, None]) ** 2).sum(axis=1) / weights
+        deviations = np.sqrt(spread).clip(_LEAST_DEVIATION)
+        fit = MixtureFit(tuple(weights), tuple(means), tuple(deviations), 0.0)
+        density = fit.density(values)
+        total = density.sum(axis=0).clip(np.finfo(np.float64).tiny)
+        member = density / total
+        likelihood = shares @ np.log(total)
+        if likelihood - previous < 1e-9:
+            break
+        previous = likelihood
+    order = np.argsort(means)
+    weights, means, deviations = (
+        tuple(float(one[place]) for place in order) for one in (weights, means, deviations)
+    )
+    fit = MixtureFit(weights, means, deviations, 0.0)
+    return MixtureFit(weights, means, deviations, _crossing(fit))
+
+
+def _crossing(fit: MixtureFit) -> float:
+    grid = np.arange(1, 1000) / 1000
+    inside = grid[(grid > fit.means[0]) & (grid < fit.means[1])]
+    background, foreground = fit.density(inside)
+    crossed = inside[foreground >= background]
+    if not len(crossed) or crossed[0] == inside[0]:
+        raise ValueError(
+            'the two kinds of pixels do not part: background '
+            f'{fit.means[0]:.2f} ± {fit.deviations[0]:.2f}, object {fit.means[1]:.2f} ± '
+            f'{fit.deviations[1]:.2f}; give a threshold'
+        )
+    return float(crossed[0])

@@ -1,0 +1,438 @@
+"""Sources, backgrounds and refiners that a config names, also from a module outside the package."""
+
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from helpers.classifier_run import build_config, write_data
+from helpers.seed_generators import CLASSES, SEEDS, build_classifier, build_generator, build_images
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from torch import nn
+
+from mmseg_wsss.apis import check_generation, generate_seeds
+from mmseg_wsss.generation import (
+    ActivationExtractor,
+    PAMRRefiner,
+    SeedGenerator,
+    SeedSettings,
+    SeedSource,
+    load_classifier,
+)
+from mmseg_wsss.generation.images import SeedImageDataset
+from mmseg_wsss.models.heads import AffinityHead, ClassActivationHead
+from mmseg_wsss.models.segmentors import AffinityNet
+from mmseg_wsss.registry import MODELS, TASK_UTILS
+from mmseg_wsss.seeds import DenseCRFRefiner, Seed, SeedRefiner, refine_seeds
+from mmseg_wsss.seeds.affinity import affinity_walk
+from mmseg_wsss.seeds.pamr import pamr
+from mmseg_wsss.store import SeedManifest, read_mask
+from mmseg_wsss.utils.image import read_image
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def samples_of(source, images, settings):
+    return [
+        SeedImageDataset(
+            images, source.views, settings.seeds, source.num_channels, flip=source.flip
+        )[index]
+        for index in range(len(images))
+    ]
+
+
+@pytest.fixture
+def my_parts(tmp_path, monkeypatch):
+    """The module of the page on extension points, and the config that names its parts."""
+    page = (ROOT / 'docs/advanced_guides/extension_points.md').read_text(encoding='utf-8')
+    blocks = re.findall(r'^```python\n(.*?)^```', page, re.M | re.S)
+    (module,) = [block for block in blocks if block.startswith('# my_parts.py')]
+    (config,) = [block for block in blocks if block.startswith("# the classifier's config")]
+    (tmp_path / 'my_parts.py').write_text(module)
+    (tmp_path / 'config.py').write_text(config)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield tmp_path / 'config.py'
+    sys.modules.pop('my_parts', None)
+    for name in ('SharpActivation', 'DarkBackground', 'MeanRefiner'):
+        TASK_UTILS.module_dict.pop(name, None)
+        TASK_UTILS.parent.module_dict.pop(name, None)
+
+
+def test_parts_of_a_module_outside_the_package(tmp_path, my_parts):
+    config = Config.fromfile(my_parts)
+    images = build_images(tmp_path)
+    model = build_classifier()
+    options = dict(config.seed_generation, seeds=SEEDS, num_workers=0, num_writers=0)
+    generator = SeedGenerator(model, CLASSES, **options)
+    generator.run(images, tmp_path / 'seeds')
+
+    settings = SeedSettings(seeds=SEEDS)
+    plain = ActivationExtractor.from_settings(model, settings)
+    for image, sample in zip(images, samples_of(plain, images, settings), strict=True):
+        pixels = read_image(image.path)
+        (maps,) = plain([sample])
+        if image.tags:
+            sharp = maps.numpy() ** 1.5
+            height, width = pixels.shape[:2]
+            mean = np.zeros_like(sharp)
+            for y in range(height):
+                for x in range(width):
+                    window = sharp[..., max(0, y - 2) : y + 3, max(0, x - 2) : x + 3]
+                    mean[..., y, x] = window.mean(axis=(-2, -1))
+            dark = torch.from_numpy(1 - pixels.mean(axis=-1) / 255).float()
+            dark = dark.expand(1, len(SEEDS), 1, height, width)
+            expected = refine_seeds(
+                torch.from_numpy(mean),
+                pixels,
+                image.tags,
+                lambda maps, _, dark=dark: dark,
+            )
+        else:
+            expected = torch.zeros(len(SEEDS), *pixels.shape[:2], dtype=torch.uint8)
+        for seed, mask in zip(SEEDS, expected, strict=True):
+            found = read_mask(tmp_path / 'seeds' / seed.name / f'{image.image_id}.png')
+            assert (found == mask.numpy()).mean() > 0.99
+    parameters = SeedManifest.load(tmp_path / 'seeds' / 'manifest.json').parameters
+    assert parameters['source'] == dict(type='SharpActivation', power=1.5)
+    assert parameters['background'] == [dict(type='DarkBackground')]
+    assert parameters['refine'] == [
+        dict(type='MeanRefiner', size=5),
+        dict(type='DenseCRFRefiner', preset='irn'),
+    ]
+
+
+def test_a_preset_is_the_short_form_of_a_chain(tmp_path):
+    images = build_images(tmp_path, 2)
+    short = build_generator(refine='psa', crf=dict(iterations=3))
+    short.run(images, tmp_path / 'seeds')
+    chain = [dict(type='DenseCRFRefiner', preset='psa', iterations=3)]
+    # The same manifest: the second run finds all done.
+    assert build_generator(refine=chain).run(images, tmp_path / 'seeds').made == 0
+    with pytest.raises(ValueError, match=r'refine: .*iterations'):
+        other = [dict(chain[0], iterations=4)]
+        build_generator(refine=other).run(images, tmp_path / 'seeds')
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (dict(refine=[dict(type='Grabcut')]), r"refine\[0\] has the type 'Grabcut'.*PAMRRefiner"),
+        (dict(refine=[dict(preset='irn')]), r'refine\[0\] must be a dict with a type'),
+        (dict(refine=['irn']), r'refine\[0\] must be a dict with a type'),
+        (
+            dict(refine=[dict(type='DenseCRFRefiner', preset='x')]),
+            r"refine\[0\]: DenseCRFRefiner: Unknown CRF preset 'x'",
+        ),
+        (dict(refine=[dict(type='DenseCRFRefiner', sigma=3)]), r"refine\[0\]: .*'sigma'"),
+        (
+            dict(refine=[dict(type='DenseCRFRefiner'), dict(type='PAMRRefiner', works_on='maps')]),
+            'PAMRRefiner works on activation maps, so it must stand before',
+        ),
+        (dict(refine=[dict(type='ClassActivation')]), r'refine\[0\] has the type'),
+        (dict(refine=[dict(type='DenseCRFRefiner')], crf=dict(iterations=2)), 'crf goes with'),
+        (dict(source=dict(type='PAMRRefiner')), 'source has the type .* expected a SeedSource'),
+        (dict(source=dict(type='ClassActivation', power=2)), "source: .*'power'"),
+        (dict(source=None), 'source must be a dict with a type, got None'),
+        (dict(background=dict(type='Dusk')), "background has the type 'Dusk'"),
+        (dict(background=dict(threshold='best')), "threshold must be a number, got 'best'"),
+        (dict(background='dark'), "background must be one dict or a list, got 'dark'"),
+        (
+            dict(refine=[dict(type='AffinityRefiner', config='no.py', checkpoint='no.pth')]),
+            r'refine\[0\]: AffinityRefiner: .*no\.py',
+        ),
+        (dict(refine=[dict(type='PAMRRefiner', works_on='masks')]), "works_on='masks'"),
+        (dict(refine=[dict(type='PAMRRefiner', iterations=-1)]), 'iterations=-1'),
+    ],
+)
+def test_bad_parts(tmp_path, options, message):
+    with pytest.raises(ValueError, match=message):
+        build_generator(**options)
+    assert not (tmp_path / 'seeds').exists()
+
+
+def test_a_bad_part_stops_before_the_training(tmp_path):
+    write_data(tmp_path)
+    config = build_config(tmp_path)
+    part = dict(type='AffinityRefiner', config='none.py', checkpoint='none.pth')
+    config.seed_generation = dict(refine=[part])
+    with pytest.raises(ValueError, match=r'none\.py'):
+        check_generation(config)
+
+
+class FeatureReader(SeedRefiner):
+    """Where the first feature is above its mean, the first class is."""
+
+    works_on = 'maps'
+    needs_features = True
+    seen: list = []
+
+    def __call__(self, maps, inputs):
+        self.seen.append(inputs)
+        return maps
+
+
+class Blind(SeedSource):
+    """A source without features or scales of its own."""
+
+    num_classes = 3
+
+    def __init__(self, model, settings):
+        self.seeds = settings.seeds
+
+    def __call__(self, samples):
+        return [
+            torch.full((len(self.seeds), len(one.info.tags), *one.image.shape[:2]), 0.5)
+            for one in samples
+        ]
+
+
+def test_features_reach_a_refiner_that_needs_them(tmp_path):
+    images = build_images(tmp_path, 3)
+    FeatureReader.seen.clear()
+    model = build_classifier()
+    build_generator(model, refine=[dict(type=FeatureReader)]).run(images, tmp_path / 'seeds')
+    assert [one.image_ids for one in FeatureReader.seen] == [[one.image_id] for one in images]
+    for image, inputs in zip(images, FeatureReader.seen, strict=True):
+        pixels = torch.from_numpy(read_image(image.path)).permute(2, 0, 1)[None].float()
+        mean, std = (torch.tensor(one).view(1, 3, 1, 1) for one in (model_mean(), model_std()))
+        with torch.no_grad():
+            expected = model.backbone((pixels - mean) / std)[0]
+        assert torch.allclose(inputs.features, expected, atol=1e-4)
+
+
+def model_mean():
+    return (100.0, 110.0, 120.0)
+
+
+def model_std():
+    return (50.0, 60.0, 70.0)
+
+
+def test_a_source_without_features_is_refused_where_they_are_needed(tmp_path):
+    with pytest.raises(ValueError, match='FeatureReader needs feature maps, and the source Blind'):
+        build_generator(source=dict(type=Blind), refine=[dict(type=FeatureReader)])
+    images = build_images(tmp_path, 2)
+    build_generator(
+        source=dict(type=Blind), background=dict(threshold=0.4), seeds=[Seed(0.0, 1.0)]
+    ).run(images, tmp_path / 'seeds')
+    masks = [read_mask(tmp_path / 'seeds/aggregated' / f'{one.image_id}.png') for one in images]
+    assert (masks[0] == 1).all() and (masks[1] == 2).all()
+
+
+def test_pamr_as_a_refiner():
+    images = [np.random.default_rng(0).integers(0, 256, (6, 7, 3), dtype=np.uint8)]
+    maps = torch.rand(1, 2, 2, 6, 7)
+    found = PAMRRefiner(2, (1, 2), 'maps')(maps, inputs_of(images))
+    pixels = torch.from_numpy(images[0]).permute(2, 0, 1)[None]
+    assert torch.equal(found[0, 1], pamr(pixels, maps[:, 1], 2, (1, 2))[0])
+    assert PAMRRefiner().works_on == 'scores'
+
+
+def inputs_of(images):
+    from mmseg_wsss.seeds import RefinerInput
+
+    return RefinerInput(images, [(1, 2)] * len(images))
+
+
+AFFINITY = """
+model = dict(
+    type='AffinityNet',
+    data_preprocessor=dict(
+        type='SegDataPreProcessor', mean=[120.0] * 3, std=[60.0] * 3, bgr_to_rgb=True
+    ),
+    backbone=dict(
+        type='MobileNetV2', widen_factor=0.25, strides=(1, 2, 2, 2, 1, 1, 1), out_indices=(2, 4, 6),
+        init_cfg=dict(type='Pretrained', checkpoint='nowhere.pth'),
+    ),
+    decode_head=dict(type='AffinityHead', in_channels=(8, 24, 80), channels=(4, 6, 8), radius=3),
+)
+"""
+
+
+@pytest.fixture
+def affinity_files(tmp_path):
+    (tmp_path / 'affinity.py').write_text(AFFINITY)
+    model = Config.fromfile(tmp_path / 'affinity.py').model
+    model.backbone.pop('init_cfg')
+    torch.manual_seed(0)
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        net = MODELS.build(model)
+    net.init_weights()
+    # Features that differ, so that no two labels tie up to the last bit.
+    net.decode_head.joint.weight.data.mul_(50)
+    torch.save(dict(state_dict=net.state_dict()), tmp_path / 'affinity.pth')
+    return dict(
+        config=str(tmp_path / 'affinity.py'), checkpoint=str(tmp_path / 'affinity.pth')
+    ), net.eval()
+
+
+def test_affinity_refiner_walks_over_the_network_s_features(tmp_path, affinity_files):
+    files, net = affinity_files
+    images = build_images(tmp_path, 2)
+    walk = dict(type='AffinityRefiner', **files, exponent=2, steps=8, most_foreground=1)
+    generator = build_generator(refine=[walk])
+    generator.run(images, tmp_path / 'seeds')
+    model = build_classifier()
+    settings = SeedSettings(seeds=SEEDS)
+    plain = ActivationExtractor.from_settings(model, settings)
+    for image, sample in zip(images, samples_of(plain, images, settings), strict=True):
+        (maps,) = plain([sample])
+        pixels = torch.from_numpy(sample.image).permute(2, 0, 1)[None].float()
+        with torch.no_grad():
+            features = net.decode_head(net.backbone((pixels - 120) / 60))
+        walked = affinity_walk(features, maps[None], 3, 2, 8, 1)[0]
+        expected = refine_seeds(walked, sample.image, image.tags, refine=None)
+        for seed, mask in zip(SEEDS, expected, strict=True):
+            found = read_mask(tmp_path / 'seeds' / seed.name / f'{image.image_id}.png')
+            assert (found == mask.numpy()).mean() > 0.99
+    (record,) = SeedManifest.load(tmp_path / 'seeds/manifest.json').parameters['refine']
+    assert record.pop('weights_sha256').isalnum()
+    assert record == dict(type='AffinityRefiner', exponent=2, steps=8, most_foreground=1)
+    # Other weights are other seeds, wherever their file is.
+    state = torch.load(files['checkpoint'])
+    torch.save(state, tmp_path / 'moved.pth')
+    moved = dict(walk, checkpoint=str(tmp_path / 'moved.pth'))
+    assert build_generator(refine=[moved]).run(images, tmp_path / 'seeds').made == 0
+    state['state_dict']['decode_head.joint.weight'] += 1
+    torch.save(state, tmp_path / 'moved.pth')
+    with pytest.raises(ValueError, match='weights_sha256'):
+        build_generator(refine=[moved]).run(images, tmp_path / 'seeds')
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (dict(steps=-1), 'steps must be an integer >= 0, got -1'),
+        (dict(steps=2.5), 'steps must be an integer >= 0, got 2.5'),
+        (dict(exponent=0), 'exponent must be above 0'),
+        (dict(most_foreground=1.5), r'most_foreground must be in \(0, 1\]'),
+        (dict(checkpoint='gone.pth'), r'gone\.pth'),
+    ],
+)
+def test_bad_affinity_options(affinity_files, options, message):
+    files, _ = affinity_files
+    with pytest.raises(ValueError, match=message):
+        build_generator(refine=[dict(type='AffinityRefiner', **{**files, **options})])
+
+
+def test_an_affinity_refiner_wants_an_affinity_network(tmp_path, affinity_files):
+    files, _ = affinity_files
+    (tmp_path / 'other.py').write_text("model = dict(type='EncoderDecoder')")
+    other = dict(files, config=str(tmp_path / 'other.py'))
+    with pytest.raises(ValueError, match=r"other\.py: the model is 'EncoderDecoder'"):
+        build_generator(refine=[dict(type='AffinityRefiner', **other)])
+    text = AFFINITY.replace('(4, 6, 8)', '(4, 6, 9)')
+    (tmp_path / 'other.py').write_text(text)
+    with pytest.raises(ValueError, match='does not fit the config'):
+        build_generator(refine=[dict(type='AffinityRefiner', **other)])
+
+
+def test_the_affinity_network_trains_its_head_alone(affinity_files):
+    _, net = affinity_files
+    assert isinstance(net, AffinityNet) and isinstance(net.decode_head, AffinityHead)
+    net.train()
+    assert not net.backbone.training and net.decode_head.training
+    trained = {name.split('.')[0] for name, one in net.named_parameters() if one.requires_grad}
+    assert trained == {'decode_head'}
+    with pytest.raises(NotImplementedError, match='predicts no masks'):
+        net.decode_head.predict([])
+    with pytest.raises(ValueError, match='gives 1 feature maps, in_channels has 3'):
+        net.decode_head([torch.zeros(1, 8, 4, 4)])
+    with pytest.raises(ValueError, match='must be as many'):
+        AffinityHead((8, 24), (4,))
+
+
+@pytest.mark.parametrize('seeds', [SEEDS, SEEDS[:1]])
+def test_automatic_threshold(tmp_path, seeds, monkeypatch):
+    """It is found from the maps alone, kept on resuming, and what the masks are made with."""
+    images = build_images(tmp_path, 5)
+    automatic = dict(background=dict(threshold='auto'), seeds=seeds)
+    build_generator(**automatic).run(images, tmp_path / 'auto')
+    parameters = SeedManifest.load(tmp_path / 'auto/manifest.json').parameters
+    fit = parameters['background_fit']
+    assert parameters['background'] == [dict(threshold='auto')]
+    # Four images have tags.
+    assert fit['images'] == 4 and 0 < fit['threshold'] < 1 and sum(fit['counts']) > 1000
+    build_generator(background=dict(threshold=fit['threshold']), seeds=seeds).run(
+        images, tmp_path / 'given'
+    )
+    for path in (tmp_path / 'auto').rglob('*.png'):
+        given = tmp_path / 'given' / path.relative_to(tmp_path / 'auto')
+        assert path.read_bytes() == given.read_bytes()
+    from mmseg_wsss.generation import seed_generator
+
+    def not_again(*_):
+        raise AssertionError('the threshold was looked for again')
+
+    monkeypatch.setattr(seed_generator, 'fit_background', not_again)
+    assert build_generator(**automatic).run(images, tmp_path / 'auto').made == 0
+    with pytest.raises(AssertionError, match='looked for again'):
+        build_generator(**automatic, num_draws=2).run(images, tmp_path / 'auto')
+
+
+def test_no_two_kinds_of_pixels_ask_for_a_threshold(tmp_path):
+    generator = build_generator(
+        source=dict(type=Blind), background=dict(threshold='auto'), seeds=[Seed(0.0, 1.0)]
+    )
+    with pytest.raises(ValueError, match="threshold='auto': there are too few different activ"):
+        generator.run(build_images(tmp_path, 2), tmp_path / 'seeds')
+
+
+BACKBONES = {
+    'ViT': (
+        dict(
+            type='mmpretrain.VisionTransformer',
+            arch=dict(embed_dims=16, num_layers=1, num_heads=2, feedforward_channels=16),
+            img_size=32,
+            patch_size=8,
+            out_type='featmap',
+        ),
+        16,
+    ),
+    'DeiT': (
+        dict(
+            type='mmpretrain.DistilledVisionTransformer',
+            arch=dict(embed_dims=16, num_layers=1, num_heads=2, feedforward_channels=16),
+            img_size=32,
+            patch_size=8,
+            out_type='featmap',
+        ),
+        16,
+    ),
+    'Swin': (
+        dict(
+            type='mmpretrain.SwinTransformer',
+            arch=dict(embed_dims=8, depths=[1, 1, 1, 1], num_heads=[1, 1, 2, 2]),
+            img_size=32,
+            window_size=2,
+            pad_small_map=True,
+        ),
+        64,
+    ),
+}
+
+
+@pytest.mark.parametrize('name', BACKBONES)
+def test_transformers_are_sources(tmp_path, name):
+    backbone, channels = BACKBONES[name]
+    write_data(tmp_path)
+    config = build_config(tmp_path)
+    config.model.backbone = backbone
+    config.model.head.in_channels = channels
+    config.seed_generation = dict(
+        seeds=[(0.0, 1.0)], scales=(1.0, 2.0), refine=None, num_workers=0, report=False
+    )
+    torch.manual_seed(0)
+    model = MODELS.build(config.model)
+    nn.init.normal_(model.head.class_layer.weight)
+    assert isinstance(model.head, ClassActivationHead)
+    torch.save(dict(state_dict=model.state_dict()), tmp_path / 'cls.pth')
+    summary = generate_seeds(config, load_classifier(config, tmp_path / 'cls.pth'))
+    assert summary.made == 4 and (summary.labels > 0).sum() > 1
+
+
+def test_the_crf_of_a_chain_is_that_of_the_preset():
+    assert DenseCRFRefiner('psa', iterations=3).crf.iterations == 3

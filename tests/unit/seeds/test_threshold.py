@@ -1,0 +1,58 @@
+"""The mixture against scikit-learn's, the threshold against the closed form."""
+
+import math
+
+import numpy as np
+import pytest
+
+from mmseg_wsss.seeds.threshold import NUM_BINS, activation_histogram, fit_mixture
+
+
+def histogram(values):
+    return activation_histogram(np.asarray(values, np.float64).reshape(1, 1, -1))
+
+
+@pytest.mark.parametrize('share', [0.3, 0.7])
+def test_against_scikit_learn(share):
+    mixture = pytest.importorskip('sklearn.mixture')
+    random = np.random.default_rng(0)
+    number = 20000
+    low = random.normal(0.15, 0.06, int(number * share))
+    high = random.normal(0.65, 0.15, number - len(low))
+    values = np.concatenate([low, high])
+    values = values[(values > 0) & (values <= 1)]
+    fit = fit_mixture(histogram(values))
+    theirs = mixture.GaussianMixture(2, tol=1e-6, max_iter=1000, random_state=0)
+    theirs.fit(values[:, None])
+    order = theirs.means_[:, 0].argsort()
+    assert np.allclose(fit.means, theirs.means_[order, 0], atol=5e-3)
+    assert np.allclose(fit.deviations, np.sqrt(theirs.covariances_[order, 0, 0]), atol=5e-3)
+    assert np.allclose(fit.weights, theirs.weights_[order], atol=0.01)
+    # Where the weighted densities are equal: a quadratic equation.
+    (w, v), (m, n), (s, t) = fit.weights, fit.means, fit.deviations
+    square = 1 / (2 * t * t) - 1 / (2 * s * s)
+    linear = m / s**2 - n / t**2
+    constant = n * n / (2 * t * t) - m * m / (2 * s * s) + math.log(w * t / (v * s))
+    roots = np.roots([square, linear, constant])
+    (between,) = [root.real for root in roots if m < root.real < n]
+    assert abs(fit.threshold - between) <= 1e-3
+    assert fit == fit_mixture(histogram(values[::-1]))
+
+
+def test_histogram_counts_the_highest_positive_activation_of_a_pixel():
+    maps = np.zeros((2, 3, 2, 2))
+    maps[0, 1, 0, 0] = 1 / NUM_BINS  # the upper limit of the first bin
+    maps[0, 2, 0, 1], maps[0, 0, 0, 1] = 0.5, 0.1
+    maps[1, 0, 1, 1] = 1.0
+    counts = activation_histogram(maps)
+    expected = np.zeros(NUM_BINS, int)
+    expected[[0, NUM_BINS // 2 - 1, NUM_BINS - 1]] = 1
+    assert np.array_equal(counts, expected)
+    assert not activation_histogram(np.zeros((1, 0, 2, 2))).any()
+
+
+def test_one_kind_of_pixels_is_refused():
+    with pytest.raises(ValueError, match='too few different activations'):
+        fit_mixture(histogram([0.3] * 50))
+    with pytest.raises(ValueError, match='too few different activations'):
+        fit_mixture(np.zeros(NUM_BINS))
