@@ -177,7 +177,7 @@ def test_two_processes_make_the_same_files(data, root):
         for out in ('masks', 'shared')
     }
     assert files['shared'] == files['masks']
-    assert len(files['masks']) == len(IDS) + 1
+    assert len(files['masks']) == 2 * len(IDS) + 1  # masks, records, settings
 
 
 def test_one_call_for_use_from_python(data):
