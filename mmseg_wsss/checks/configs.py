@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import copy
 import os.path as osp
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
+from ..datasets import StaleSeedsError
 from ..registry import DATASETS
 from ..seeds import IGNORE_INDEX
+from ..store import ImageRecords
 from ..utils.digest import json_sha256
 from .images import ADVICE, DataItem, check_items
 from .report import ConversionReport
@@ -41,13 +43,15 @@ def check_config(config: Config, workers: int | None = None) -> list[ConversionR
             continue
         done.add(digest)
         try:
-            built = DATASETS.build({**copy.deepcopy(plain), 'pipeline': [], 'lazy_init': False})
-            items = list_items(built)
+            built = DATASETS.build({**copy.deepcopy(plain), 'pipeline': [], 'lazy_init': True})
+            stale = _load(built)
+            items = list_items(built, stale)
         except (FileNotFoundError, NotADirectoryError, ValueError) as error:
             reports.append(ConversionReport(where, problems=[str(error)], advice=ADVICE))
             continue
         classes = getattr(built, 'all_classes', None) or built.metainfo.get('classes')
         report = check_items(where, items, classes, workers)
+        report.problems += stale.values()
         report.problems += check_model(config, built)
         reports.append(report)
     if not reports:
@@ -79,20 +83,35 @@ def find_datasets(config: Mapping[str, Any]) -> Iterator[tuple[str, dict]]:
         yield from unwrap(f'{section}.dataset', (config.get(section) or {}).get('dataset'))
 
 
-def list_items(dataset: Any) -> list[DataItem]:
+def _load(dataset: Any) -> dict[str, str]:
+    """Load the list of a data set; give a line for each image whose seeds are stale."""
+    try:
+        dataset.full_init()
+    except StaleSeedsError as error:
+        return error.problems
+    return {}
+
+
+def list_items(dataset: Any, known: Collection[str] = ()) -> list[DataItem]:
     """List the images of a data set with their masks or tags.
 
     Args:
         dataset: A ``TagsDataset``, a ``SeedDataset`` or a data set of mmseg with ground truth.
+        known (Collection[str]): Images whose seeds are known to be stale.
 
     Returns:
         list[DataItem]: In the order of the data set.
     """
     items = []
+    records = None
+    if getattr(dataset, 'check_records', False):
+        records = ImageRecords(dataset.seed_root)
     for index in range(len(dataset)):
         info = dataset.get_data_info(index)
         path = info['img_path']
-        tags = None
+        tags = record = None
+        if records is not None and info['image_id'] not in known:
+            record = records.read(info['image_id'])
         if hasattr(dataset, 'all_classes'):
             tags = tuple(label + 1 for label in info['gt_label'])
         items.append(
@@ -101,6 +120,7 @@ def list_items(dataset: Any) -> list[DataItem]:
                 path=path,
                 masks=tuple(_masks(info, dataset)),
                 tags=tags,
+                record=record,
             )
         )
     return items

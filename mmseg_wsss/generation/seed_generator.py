@@ -220,13 +220,14 @@ class SeedGenerator:
 def _log_changes(changes: dict[str, str], dropped: list[str]) -> None:
     """Log which masks of an earlier run are made anew or were dropped, and why."""
     everyones = sorted(
-        f'{image_id} ({change})'
+        f'those of {image_id} {change}'
         for part in dist.all_gather_object(changes)
         for image_id, change in part.items()
     )
     if everyones:
         print_log(
-            f'The masks of {len(everyones)} images are made anew: {examples(everyones)}',
+            f'The masks of {len(everyones)} images are made anew; {"; ".join(everyones[:5])}'
+            f'{"; ..." * (len(everyones) > 5)}',
             'current',
         )
     if dropped:

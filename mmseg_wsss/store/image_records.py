@@ -16,7 +16,7 @@ from .image_ids import check_image_id
 RECORDS_FOLDER = 'records'
 # Three letters, as those of the masks: the name of an image may be as long as a mask's allows.
 RECORD_SUFFIX = '.txt'
-NO_RECORD = 'no record of what they were made of: cut off, or of an earlier version'
+NO_RECORD = 'have no record of what they were made of (a run was cut off, or of an earlier version)'
 
 
 @dataclass(frozen=True)
@@ -113,31 +113,39 @@ class ImageRecord:
         )
         return (json.dumps(values, ensure_ascii=False) + '\n').encode()
 
-    def change(
-        self, path: str | os.PathLike, tags: Iterable[str] | None, whole: bool = True
-    ) -> str | None:
-        """Say what has changed since the masks were made.
+    def change_of_tags(self, tags: Iterable[str] | None) -> str | None:
+        """Say how the tags differ from those the masks were made with.
+
+        Args:
+            tags (Iterable[str], optional): Names of the classes in the image's tags of today, in
+                any order.
+
+        Returns:
+            str | None: The end of a sentence on the masks; None if the tags are the same.
+
+        >>> ImageRecord(('cat',), Fingerprint.of_content(b'')).change_of_tags(['dog'])
+        'were made with the tags "cat", the image has "dog" now'
+        """
+        if _key(tags) == _key(self.tags):
+            return None
+        return f'were made with the tags {_quote(self.tags)}, the image has {_quote(tags)} now'
+
+    def change_of_photograph(self, path: str | os.PathLike, whole: bool = True) -> str | None:
+        """Say whether the photograph is another than the one the masks were made of.
 
         Args:
             path (str | os.PathLike): The image's file of today.
-            tags (Iterable[str], optional): Its tags of today, in any order.
             whole (bool): Whether to read the file; else its size alone is compared.
 
         Returns:
-            str | None: E.g. ``'tagged cat then, dog now'``; None if nothing has.
-
-        Raises:
-            OSError: If there is no such file.
-
-        >>> record = ImageRecord(('cat',), Fingerprint.of_content(b''))
-        >>> record.change(os.devnull, ['dog'])
-        'tagged cat then, dog now'
+            str | None: The end of a sentence on the masks; None if the photograph is the same.
         """
-        if _key(tags) != _key(self.tags):
-            return f'tagged {_names(self.tags)} then, {_names(tags)} now'
-        if not self.photograph.is_of(path, whole):
-            return f'made of another photograph than {path} is now'
-        return None
+        try:
+            if self.photograph.is_of(path, whole):
+                return None
+        except OSError:
+            return f'were made of {path}, which cannot be read any more'
+        return f'were made of another photograph than {path} is now'
 
 
 class ImageRecords:
@@ -170,29 +178,23 @@ class ImageRecords:
             return None
 
     def change(
-        self,
-        image_id: str,
-        path: str | os.PathLike,
-        tags: Iterable[str] | None,
-        whole: bool = True,
+        self, image_id: str, path: str | os.PathLike, tags: Iterable[str] | None
     ) -> str | None:
-        """Say what has changed since the masks of an image were made.
+        """Say what has changed since the masks of an image were made; the photograph is read.
 
         Args:
             image_id (str): The image's id.
-            path, tags, whole: See :meth:`ImageRecord.change`.
+            path (str | os.PathLike): Its file of today.
+            tags (Iterable[str], optional): Names of the classes in its tags of today; None for
+                masks that do not depend on tags.
 
         Returns:
-            str | None: As :meth:`ImageRecord.change`; without a record or without a photograph,
-            that there is none. None if all is as it was.
+            str | None: The end of a sentence on the masks; None if nothing has changed.
         """
         record = self.read(image_id)
         if record is None:
             return NO_RECORD
-        try:
-            return record.change(path, tags, whole)
-        except OSError:
-            return f'{path} cannot be read'
+        return record.change_of_tags(tags) or record.change_of_photograph(path)
 
     def write(self, image_id: str, record: ImageRecord) -> None:
         """Write an image's record atomically, after its masks."""
@@ -215,7 +217,5 @@ def _key(tags: Iterable[str] | None) -> frozenset[str] | None:
     return None if tags is None else frozenset(tags)
 
 
-def _names(tags: Iterable[str] | None) -> str:
-    if tags is None:
-        return 'with any class'
-    return ', '.join(sorted(tags)) or 'with no class'
+def _quote(tags: Iterable[str] | None) -> str:
+    return '"any"' if tags is None else f'"{", ".join(sorted(tags))}"'
