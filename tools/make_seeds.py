@@ -66,7 +66,7 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--overwrite',
         action='store_true',
-        help='replace seeds made with other settings, or drop those of more than half of the images',
+        help='replace seeds made with other settings, or drop those of more than half the images',
     )
     parser.add_argument(
         '--trust-checkpoint',

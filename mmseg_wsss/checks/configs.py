@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import copy
 import os.path as osp
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
-from ..datasets import StaleSeedsError
+from ..datasets.seed_records import SeedSource, StaleSeedsError, find_stale_seeds
 from ..registry import DATASETS
 from ..seeds import IGNORE_INDEX
 from ..store import ImageRecords
 from ..utils.digest import json_sha256
 from .images import ADVICE, DataItem, check_items
-from .report import ConversionReport
+from .report import ConversionReport, examples
 
 SECTIONS = ('train_dataloader', 'val_dataloader', 'test_dataloader', 'seed_generation')
 
@@ -52,6 +52,7 @@ def check_config(config: Config, workers: int | None = None) -> list[ConversionR
         classes = getattr(built, 'all_classes', None) or built.metainfo.get('classes')
         report = check_items(where, items, classes, workers)
         report.problems += stale.values()
+        report.remarks += _remark_seeds(config, where, items, classes)
         report.problems += check_model(config, built)
         reports.append(report)
     if not reports:
@@ -88,8 +89,36 @@ def _load(dataset: Any) -> dict[str, str]:
     try:
         dataset.full_init()
     except StaleSeedsError as error:
+        if not error.problems:
+            raise
         return error.problems
     return {}
+
+
+def _remark_seeds(
+    config: Config, where: str, items: Sequence[DataItem], classes: Sequence[str] | None
+) -> list[str]:
+    """Remark that the seeds a classifier's config made are of other tags or photographs."""
+    section = config.get('seed_generation') or {}
+    maker = 'seed_generation' if section.get('dataset') else 'train_dataloader'
+    if not where.startswith(f'{maker}.') or any(item.tags is None for item in items):
+        return []
+    name = osp.splitext(osp.basename(config.filename or ''))[0]
+    work_dir = config.get('work_dir') or osp.join('work_dirs', name)
+    root = section.get('out') or osp.join(work_dir, 'seeds')
+    records = ImageRecords(root)
+    made = {
+        item.image_id: SeedSource(item.path, tuple(classes[tag] for tag in item.tags))
+        for item in items
+        if records.read(item.image_id) is not None
+    }
+    stale = [*find_stale_seeds(root, made).values()]
+    if not stale:
+        return []
+    return [
+        f'{len(stale)} images have changed since their seeds were made, tools/make_seeds.py makes '
+        f'these anew: {examples(stale)}'
+    ]
 
 
 def list_items(dataset: Any, known: Collection[str] = ()) -> list[DataItem]:

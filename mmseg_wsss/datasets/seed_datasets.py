@@ -10,7 +10,7 @@ from mmseg.datasets import BaseSegDataset, PascalVOCDataset
 from ..registry import DATASETS
 from ..store import AGGREGATED_FOLDER, AGREEMENT_FOLDER, MANIFEST_NAME, SeedManifest
 from .class_names import COCO_METAINFO
-from .seed_records import StaleSeedsError, find_stale_seeds
+from .seed_records import check_seeds_of_today
 from .splits import read_split
 
 
@@ -89,10 +89,8 @@ class SeedDataset(BaseSegDataset):
         super().full_init()
         if self.check_records:
             infos = [self.get_data_info(index) for index in range(len(self))]
-            images = [(info['image_id'], info['img_path']) for info in infos]
-            stale = find_stale_seeds(self.seed_root, self.manifest, images)
-            if stale:
-                raise StaleSeedsError(stale, self.ann_file)
+            paths = {info['image_id']: info['img_path'] for info in infos}
+            check_seeds_of_today(self.seed_root, self.manifest, paths, self.ann_file)
 
     def load_data_list(self) -> list[dict]:
         """List the images of the split with their masks.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,21 +18,13 @@ class StaleSeedsError(ValueError):
     """Seeds were made of other tags or photographs than there are.
 
     Args:
-        problems (Mapping[str, str]): One line by image id.
-        source (str): What names the images, for the message.
+        message (str): What is wrong and what to do.
+        problems (Mapping[str, str], optional): One line by image id.
     """
 
-    def __init__(self, problems: Mapping[str, str], source: str) -> None:
-        self.problems = dict(problems)
-        lines = [*self.problems.values()][:SHOWN] + ['...'] * (len(self.problems) > SHOWN)
-        super().__init__(
-            f'{source}: the seeds of {len(self.problems)} images are not of the tags and '
-            'photographs of today:\n  '
-            + '\n  '.join(lines)
-            + '\nRun tools/make_seeds.py again with the config and the checkpoint of the '
-            'classifier: it makes these alone. check_records=False of the data set trains with '
-            'the seeds as they are.'
-        )
+    def __init__(self, message: str, problems: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.problems = dict(problems or {})
 
 
 @dataclass(frozen=True)
@@ -41,11 +33,11 @@ class SeedSource:
 
     Attributes:
         path (str): The image's file.
-        tags (tuple[str, ...]): Names of the classes in its tags.
+        tags (tuple[str, ...], optional): Names of the classes in its tags; None: not known.
     """
 
     path: str
-    tags: tuple[str, ...]
+    tags: tuple[str, ...] | None
 
 
 def seed_sources(manifest: SeedManifest) -> dict[str, SeedSource] | None:
@@ -59,17 +51,22 @@ def seed_sources(manifest: SeedManifest) -> dict[str, SeedSource] | None:
         manifest names no data set, or its files are not here.
 
     Raises:
-        ValueError: If the files are here but wrong.
+        StaleSeedsError: If the files are here but wrong.
     """
     config = manifest.parameters.get('config')
     dataset = config.get('dataset') if isinstance(config, Mapping) else None
     if not isinstance(dataset, Mapping) or DATASETS.get(str(dataset.get('type'))) is None:
         return None
-    options = {**copy.deepcopy(dict(dataset)), 'pipeline': [], 'lazy_init': False}
+    plain = dict(pipeline=[], lazy_init=False, serialize_data=False)
+    options = {**copy.deepcopy(dict(dataset)), **plain}
     try:
         built: Any = DATASETS.build(options)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except ValueError as error:
+        raise StaleSeedsError(
+            f'Seeds cannot be compared with the tags of today, which are wrong: {error}'
+        ) from None
     if not hasattr(built, 'all_classes'):
         return None
     sources = {}
@@ -80,35 +77,63 @@ def seed_sources(manifest: SeedManifest) -> dict[str, SeedSource] | None:
     return sources
 
 
-def find_stale_seeds(
-    root: str, manifest: SeedManifest, images: Sequence[tuple[str, str]]
-) -> dict[str, str]:
+def check_seeds_of_today(
+    root: str, manifest: SeedManifest, paths: Mapping[str, str], source: str
+) -> None:
+    """Refuse seeds that were made of other tags or photographs, see :func:`find_stale_seeds`.
+
+    A root without records, made by others or by an earlier version, is taken as it is.
+
+    Args:
+        root (str): The seed root.
+        manifest (SeedManifest): Its manifest, which says where the tags are.
+        paths (Mapping[str, str]): By id the files of the images that are to be used.
+        source (str): What names the images, for the message.
+
+    Raises:
+        StaleSeedsError: If there are any, its ``problems`` names all; or if the tags of today are
+            wrong.
+    """
+    if not ImageRecords(root).folder.is_dir():
+        return
+    tagged = seed_sources(manifest) or {}
+    images = {
+        image_id: SeedSource(path, tagged[image_id].tags if image_id in tagged else None)
+        for image_id, path in paths.items()
+    }
+    stale = find_stale_seeds(root, images)
+    if stale:
+        lines = [*stale.values()][:SHOWN] + ['...'] * (len(stale) > SHOWN)
+        raise StaleSeedsError(
+            f'{source}: the seeds of {len(stale)} images are not of the tags and photographs of '
+            'today:\n  ' + '\n  '.join(lines) + '\nRun tools/make_seeds.py again with the config '
+            'and the checkpoint of the classifier: it makes these alone. check_records=False of '
+            'the data set trains with the seeds as they are.',
+            stale,
+        )
+
+
+def find_stale_seeds(root: str, images: Mapping[str, SeedSource]) -> dict[str, str]:
     """Find seeds that were made of other tags or of photographs of another size in bytes.
 
     Photographs are not read.
 
     Args:
         root (str): The seed root.
-        manifest (SeedManifest): Its manifest.
-        images (Sequence[tuple[str, str]]): Ids and files of the images that are to be used.
+        images (Mapping[str, SeedSource]): What there is today, by image id.
 
     Returns:
-        dict[str, str]: One line by image id for each image whose seeds are stale. Empty for a root
-        without records: one that was made by others, or by an earlier version.
-
-    Raises:
-        ValueError: If the tags of today cannot be read.
+        dict[str, str]: One line by image id for each image whose seeds are stale, or have no
+        record.
     """
     records = ImageRecords(root)
-    if not records.folder.is_dir():
-        return {}
-    sources = seed_sources(manifest) or {}
     stale = {}
-    for image_id, path in images:
+    for image_id, image in images.items():
         record = records.read(image_id)
-        change = NO_RECORD if record is None else record.change_of_photograph(path, whole=False)
-        if record is not None and image_id in sources:
-            change = record.change_of_tags(sources[image_id].tags) or change
+        change = NO_RECORD
+        if record is not None:
+            change = None if image.tags is None else record.change_of_tags(image.tags)
+            change = change or record.change_of_photograph(image.path, whole=False)
         if change is not None:
             stale[image_id] = describe_change(root, image_id, change)
     return stale

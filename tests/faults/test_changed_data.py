@@ -74,6 +74,22 @@ def test_what_changed_is_made_anew_and_nothing_else(tmp_path, change, batch_size
     assert build_generator(batch_size=batch_size).run(images, tmp_path / SEEDS).made == 0
 
 
+def test_what_is_made_anew_and_why_is_logged(tmp_path, monkeypatch):
+    images = build_images(tmp_path)
+    build_generator().run(images, tmp_path / SEEDS)
+    lines = []
+    monkeypatch.setattr(
+        'mmseg_wsss.generation.seed_generator.print_log', lambda text, *_: lines.append(text)
+    )
+    images[1] = replace(images[1], tags=(1,))
+    replace_photograph(images[2].path, (24, 32))
+    build_generator().run(images[1:], tmp_path / SEEDS)
+    assert lines[0].startswith('The masks of 2 images are made anew; those of image 1 were made ')
+    assert 'tags "blue, green", the image has "red" now; those of image 2 were made' in lines[0]
+    assert 'another photograph' in lines[0]
+    assert lines[1].startswith('1 images are no longer in the data set') and 'image 0' in lines[1]
+
+
 def test_the_record_says_what_the_masks_were_made_of(tmp_path):
     images = build_images(tmp_path)
     build_generator().run(images, tmp_path / SEEDS)
@@ -269,8 +285,8 @@ def project(tmp_path) -> Path:
     return tmp_path
 
 
-def make(project: Path) -> None:
-    dataset = dict(
+def tags_dataset(project: Path) -> dict:
+    return dict(
         type='TagsDataset',
         data_root=str(project),
         tags_file='tags.json',
@@ -279,6 +295,10 @@ def make(project: Path) -> None:
         img_suffix='.png',
         metainfo=dict(classes=CLASSES),
     )
+
+
+def make(project: Path) -> None:
+    dataset = tags_dataset(project)
     images, _, _ = read_images(dataset)
     config = dict(dataset=dataset)
     build_generator(scales=(1.0,)).run(images, project / SEEDS, config=config)
@@ -359,6 +379,29 @@ def test_bytes_changed_within_a_photograph_are_seen_where_it_is_read(project, ca
         assert len(problems) == 1 and 'masks of b were made of another photograph' in problems[0]
 
 
+def test_the_check_of_the_classifier_s_data_remarks_what_will_be_made_anew(project, capsys):
+    config = Config(
+        dict(
+            default_scope='mmseg',
+            train_dataloader=dict(dataset=tags_dataset(project)),
+            seed_generation=dict(out=str(project / SEEDS)),
+        )
+    )
+    config.dump(project / 'classifier.py')
+    arguments = [str(project / 'classifier.py'), '--jobs', '1']
+    assert check_data.main(arguments) == 0
+    assert 'seeds were made' not in capsys.readouterr().out
+    correct_tags(project, a=['green'])
+    replace_photograph(str(project / 'images' / 'b.png'), (31, 41))
+    shutil.copy(project / 'images' / 'a.png', project / 'images' / 'f.png')
+    correct_tags(project, f=['red'])
+    (project / 'train.txt').write_text('a\nb\nc\nd\ne\nf\n')
+    assert check_data.main(arguments) == 0
+    remarks = [line for line in capsys.readouterr().out.splitlines() if 'seeds were made' in line]
+    assert len(remarks) == 1 and 'remark: 2 images have changed' in remarks[0]
+    assert 'tags "red", the image has "green" now' in remarks[0] and 'b.png is now' in remarks[0]
+
+
 def test_added_and_removed_images_are_seen_by_verification(project, capsys):
     shutil.copy(project / 'images' / 'a.png', project / 'images' / 'f.png')
     correct_tags(project, f=['red'])
@@ -397,7 +440,9 @@ def test_a_root_far_from_its_tags_is_taken_as_it_is(project, capsys):
     assert len(load(project)) == 5
 
 
-def test_tags_that_cannot_be_read_stop_the_training(project):
+def test_tags_that_cannot_be_read_stop_the_training(project, capsys):
     correct_tags(project, a=['gren'])
-    with pytest.raises(ValueError, match="did you mean 'green'"):
+    with pytest.raises(StaleSeedsError, match="did you mean 'green'"):
         load(project)
+    assert "did you mean 'green'" in check(project, capsys)[0]
+    assert "did you mean 'green'" in verify(project, capsys)[0]
