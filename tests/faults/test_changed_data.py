@@ -13,8 +13,9 @@ import check_data
 import numpy as np
 import pytest
 import verify_seeds
+from helpers.killing import tree
 from helpers.processes import run_ranks
-from helpers.seed_generators import CLASSES, build_generator, build_images, files_of
+from helpers.seed_generators import CLASSES, build_generator, build_images
 from mmengine.config import Config
 from PIL import Image
 
@@ -70,7 +71,7 @@ def test_what_changed_is_made_anew_and_nothing_else(tmp_path, change, batch_size
     changed = {name for name in before if before[name] != after[name]}
     assert changed == {name for name in before if name.endswith('/image 1.png')}
     build_generator(batch_size=batch_size).run(images, tmp_path / 'expected')
-    assert files_of(tmp_path / SEEDS) == files_of(tmp_path / 'expected')
+    assert tree(tmp_path / SEEDS) == tree(tmp_path / 'expected')
     assert build_generator(batch_size=batch_size).run(images, tmp_path / SEEDS).made == 0
 
 
@@ -143,19 +144,19 @@ def test_added_and_removed_images(tmp_path, keep):
     kept = {name: time for name, time in times_of(root).items() if 'image 4' not in name}
     assert kept == {name: time for name, time in before.items() if 'image 2' not in name}
     build_generator(keep=keep).run(chosen, tmp_path / 'expected')
-    assert files_of(root) == files_of(tmp_path / 'expected')
+    assert tree(root) == tree(tmp_path / 'expected')
 
 
 def test_a_much_shorter_list_is_refused_before_a_mask_is_lost(tmp_path):
     images = build_images(tmp_path)
     root = tmp_path / SEEDS
     build_generator().run(images, root)
-    expected = files_of(root)
+    expected = tree(root)
     with pytest.raises(
         ValueError, match='masks of 3 of its 5 images would be dropped .first image'
     ):
         build_generator().run(images[:2], root)
-    assert files_of(root) == expected
+    assert tree(root) == expected
     kept = times_of(root)
     summary = build_generator().run(images[:2], root, overwrite=True)
     assert (summary.made, summary.skipped, summary.dropped) == (0, 2, 3)
@@ -172,7 +173,7 @@ def test_a_removal_that_was_cut_off_is_finished(tmp_path, monkeypatch):
             build_generator().run(images[1:], root)
     assert build_generator().run(images[1:], root).made == 0
     build_generator().run(images[1:], tmp_path / 'expected')
-    assert files_of(root) == files_of(tmp_path / 'expected')
+    assert tree(root) == tree(tmp_path / 'expected')
 
 
 @pytest.mark.parametrize('written', range(6))
@@ -190,7 +191,7 @@ def test_cut_off_while_the_masks_of_an_image_are_replaced(tmp_path, monkeypatch,
     for chosen, name in ((corrected, SEEDS), (images, 'other')):
         assert build_generator().run(chosen, tmp_path / name).made == 1
         build_generator().run(chosen, tmp_path / f'expected {name}')
-        assert files_of(tmp_path / name) == files_of(tmp_path / f'expected {name}')
+        assert tree(tmp_path / name) == tree(tmp_path / f'expected {name}')
 
 
 def cut_off_after(patch: pytest.MonkeyPatch, files: int) -> None:
@@ -231,7 +232,7 @@ def test_images_without_a_whole_record_are_made_anew(tmp_path, damage):
     images = build_images(tmp_path)
     root = tmp_path / SEEDS
     build_generator().run(images, root)
-    expected = files_of(root)
+    expected = tree(root)
     path = root / 'records' / 'image 2.txt'
     if damage == 'missing':
         path.unlink()
@@ -239,7 +240,7 @@ def test_images_without_a_whole_record_are_made_anew(tmp_path, damage):
         path.write_text('' if damage == 'empty' else '{"bytes": "3", "sha256": "", "tags": []}')
     summary = build_generator().run(images, root)
     assert (summary.made, summary.skipped) == (1, 4)
-    assert files_of(root) == expected
+    assert tree(root) == expected
 
 
 @pytest.mark.slow
@@ -256,7 +257,7 @@ def test_two_processes_make_what_one_makes(tmp_path):
 
     run_ranks(tmp_path / 'ranks', work, 2)
     build_generator().run(chosen, tmp_path / 'expected')
-    assert files_of(tmp_path / SEEDS) == files_of(tmp_path / 'expected')
+    assert tree(tmp_path / SEEDS) == tree(tmp_path / 'expected')
 
 
 @pytest.fixture

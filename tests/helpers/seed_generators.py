@@ -71,5 +71,5 @@ def files_of(root: Path) -> dict[str, bytes]:
     return {
         str(p.relative_to(root)): p.read_bytes()
         for p in root.rglob('*.*')
-        if p.suffix in ('.png', '.json', '.txt')
+        if p.suffix in ('.png', '.json')
     }

@@ -194,7 +194,6 @@ def test_keep_aggregate_writes_two_files_per_image(tmp_path):
     assert sorted(few) == sorted(
         ['manifest.json']
         + [f'{name}/{i.image_id}.png' for name in ('aggregated', 'agreement') for i in images]
-        + [f'records/{image.image_id}.txt' for image in images]
     )
     everything = files_of(tmp_path / 'all')
     assert all(everything[name] == few[name] for name in few if name != 'manifest.json')
