@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from ..store import ImageRecord
 from ..store.masks import MAX_PIXELS, read_mask
 from ..utils.image import MAX_SEED_PIXELS, read_image
 from ..utils.parallel import run_tasks
@@ -103,12 +104,14 @@ class DataItem:
             beyond (None: none), see :func:`mmseg_wsss.store.read_mask`.
         tags (tuple[int, ...], optional): Labels of its tags, 1 to K-1; None where it has none to
             check.
+        record (ImageRecord, optional): What its masks were made of.
     """
 
     image_id: str
     path: str
     masks: tuple[tuple[str, int | None, int | None], ...] = ()
     tags: tuple[int, ...] | None = None
+    record: ImageRecord | None = None
 
 
 @dataclass
@@ -193,6 +196,10 @@ def check_item(item: DataItem) -> _Finding:
             f'{item.path}: {height} x {width} (height x width), more than the {MAX_PIXELS:,} '
             'pixels of a mask.'
         )
+    if finding.size is not None and item.record is not None:
+        change = item.record.change_of_photograph(item.path)
+        if change is not None:
+            finding.problems.append(f'the masks of {item.image_id} {change}.')
     for path, num_classes, ignore_index in item.masks:
         try:
             read_mask(path, finding.size, num_classes, ignore_index)

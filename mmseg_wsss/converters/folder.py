@@ -67,7 +67,7 @@ def convert_folder(
             for the first class and so on, 255 for pixels that do not count.
         val_list (str, optional): Image ids for validation, one a line.
         copy_images (bool): Copy all images to ``out/images`` as PNG, upright, 8-bit RGB: for
-            folders with several suffixes.
+            folders with several suffixes. Copies that show the image pixel by pixel are kept.
         workers (int, optional): Number of processes.
 
     Returns:
@@ -270,8 +270,10 @@ def convert_files(task: FileTask) -> FileOutcome:
             outcome.mask_labels = mask_labels(mask)
             if not _is_same(task.mask_copy, mask):
                 write_mask(task.mask_copy, mask, task.palette)
-        if task.copy is not None and not _is_image(task.copy, outcome.size):
-            _write_png(task.copy, read_image(task.image))
+        if task.copy is not None:
+            image = read_image(task.image)
+            if not _is_copy(task.copy, image):
+                _write_png(task.copy, image)
     except (FileNotFoundError, ValueError) as error:
         outcome.problems.append(str(error))
     return outcome
@@ -284,9 +286,9 @@ def _is_same(path: str, mask: np.ndarray) -> bool:
         return False
 
 
-def _is_image(path: str, size: tuple[int, int]) -> bool:
+def _is_copy(path: str, image: np.ndarray) -> bool:
     try:
-        return check_image(path) == size
+        return np.array_equal(read_image(path), image)
     except (FileNotFoundError, ValueError):
         return False
 

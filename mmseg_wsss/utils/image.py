@@ -29,15 +29,30 @@ def read_image(path: str, backend_args: dict | None = None) -> np.ndarray:
         FileNotFoundError: If there is no such file.
         ValueError: If the file is not a readable image.
     """
-    content = fileio.get(path, backend_args)
+    return decode_image(fileio.get(path, backend_args), path)
+
+
+def decode_image(content: bytes, name: str) -> np.ndarray:
+    """Decode the content of an image's file, see :func:`read_image`.
+
+    Args:
+        content (bytes): The whole file.
+        name (str): Its path, for messages.
+
+    Returns:
+        np.ndarray: uint8 (H, W, 3), RGB.
+
+    Raises:
+        ValueError: If it is not a readable image.
+    """
     image = None
     if content:
         try:
             image = mmcv.imfrombytes(content, flag='color', channel_order='bgr', backend='cv2')
         except cv2.error as error:  # e.g. more pixels than OpenCV reads
-            raise ValueError(f'{path}: not a readable image ({error.err}).') from None
+            raise ValueError(f'{name}: not a readable image ({error.err}).') from None
     if image is None:
-        raise ValueError(f'{path}: not a readable image ({len(content)} bytes).')
+        raise ValueError(f'{name}: not a readable image ({len(content)} bytes).')
     return np.ascontiguousarray(image[..., ::-1])
 
 
