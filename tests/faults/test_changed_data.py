@@ -215,14 +215,14 @@ def cut_off_after(patch: pytest.MonkeyPatch, files: int) -> None:
 def test_a_photograph_replaced_while_seeds_are_made_is_noticed(tmp_path, monkeypatch):
     images = build_images(tmp_path, 2)
     generator = build_generator()
-    extractor = type(generator.extractor).__call__
+    extractor = type(generator.source).__call__
 
     def replaced_meanwhile(self, samples):
         replace_photograph(images[0].path, (24, 32))
         return extractor(self, samples)
 
     with monkeypatch.context() as patch:
-        patch.setattr(type(generator.extractor), '__call__', replaced_meanwhile)
+        patch.setattr(type(generator.source), '__call__', replaced_meanwhile)
         generator.run(images, tmp_path / SEEDS)
     assert build_generator().run(images, tmp_path / SEEDS).made == 1
 
