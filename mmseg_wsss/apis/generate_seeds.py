@@ -39,8 +39,10 @@ def check_generation(
     settings = SeedSettings.from_config(config, **options)
     if settings.out is None and config.get('work_dir') is None:
         raise ValueError('Set seed_generation.out or work_dir: there is no place for the seeds.')
-    settings.build_refiners()  # files of theirs that are missing cost no training
     images, classes, palette = settings.read_images()
+    ids, paths = [one.image_id for one in images], [one.path for one in images]
+    for refiner in settings.build_refiners():  # what they lack is found before the training
+        refiner.check(ids, paths)
     number = ((config.get('model') or {}).get('head') or {}).get('num_classes')
     if number is not None and number != len(classes) - 1:
         raise ValueError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os.path as osp
 
 from mmengine import fileio
+from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset, PascalVOCDataset
 
 from ..registry import DATASETS
@@ -86,6 +87,8 @@ class SeedDataset(BaseSegDataset):
         if self._fully_initialized:
             return
         self._check_manifest()
+        if not self._fully_initialized and self.manifest.supervision is not None:
+            print_log(f'{self.seed_root}: supervision {self.manifest.supervision}', 'current')
         super().full_init()
         if self.check_records:
             infos = [self.get_data_info(index) for index in range(len(self))]

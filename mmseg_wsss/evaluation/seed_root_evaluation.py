@@ -227,4 +227,6 @@ def _head(
         palette=[list(color) for color in manifest.palette],
         ignore_index=manifest.ignore_index,
         ground_truth=ground_truth,
+        supervision=manifest.parameters.get('supervision'),
+        background_fit=manifest.parameters.get('background_fit'),
     )

@@ -6,7 +6,7 @@ from .classifiers import load_classifier
 from .extractor import ActivationExtractor
 from .images import SeedImage
 from .pipeline import SeedSummary
-from .refiners import AffinityRefiner, PAMRRefiner
+from .refiners import AffinityRefiner, PAMRRefiner, SaliencyFusion
 from .seed_generator import SeedGenerator
 from .settings import BackgroundScore, SeedSettings, read_images
 from .sources import SeedSource
@@ -16,6 +16,7 @@ __all__ = [
     'AffinityRefiner',
     'BackgroundScore',
     'PAMRRefiner',
+    'SaliencyFusion',
     'SeedSource',
     'SeedGenerator',
     'SeedSettings',

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import copy
+import json
 import threading
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
+from PIL import Image
 from torch import Tensor, nn
 
 from ..registry import MODELS, TASK_UTILS
 from ..seeds.affinity import affinity_walk
 from ..seeds.pamr import pamr
 from ..seeds.refine import DenseCRFRefiner, RefinerInput, SeedRefiner
+from ..store import MANIFEST_NAME, SeedManifest
+from ..store.saliency import SaliencyFolder
 from ..utils.checkpoint import load_weights
 from ..utils.digest import weights_sha256
+from ..utils.image import resize_image
 from .normalizer import ImageNormalizer
 
 TASK_UTILS.register_module(module=DenseCRFRefiner)
@@ -58,8 +65,7 @@ class PAMRRefiner(SeedRefiner):
 class AffinityRefiner(SeedRefiner):
     """Random walk over learned affinities, see :func:`mmseg_wsss.seeds.affinity.affinity_walk`.
 
-    Supervision stays what that of the affinity network's labels is: tags only, where it learned
-    from seeds of tags.
+    The supervision is that of the network's labels, read from the seed root that its config names.
 
     Args:
         config (str): Path of the affinity network's config.
@@ -96,6 +102,7 @@ class AffinityRefiner(SeedRefiner):
             )
         self.exponent, self.steps, self.most_foreground = exponent, steps, most_foreground
         self.net = _load_affinity_net(config, checkpoint, trust_checkpoint)
+        self.supervision = _supervision_of_labels(config)
         self.normalizer = ImageNormalizer(self.net)
         self._nets: dict[torch.device, nn.Module] = {torch.device('cpu'): self.net}
         self._lock = threading.Lock()
@@ -130,9 +137,99 @@ class AffinityRefiner(SeedRefiner):
             return self._nets[device]
 
 
+@TASK_UTILS.register_module()
+class SaliencyFusion(SeedRefiner):
+    """Mean of activation maps and a saliency map: weight * map + (1 - weight) * saliency.
+
+    A salient-object network learned from masks of objects of any class, so seeds made with it have
+    the supervision I+S, image tags and saliency.
+
+    Args:
+        folder (str): Folder of 8-bit maps ``<image id>.png`` of the images' sizes, see
+            ``tools/make_saliency.py``.
+        weight (float): Of the activation maps, in [0, 1].
+
+    Raises:
+        FileNotFoundError: If there is no such folder; on use, if an image has no map.
+        ValueError: If the weight is out of its range; on use, if a map is unreadable.
+    """
+
+    works_on = 'maps'
+    supervision = 'I+S'
+
+    def __init__(self, folder: str, weight: float = 0.5) -> None:
+        if not 0 <= weight <= 1:
+            raise ValueError(f'SaliencyFusion: weight must be in [0, 1], got {weight!r}.')
+        self.maps, self.weight = SaliencyFolder(folder), weight
+
+    def check(self, image_ids: Sequence[str], paths: Sequence[str]) -> None:
+        """Look at the maps of all images before any seed is made.
+
+        Args:
+            image_ids (Sequence[str]): Ids of the images.
+            paths (Sequence[str]): Their files.
+
+        Raises:
+            ValueError: If maps are missing, unreadable or of another size, or more than half of
+                them have one value everywhere.
+        """
+        problems, flat = [], []
+        for image_id, path in zip(image_ids, paths, strict=True):
+            try:
+                saliency = self.maps.read(image_id)
+                with Image.open(path) as file:  # the header only
+                    width, height = file.size
+            except (OSError, ValueError) as error:
+                problems.append(str(error))
+                continue
+            if sorted(saliency.shape) != sorted((height, width)):  # EXIF may turn the image
+                problems.append(
+                    f'{self.maps.path(image_id)}: {saliency.shape[0]} x {saliency.shape[1]} pixels '
+                    f'(height x width), its image has {height} x {width}'
+                )
+            elif saliency.min() == saliency.max():
+                flat.append(image_id)
+        if problems:
+            shown = problems[:10] + ['...'] * (len(problems) > 10)
+            raise ValueError(
+                f'{self.maps.root}: {len(problems)} of {len(image_ids)} saliency maps cannot be '
+                'used; make them by tools/make_saliency.py:\n  ' + '\n  '.join(shown)
+            )
+        if 2 * len(flat) > len(image_ids):
+            raise ValueError(
+                f'{self.maps.root}: {len(flat)} of {len(image_ids)} saliency maps have one value '
+                f'everywhere, e.g. {", ".join(flat[:3])}; expected grey from 0 (not salient) to '
+                '255. Look at them, and at the input size and the deviations of their network.'
+            )
+
+    def record(self) -> dict[str, Any]:
+        """Arguments for the manifest: the maps by the settings they were made with, if known."""
+        settings = self.maps.root / 'saliency.json'
+        known = json.loads(settings.read_text()) if settings.is_file() else str(self.maps.root)
+        return dict(maps=known, weight=self.weight)
+
+    def __call__(self, maps: Tensor, inputs: RefinerInput) -> Tensor:
+        """Fused maps."""
+        size = tuple(maps.shape[-2:])
+        saliency = [
+            resize_image(self.maps.read(image_id), size, 'area') for image_id in inputs.image_ids
+        ]
+        saliency = torch.from_numpy(np.stack(saliency)).to(maps) / 255
+        return self.weight * maps + (1 - self.weight) * saliency[:, None, None]
+
+
 def _pixels(inputs: RefinerInput, device: torch.device) -> Tensor:
     """(B, 3, H, W) uint8 RGB."""
     return torch.from_numpy(np.stack(inputs.images)).to(device).permute(0, 3, 1, 2)
+
+
+def _supervision_of_labels(config: str) -> str:
+    dataset = (Config.fromfile(config).get('train_dataloader') or {}).get('dataset') or {}
+    try:
+        manifest = SeedManifest.load(Path(str(dataset.get('seed_root'))) / MANIFEST_NAME)
+    except (FileNotFoundError, ValueError):
+        return 'I'  # the labels are elsewhere
+    return manifest.parameters.get('supervision', 'I')
 
 
 def _load_affinity_net(config: str, checkpoint: str, trust: bool) -> nn.Module:

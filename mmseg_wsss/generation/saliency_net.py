@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -130,11 +130,47 @@ def _onnxruntime(content: bytes):
 
 def _cv2(content: bytes):
     net = cv2.dnn.readNetFromONNX(np.frombuffer(content, np.uint8))
-    # OpenCV lists the outputs in an order of its own; the first of the graph is that of ONNX.
-    names = net.getUnconnectedOutLayersNames()
+    # OpenCV lists outputs in an order of its own.
+    name = _first_output(content)
+    if name not in net.getUnconnectedOutLayersNames():
+        raise ValueError(f'OpenCV does not give its output {name}; install onnxruntime')
 
     def run(inputs: np.ndarray) -> np.ndarray:
         net.setInput(inputs)
-        return net.forward(names[0])
+        return net.forward(name)
 
     return run
+
+
+def _first_output(content: bytes) -> str:
+    """Name of the first output of an ONNX file: field 7 (graph), 12 (output), 1 (name)."""
+    for field in (7, 12, 1):
+        content = next(value for number, value in _fields(content) if number == field)
+    return content.decode()
+
+
+def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
+    """Number and content of the length-delimited fields of a protobuf message."""
+    place = 0
+
+    def varint() -> int:
+        nonlocal place
+        value = shift = 0
+        while True:
+            byte = message[place]
+            place += 1
+            value |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return value
+
+    while place < len(message):
+        number, kind = divmod(varint(), 8)
+        if kind == 2:
+            size = varint()
+            yield number, message[place : place + size]
+            place += size
+        elif kind == 0:
+            varint()
+        else:
+            place += {1: 8, 5: 4}[kind]

@@ -18,7 +18,7 @@ from ..checks.images import DataItem
 from ..checks.report import examples
 from ..seeds import IGNORE_INDEX
 from ..seeds.background import Background
-from ..store import AGGREGATED_FOLDER, SeedManifest, SeedStore
+from ..store import AGGREGATED_FOLDER, SUPERVISIONS, SeedManifest, SeedStore
 from ..utils.digest import json_sha256, weights_sha256
 from ..utils.palette import label_palette
 from .background_fit import fit_background
@@ -148,6 +148,7 @@ class SeedGenerator:
             self.classes if len(work.left) == len(images) else None,
             parallel=self.num_workers > 0,
         )
+        self._check_refiners([images[index] for batch in work.todo for index in batch])
         summary = SeedSummary(
             skipped=work.done,
             empty=[images[i].image_id for i in work.looked_at if not images[i].tags],
@@ -163,6 +164,8 @@ class SeedGenerator:
         parts = dist.all_gather_object(summary)
         total = SeedSummary.merge(parts)
         print_log(total.report(self.classes), 'current')
+        if manifest.parameters['supervision'] != 'I':
+            print_log(f'Supervision: {SUPERVISIONS[manifest.parameters["supervision"]]}', 'current')
         return total
 
     def _is_done(self, image: SeedImage, store: SeedStore, changes: dict[str, str]) -> bool:
@@ -195,6 +198,19 @@ class SeedGenerator:
             checkpoint_sha256=weights_sha256(self.model),
             images=[image.image_id for image in images],
         )
+
+    def _check_refiners(self, images: Sequence[SeedImage]) -> None:
+        """Let refiners look at this process's images; all processes stop where one does."""
+        ids, paths = [one.image_id for one in images], [one.path for one in images]
+        problems = []
+        for refiner in self.refiners:
+            try:
+                refiner.check(ids, paths)
+            except ValueError as error:
+                problems.append(str(error))
+        found = sum(dist.all_gather_object(problems), [])
+        if found:
+            raise ValueError(found[0])
 
     def _background_fit(
         self, store: SeedStore, manifest: SeedManifest, images: Sequence[SeedImage]

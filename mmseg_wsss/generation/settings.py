@@ -301,6 +301,7 @@ class SeedSettings:
             refiners (Sequence[SeedRefiner]): Of :meth:`build_refiners`.
         """
         return dict(
+            supervision=supervision([source, *refiners]),
             mode='inference' if source.shared else 'training',
             source=part_record(plain(dict(self.source)), source),
             scales=list(self.scales),
@@ -333,6 +334,11 @@ class SeedSettings:
             )
         check_seed_images(images, len(classes))
         return images, classes, palette
+
+
+def supervision(parts: Sequence[Any]) -> str:
+    """What parts of seed generation were made from: ``'I'``, tags, or ``'I+S'``, with saliency."""
+    return 'I+S' if any(getattr(part, 'supervision', 'I') == 'I+S' for part in parts) else 'I'
 
 
 def config_content(config: Config, settings: SeedSettings) -> dict[str, Any]:

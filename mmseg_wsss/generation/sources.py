@@ -31,6 +31,8 @@ class SeedSource(ABC):
         flip (bool): Whether the draws have a second row for the mirror image.
         gives_features (bool): Whether :meth:`with_features` works.
         shared (bool): Whether one model makes all seeds.
+        supervision (str): What it was made from: ``'I'``, image tags, or ``'I+S'``, image tags and
+            saliency maps.
     """
 
     num_classes: int
@@ -39,6 +41,7 @@ class SeedSource(ABC):
     flip: bool = False
     gives_features: bool = False
     shared: bool = True
+    supervision: str = 'I'
 
     @classmethod
     def from_settings(

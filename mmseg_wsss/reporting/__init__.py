@@ -18,7 +18,14 @@ from .pictures import (
     confusion_picture,
     picture_sheet,
 )
-from .plots import Plot, agreement_plot, calibration_plot, class_plot, threshold_plot
+from .plots import (
+    Plot,
+    agreement_plot,
+    background_fit_plot,
+    calibration_plot,
+    class_plot,
+    threshold_plot,
+)
 from .seed_page import background_page, evaluation_page, review_rows
 from .seed_visualizer import SeedVisualizer
 from .tables import Table, background_tables, evaluation_head, evaluation_tables
@@ -39,6 +46,7 @@ __all__ = [
     'activation_picture',
     'agreement_picture',
     'agreement_plot',
+    'background_fit_plot',
     'background_page',
     'background_tables',
     'blend',

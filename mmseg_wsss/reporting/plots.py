@@ -9,11 +9,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..seeds.threshold import MixtureFit
+
 # Blue and orange first, which colour-blind people can tell apart (Okabe and Ito).
 COLORS = ('#0072b2', '#e67800', '#009e73', '#cc508c', '#56b4e9', '#785e14')
+
+# Share of the pixels by agreement of the paper's six seeds, from its Tables 10 and 11; percent.
+PAPER_AGREEMENT = {3: 0.83, 4: 1.39, 5: 1.81, 6: 95.96}
 
 
 @dataclass(frozen=True)
@@ -38,11 +44,45 @@ def agreement_plot(data: Mapping[str, Any]) -> Plot:
     pixels = data['agreement']['pixels']
     shares = [100 * value / sum(pixels) for value in pixels]
     figure, axes = _axes('seeds that agree', 'share of the pixels, %')
-    bars = axes.bar(range(len(shares)), shares, color=COLORS[0])
+    bars = axes.bar(range(len(shares)), shares, color=COLORS[0], label='these seeds')
     axes.bar_label(bars, [f'{share:.1f}' for share in shares], fontsize=9)
     axes.set_xticks(range(len(shares)))
     axes.set_ylim(0, 108)
-    return _plot(figure, 'How many seeds agree, in percent of all pixels.')
+    caption = 'How many seeds agree, in percent of all pixels.'
+    if len(shares) == 1 + max(PAPER_AGREEMENT):
+        points = list(PAPER_AGREEMENT.items())
+        axes.plot(*zip(*points, strict=True), 'D', color=COLORS[1], label="the paper's")
+        axes.legend(fontsize=8, loc='upper left')
+        said = ', '.join(f'{count}: {share:.1f}' for count, share in reversed(points))
+        caption += f" The paper's six seeds on VOC 2012: {said}."
+    return _plot(figure, caption)
+
+
+def background_fit_plot(data: Mapping[str, Any]) -> Plot:
+    """Draw the activations that the background threshold was found from, and the fit.
+
+    Args:
+        data (Mapping): With ``head.background_fit``, see
+            :func:`~mmseg_wsss.evaluation.evaluation_data`.
+    """
+    values = data['head']['background_fit']
+    fit = MixtureFit(values['weights'], values['means'], values['deviations'], values['threshold'])
+    counts = np.array(values['counts'])
+    edges = np.arange(len(counts) + 1) / len(counts)
+    figure, axes = _axes('highest activation of a pixel', 'density')
+    axes.stairs(counts / counts.sum() * len(counts), edges, fill=True, color='#cccccc')
+    centres = (edges[1:] + edges[:-1]) / 2
+    for name, density, color in zip(
+        ('background', 'object'), fit.density(centres), COLORS[:2], strict=True
+    ):
+        axes.plot(centres, density, color=color, label=name, linewidth=1.5)
+    axes.axvline(fit.threshold, color='black', linestyle='--', label=f'{fit.threshold:.3f}')
+    axes.legend(fontsize=8)
+    return _plot(
+        figure,
+        'The background threshold is where the two kinds of pixels are equally likely; no mask was '
+        'looked at.',
+    )
 
 
 def calibration_plot(data: Mapping[str, Any]) -> Plot:

@@ -23,7 +23,13 @@ from ..utils.image import read_image, resize_image
 from .figures import review_figures
 from .page import Block, FigureRow, Key, Page, Plots, Rows, Section, thumbnail_size
 from .pictures import CONFUSION_COLORS, IGNORE_COLOR
-from .plots import agreement_plot, calibration_plot, class_plot, threshold_plot
+from .plots import (
+    agreement_plot,
+    background_fit_plot,
+    calibration_plot,
+    class_plot,
+    threshold_plot,
+)
 from .tables import background_tables, evaluation_head, evaluation_tables
 
 PICTURES_TITLE = 'Pictures'
@@ -119,6 +125,8 @@ def evaluation_page(title: str, data: Mapping[str, Any], rows: Sequence[FigureRo
             ('pixel accuracy of the aggregate', _percent(scores['pixel_accuracy'])),
         ]
         plots += [calibration_plot(data), class_plot(data)]
+    if head['background_fit']:
+        plots.append(background_fit_plot(data))
     figures.append(('of the pixels unanimous', _percent(pixels[-1] / sum(pixels))))
     if with_truth:
         clean = data['thresholds'][str(len(head['seeds']))]['clean_accuracy']

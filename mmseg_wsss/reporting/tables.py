@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ..store import AGGREGATED_FOLDER
+from ..store import AGGREGATED_FOLDER, SUPERVISIONS
 
 Cell = str | int | float | None
 Data = Mapping[str, Any]
@@ -101,6 +101,14 @@ def evaluation_head(data: Data) -> list[str]:
         f'Seeds: {", ".join(head["seeds"])}{kept}. Ties of the vote: {head["tie"]}.',
         f'Classes: {len(head["classes"])}, background included.',
     ]
+    if head['supervision']:
+        lines.append(f'Supervision: {SUPERVISIONS[head["supervision"]]}')
+    fit = head['background_fit']
+    if fit:
+        lines.append(
+            f'Background threshold: {fit["threshold"]:.3f}, found from {fit["images"]:,} images '
+            'without any mask.'
+        )
     truth = head['ground_truth']
     if truth is None:
         lines.append('Ground truth: none. What follows is known from votes and tags alone.')

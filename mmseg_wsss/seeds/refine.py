@@ -48,10 +48,25 @@ class SeedRefiner(ABC):
         works_on (str): ``'maps'``: gets and gives (B, S, P, H, W), before the background's score is
             known. ``'scores'``: gets and gives (B, S, 1 + P, H, W), the background first.
         needs_features (bool): Whether ``RefinerInput.features`` has to be there.
+        supervision (str): What it was made from: ``'I'``, image tags, or ``'I+S'``, image tags and
+            saliency maps.
     """
 
     works_on = 'scores'
     needs_features = False
+    supervision = 'I'
+
+    def check(self, image_ids: Sequence[str], paths: Sequence[str]) -> None:
+        """Check what the refiner needs of each image, before any seed is made; nothing by default.
+
+        Args:
+            image_ids (Sequence[str]): Ids of the images.
+            paths (Sequence[str]): Their files.
+
+        Raises:
+            ValueError: If something is missing or cannot be used.
+        """
+        del image_ids, paths
 
     @abstractmethod
     def __call__(self, maps: Tensor, inputs: RefinerInput) -> Tensor:

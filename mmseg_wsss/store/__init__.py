@@ -2,9 +2,16 @@
 
 from .image_ids import check_image_id
 from .image_records import RECORDS_FOLDER, Fingerprint, ImageRecord, ImageRecords
-from .manifest import AGGREGATED_FOLDER, AGREEMENT_FOLDER, MANIFEST_NAME, SeedManifest
+from .manifest import (
+    AGGREGATED_FOLDER,
+    AGREEMENT_FOLDER,
+    MANIFEST_NAME,
+    SUPERVISIONS,
+    SeedManifest,
+)
 from .mask_folder import MaskFolder
 from .masks import decode_mask, encode_mask, read_mask, write_mask
+from .saliency import SaliencyFolder, write_saliency
 from .seed_store import SeedStore
 
 __all__ = [
@@ -16,6 +23,8 @@ __all__ = [
     'MANIFEST_NAME',
     'MaskFolder',
     'RECORDS_FOLDER',
+    'SUPERVISIONS',
+    'SaliencyFolder',
     'SeedManifest',
     'SeedStore',
     'check_image_id',
@@ -23,4 +32,5 @@ __all__ = [
     'encode_mask',
     'read_mask',
     'write_mask',
+    'write_saliency',
 ]

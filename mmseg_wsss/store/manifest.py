@@ -19,6 +19,8 @@ MANIFEST_NAME = 'manifest.json'
 AGGREGATED_FOLDER = 'aggregated'
 AGREEMENT_FOLDER = 'agreement'
 SCHEMA_VERSION = 1
+# What masks were made from, in the words of the field; ``parameters['supervision']``.
+SUPERVISIONS = {'I': 'I (image tags)', 'I+S': 'I+S (image tags and saliency maps)'}
 
 
 @dataclass
@@ -88,6 +90,11 @@ class SeedManifest:
     def seed_names(self) -> list[str]:
         """Names of the seeds, which are their folders, in the order of their votes."""
         return [seed['name'] for seed in self.seeds]
+
+    @property
+    def supervision(self) -> str | None:
+        """What the masks were made from, in words; None where nobody knows."""
+        return SUPERVISIONS.get(self.parameters.get('supervision'))
 
     @property
     def seed_positions(self) -> list[int] | None:

@@ -5,7 +5,13 @@ import base64
 import pytest
 from matplotlib.axes import Axes
 
-from mmseg_wsss.reporting import agreement_plot, calibration_plot, class_plot, threshold_plot
+from mmseg_wsss.reporting import (
+    agreement_plot,
+    background_fit_plot,
+    calibration_plot,
+    class_plot,
+    threshold_plot,
+)
 
 DATA = dict(
     head=dict(
@@ -40,6 +46,30 @@ def drawn(monkeypatch):
 def test_bars_are_shares_of_the_pixels(drawn):
     agreement_plot(DATA)
     assert drawn['bar'] == [[[0, 1, 2], pytest.approx([10, 20, 70])]]
+
+
+def test_six_seeds_are_shown_beside_the_paper_s(drawn):
+    plot = agreement_plot(dict(agreement=dict(pixels=[0, 0, 0, 10, 10, 20, 60])))
+    assert drawn['bar'][0][1] == pytest.approx([0, 0, 0, 10, 10, 20, 60])
+    assert drawn['plot'] == [[[3, 4, 5, 6], [0.83, 1.39, 1.81, 95.96], ['D']]]
+    assert '6: 96.0, 5: 1.8, 4: 1.4, 3: 0.8' in plot.caption
+
+
+def test_the_fit_of_the_background_is_drawn_over_the_activations(drawn):
+    fit = dict(
+        threshold=0.4,
+        weights=[0.5, 0.5],
+        means=[0.2, 0.6],
+        deviations=[0.1, 0.1],
+        counts=[3, 1, 0, 2],
+        images=7,
+    )
+    background_fit_plot(dict(head=dict(background_fit=fit)))
+    centres, background = drawn['plot'][0]
+    assert centres == [0.125, 0.375, 0.625, 0.875]
+    # A normal density at 0.75 deviations from its mean, times one half.
+    assert background[0] == pytest.approx(0.5 * 3.01137, abs=1e-4)
+    assert drawn['plot'][1][1][2] == pytest.approx(0.5 * 3.86668, abs=1e-4)
 
 
 def test_a_class_without_a_score_has_no_bar(drawn):
