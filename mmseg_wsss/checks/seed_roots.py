@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..datasets.seed_records import SeedSource, describe_change, seed_sources
+from ..datasets.seed_records import SeedSource, describe_change, find_older_votes, seed_sources
 from ..seeds import aggregate_seeds
 from ..store import AGGREGATED_FOLDER, AGREEMENT_FOLDER, SeedManifest, SeedStore, read_mask
 from ..utils.parallel import run_parallel
@@ -45,6 +45,7 @@ def verify_seed_root(root: str | Path, jobs: int = 1) -> tuple[list[str], str]:
     for found in run_parallel(work, manifest.images, jobs):
         progress.step()
         problems += found
+    problems += find_older_votes(root, manifest, manifest.images).values()
     problems.sort()
     problems += _list_strangers(store, manifest, names)
     if sources is not None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ..registry import DATASETS
-from ..store import ImageRecords, SeedManifest
+from ..store import AGGREGATED_FOLDER, MANIFEST_NAME, ImageRecords, SeedManifest
 from ..store.image_records import NO_RECORD
+from ..store.mask_folder import SETTINGS_NAME
 
 SHOWN = 10  # images named in one message
 
@@ -82,7 +85,9 @@ def check_seeds_of_today(
 ) -> None:
     """Refuse seeds that were made of other tags or photographs, see :func:`find_stale_seeds`.
 
-    A root without records, made by others or by an earlier version, is taken as it is.
+    Where :func:`mmseg_wsss.apis.aggregate_folders` voted on seeds, theirs are looked at, and
+    whether the vote is older. Masks without records, made by others or by an earlier version, are
+    taken as they are.
 
     Args:
         root (str): The seed root.
@@ -94,23 +99,70 @@ def check_seeds_of_today(
         StaleSeedsError: If there are any, its ``problems`` names all; or if the tags of today are
             wrong.
     """
-    if not ImageRecords(root).folder.is_dir():
-        return
-    tagged = seed_sources(manifest) or {}
-    images = {
-        image_id: SeedSource(path, tagged[image_id].tags if image_id in tagged else None)
-        for image_id, path in paths.items()
-    }
-    stale = find_stale_seeds(root, images)
+    stale = find_older_votes(root, manifest, list(paths))
+    for made, its_manifest in [*_roots_voted_on(manifest), (root, manifest)]:
+        if not ImageRecords(made).folder.is_dir():
+            continue
+        tagged = (its_manifest and seed_sources(its_manifest)) or {}
+        images = {
+            image_id: SeedSource(path, tagged[image_id].tags if image_id in tagged else None)
+            for image_id, path in paths.items()
+        }
+        stale.update(find_stale_seeds(made, images))
     if stale:
         lines = [*stale.values()][:SHOWN] + ['...'] * (len(stale) > SHOWN)
         raise StaleSeedsError(
             f'{source}: the seeds of {len(stale)} images are not of the tags and photographs of '
             'today:\n  ' + '\n  '.join(lines) + '\nRun tools/make_seeds.py again with the config '
-            'and the checkpoint of the classifier: it makes these alone. check_records=False of '
-            'the data set trains with the seeds as they are.',
+            'and the checkpoint of the classifier, and after it tools/aggregate_seeds.py where it '
+            'voted on them: they make these alone. check_records=False of the data set trains '
+            'with the seeds as they are.',
             stale,
         )
+
+
+def _roots_voted_on(manifest: SeedManifest) -> Iterator[tuple[str, SeedManifest | None]]:
+    """Give the seed roots and the folders of pseudo masks that a root was voted from."""
+    done = set()
+    for folder in map(Path, manifest.parameters.get('directories') or ()):
+        if (folder / SETTINGS_NAME).is_file():
+            yield str(folder), None
+        elif (folder.parent / MANIFEST_NAME).is_file() and folder.parent not in done:
+            done.add(folder.parent)
+            yield str(folder.parent), SeedManifest.load(folder.parent / MANIFEST_NAME)
+
+
+def find_older_votes(
+    root: str | os.PathLike, manifest: SeedManifest, image_ids: Sequence[str]
+) -> dict[str, str]:
+    """Find images whose aggregate is older than a mask that it was voted from.
+
+    Args:
+        root (str | os.PathLike): The seed root.
+        manifest (SeedManifest): Its manifest, which names the folders of the masks.
+        image_ids (Sequence[str]): Ids of the images to look at.
+
+    Returns:
+        dict[str, str]: One line by image id; masks that are not here are not compared.
+    """
+    folders = [Path(folder) for folder in manifest.parameters.get('directories') or ()]
+    older = {}
+    for image_id in image_ids if folders else ():
+        vote = _time(Path(root) / AGGREGATED_FOLDER / f'{image_id}.png')
+        for folder in folders:
+            mask = folder / f'{image_id}.png'
+            if vote is not None and (_time(mask) or vote) > vote:
+                change = f'are older than {mask}, which they were voted from'
+                older[image_id] = describe_change(root, image_id, change)
+                break
+    return older
+
+
+def _time(path: Path) -> int | None:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return None
 
 
 def find_stale_seeds(root: str, images: Mapping[str, SeedSource]) -> dict[str, str]:

@@ -9,6 +9,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import aggregate_seeds
 import check_data
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from PIL import Image
 from mmseg_wsss.datasets import StaleSeedsError
 from mmseg_wsss.generation.settings import read_images
 from mmseg_wsss.registry import DATASETS
-from mmseg_wsss.store import SeedManifest
+from mmseg_wsss.store import Fingerprint, ImageRecord, MaskFolder, SeedManifest
 
 SEEDS = 'seeds'
 
@@ -424,6 +425,48 @@ def test_an_unfinished_image_is_not_trained_on(project, capsys):
         assert len(problems) == 1 and 'the masks of c have no record' in problems[0]
     with pytest.raises(StaleSeedsError, match='masks of c have no record'):
         load(project)
+
+
+def vote(project: Path, *folders: Path) -> None:
+    arguments = ['--seeds', *map(str, folders), '--out', str(project / 'vote'), '--jobs', '1']
+    assert aggregate_seeds.main([*arguments, '--classes', ','.join(CLASSES)]) == 0
+
+
+def test_a_vote_on_seeds_of_other_tags_or_on_older_seeds_is_refused(project, capsys):
+    folders = [project / SEEDS / name for name in ('0.00-1.00', '0.30-1.20')]
+    vote(project, *folders)
+    voted = dict(seed_root=str(project / 'vote'))
+    assert len(load(project, **voted)) == 5
+    correct_tags(project, a=['green'])
+    with pytest.raises(StaleSeedsError, match=f'seeds of 1 images.*\n  {project}/seeds: .* of a '):
+        load(project, **voted)
+    make(project)
+    with pytest.raises(StaleSeedsError, match=f'/vote: the masks of a are older than {folders[0]}'):
+        load(project, **voted)
+    assert len(load(project, **voted, check_records=False)) == 5
+    assert verify_seeds.main([str(project / 'vote'), '--jobs', '1']) == 1
+    assert 'the masks of a are older than' in capsys.readouterr().err
+    vote(project, *folders)
+    assert len(load(project, **voted)) == 5
+    assert verify_seeds.main([str(project / 'vote'), '--jobs', '1']) == 0
+    shutil.rmtree(project / SEEDS)
+    assert len(load(project, **voted)) == 5
+
+
+def test_a_vote_on_pseudo_masks_of_another_photograph_is_refused(project):
+    masks = MaskFolder(project / 'masks', {})
+    masks.open()
+    for image_id in 'abcde':
+        path = project / 'images' / f'{image_id}.png'
+        record = ImageRecord(None, Fingerprint.of_file(path))
+        masks.write(image_id, np.zeros((5, 6), np.uint8), [[0, 0, 0]], record)
+    vote(project, masks.root)
+    voted = dict(seed_root=str(project / 'vote'))
+    correct_tags(project, a=['green'])  # of which these masks know nothing
+    assert len(load(project, **voted)) == 5
+    replace_photograph(str(project / 'images' / 'b.png'), (31, 41))
+    with pytest.raises(StaleSeedsError, match='/masks: the masks of b were made of another'):
+        load(project, **voted)
 
 
 def test_roots_without_records_are_taken_as_they_are(project, capsys):
