@@ -13,12 +13,12 @@ from ..registry import DATASETS
 from ..seeds import IGNORE_INDEX
 from ..utils.digest import json_sha256
 from .images import ADVICE, DataItem, check_items
-from .report import ConversionReport
+from .report import CheckReport
 
 SECTIONS = ('train_dataloader', 'val_dataloader', 'test_dataloader', 'seed_generation')
 
 
-def check_config(config: Config, workers: int | None = None) -> list[ConversionReport]:
+def check_config(config: Config, workers: int | None = None) -> list[CheckReport]:
     """Check every data set that a config names, and that its model has as many classes.
 
     Args:
@@ -26,7 +26,7 @@ def check_config(config: Config, workers: int | None = None) -> list[ConversionR
         workers (int, optional): Number of processes; by default the number of cores.
 
     Returns:
-        list[ConversionReport]: One per different data set; a data set that cannot be listed at all
+        list[CheckReport]: One per different data set; a data set that cannot be listed at all
         (tags or masks missing, other classes than its seeds) has that as its problem.
 
     Raises:
@@ -44,7 +44,7 @@ def check_config(config: Config, workers: int | None = None) -> list[ConversionR
             built = DATASETS.build({**copy.deepcopy(plain), 'pipeline': [], 'lazy_init': False})
             items = list_items(built)
         except (FileNotFoundError, NotADirectoryError, ValueError) as error:
-            reports.append(ConversionReport(where, problems=[str(error)], advice=ADVICE))
+            reports.append(CheckReport(where, problems=[str(error)], advice=ADVICE))
             continue
         classes = getattr(built, 'all_classes', None) or built.metainfo.get('classes')
         report = check_items(where, items, classes, workers)

@@ -15,7 +15,7 @@ from PIL import Image, UnidentifiedImageError
 from ..store.masks import MAX_PIXELS, read_mask
 from ..utils.image import MAX_SEED_PIXELS, read_image
 from ..utils.parallel import run_tasks
-from .report import ConversionReport, count_by_class, examples
+from .report import CheckReport, count_by_class, examples
 
 _EXIF_ORIENTATION = 0x0112
 _JPEG = ('JPEG', 'MPO')  # MPO: JPEG of a telephone with a preview behind
@@ -124,7 +124,7 @@ def check_items(
     items: Sequence[DataItem],
     classes: Sequence[str] | None = None,
     workers: int | None = None,
-) -> ConversionReport:
+) -> CheckReport:
     """Read every image and mask of a data set and sum up what was found.
 
     Args:
@@ -134,10 +134,10 @@ def check_items(
         workers (int, optional): Number of processes; by default the number of cores.
 
     Returns:
-        ConversionReport: Problems are images and masks that cannot be read, masks of another size
+        CheckReport: Problems are images and masks that cannot be read, masks of another size
         than their image, and labels out of range; remarks are what will be dealt with.
     """
-    report = ConversionReport(title, advice=ADVICE)
+    report = CheckReport(title, advice=ADVICE)
     findings = run_tasks(check_item, items, workers, 'images to check')
     for finding in findings:
         report.problems += finding.problems
@@ -235,7 +235,7 @@ def _repeated(items: Sequence[DataItem]) -> list[str]:
     return [f'image id {name} comes {count} times.' for name, count in counts.items() if count > 1]
 
 
-def _remark_sizes(report: ConversionReport, sized: list[tuple[str, tuple[int, int]]]) -> None:
+def _remark_sizes(report: CheckReport, sized: list[tuple[str, tuple[int, int]]]) -> None:
     large = [name for name, (height, width) in sized if height * width > MAX_SEED_PIXELS]
     if large:
         report.remarks.append(
@@ -251,7 +251,7 @@ def _remark_sizes(report: ConversionReport, sized: list[tuple[str, tuple[int, in
 
 
 def _remark_tags(
-    report: ConversionReport, items: Sequence[DataItem], classes: Sequence[str] | None
+    report: CheckReport, items: Sequence[DataItem], classes: Sequence[str] | None
 ) -> None:
     tagged = {item.image_id: item.tags for item in items if item.tags is not None}
     if not tagged or classes is None:

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from ..checks.images import check_image, mask_labels
-from ..checks.report import ConversionReport, count_by_class, examples
+from ..checks.report import CheckReport, count_by_class, examples
 from ..datasets.tags import read_tags, write_tags
 from ..store.masks import read_mask, write_mask
 from ..utils.atomic import remove_stale_temporaries, write_atomic
@@ -44,7 +44,7 @@ def convert_folder(
     val_list: str | None = None,
     copy_images: bool = False,
     workers: int | None = None,
-) -> ConversionReport:
+) -> CheckReport:
     """Check an own data set and lay it out.
 
     Writes ``tags.csv``, ``train.txt``, ``val.txt`` (if there is something to validate on),
@@ -71,7 +71,7 @@ def convert_folder(
         workers (int, optional): Number of processes.
 
     Returns:
-        ConversionReport: Counts and problems; complete if there is no problem.
+        CheckReport: Counts and problems; complete if there is no problem.
 
     Raises:
         FileNotFoundError: If a folder or file is missing.
@@ -79,7 +79,7 @@ def convert_folder(
     """
     names = list(classes) if classes is not None else read_class_names(tags)
     all_classes = ['background', *(name for name in names if name != 'background')]
-    report = ConversionReport(f'own data set in {out}')
+    report = CheckReport(f'own data set in {out}')
     remark_doubtful_names(all_classes[1:], report)
     paths = find_images(images, report)
     tagged = match_ids(read_tags(tags, all_classes), paths, tags, report)
@@ -135,7 +135,7 @@ def _complete_tags(
     outcomes: list[FileOutcome],
     train: list[str],
     val: list[str],
-    report: ConversionReport,
+    report: CheckReport,
 ) -> dict[str, tuple[int, ...]]:
     """Give validation images without a tags entry the tags of their mask."""
     from_mask = {o.image_id: o.mask_labels for o in outcomes if o.mask_labels is not None}
@@ -164,7 +164,7 @@ def _complete_tags(
 
 
 def _summarise(
-    report: ConversionReport,
+    report: CheckReport,
     paths: dict[str, str],
     train: list[str],
     val: list[str],

@@ -11,7 +11,7 @@ import numpy as np
 from mmseg.datasets import PascalVOCDataset
 
 from ..checks.images import check_image, mask_labels
-from ..checks.report import ConversionReport, count_by_class, examples
+from ..checks.report import CheckReport, count_by_class, examples
 from ..datasets.splits import read_split
 from ..datasets.tags import write_tags
 from ..store.masks import read_mask, write_mask
@@ -54,7 +54,7 @@ def convert_voc12(
     tags_from: str = 'xml',
     count_difficult: bool = True,
     workers: int | None = None,
-) -> ConversionReport:
+) -> CheckReport:
     """Complete an official VOC 2012 download in place.
 
     Adds ``SegmentationClassAug`` (only with ``sbd``), ``ImageSets/Segmentation/trainaug.txt``,
@@ -77,7 +77,7 @@ def convert_voc12(
         workers (int, optional): Number of processes.
 
     Returns:
-        ConversionReport: Counts and problems; complete if there is no problem.
+        CheckReport: Counts and problems; complete if there is no problem.
 
     Raises:
         FileNotFoundError: If ``root`` is no VOC download or no source of the trainaug list exists.
@@ -85,7 +85,7 @@ def convert_voc12(
     """
     if tags_from not in ('xml', 'mask'):
         raise ValueError(f"tags_from={tags_from!r}, expected 'xml' or 'mask'.")
-    report = ConversionReport(f'PASCAL VOC 2012 in {root}')
+    report = CheckReport(f'PASCAL VOC 2012 in {root}')
     train = read_split(osp.join(root, SETS, 'train.txt'))
     val = read_split(osp.join(root, SETS, 'val.txt'))
     folder = _find_masks(root, sbd, trainaug_list)
@@ -208,7 +208,7 @@ def _is_same(path: str, mask: np.ndarray) -> bool:
 
 
 def _summarise(
-    report: ConversionReport, splits: dict[str, Sequence[str]], outcomes: list[_Outcome]
+    report: CheckReport, splits: dict[str, Sequence[str]], outcomes: list[_Outcome]
 ) -> None:
     for name, image_ids in splits.items():
         official = OFFICIAL_COUNTS[name]

@@ -55,7 +55,7 @@ COCO_NAME = re.compile(r'(?:COCO_(?:train|val)2014_)?([0-9]{12})|([1-9][0-9]{0,1
 VOC_NAME = re.compile(r'([0-9]{4})_([0-9]{6})')
 
 
-def names_of(image_id: str) -> Iterator[str]:
+def image_aliases(image_id: str) -> Iterator[str]:
     """Give the names under which an image may be listed.
 
     The id itself comes first, then without its folders. MS COCO's
@@ -69,7 +69,7 @@ def names_of(image_id: str) -> Iterator[str]:
     Yields:
         str: A name; some come twice.
 
-    >>> list(names_of('animals/2007_000032'))
+    >>> list(image_aliases('animals/2007_000032'))
     ['animals/2007_000032', '2007_000032', '2007000032']
     """
     yield image_id

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmseg_wsss.checks.report import ConversionReport
+from mmseg_wsss.checks.report import CheckReport
 from mmseg_wsss.converters.folder_inputs import read_class_names, remark_doubtful_names
 from mmseg_wsss.datasets.tags import read_tags, tags_for, write_tags
 
@@ -447,6 +447,6 @@ def test_distinct_names_stay_distinct(folder):
 
 
 def test_words_for_nothing_get_a_remark():
-    report = ConversionReport('t')
+    report = CheckReport('t')
     remark_doubtful_names(['cat', 'No_Finding', 'normal', 'abnormal'], report)
     assert [remark.split("'")[1] for remark in report.remarks] == ['No_Finding', 'normal']
