@@ -6,7 +6,7 @@ import os
 import os.path as osp
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +15,7 @@ from PIL import Image, UnidentifiedImageError
 from ..store.masks import MAX_PIXELS, read_mask
 from ..utils.image import MAX_SEED_PIXELS, read_image
 from ..utils.parallel import run_tasks
+from .ground_truth import MaskContent, check_ground_truth, mask_content
 from .report import CheckReport, count_by_class, examples
 
 _EXIF_ORIENTATION = 0x0112
@@ -62,22 +63,6 @@ def check_image(path: str) -> tuple[int, int]:
     return read_image(path).shape[:2]
 
 
-def mask_labels(mask: np.ndarray) -> tuple[int, ...]:
-    """Give the foreground labels that occur in a mask.
-
-    Args:
-        mask (np.ndarray): uint8 (H, W).
-
-    Returns:
-        tuple[int, ...]: Sorted labels without background (0) and ignored pixels (255).
-
-    >>> mask_labels(np.array([[0, 7], [255, 3]], np.uint8))
-    (3, 7)
-    """
-    present = np.flatnonzero(np.bincount(mask.ravel(), minlength=256))
-    return tuple(int(label) for label in present if label not in (0, 255))
-
-
 def find_duplicates(names: Sequence) -> list:
     """Give the names that occur more than once, each once, in order of first occurrence.
 
@@ -103,12 +88,15 @@ class DataItem:
             beyond (None: none), see :func:`mmseg_wsss.store.read_mask`.
         tags (tuple[int, ...], optional): Labels of its tags, 1 to K-1; None where it has none to
             check.
+        label_table (tuple[int, ...], optional): 256 labels: what each value of the first mask
+            stands for. Only where this mask is ground truth.
     """
 
     image_id: str
     path: str
     masks: tuple[tuple[str, int | None, int | None], ...] = ()
     tags: tuple[int, ...] | None = None
+    label_table: tuple[int, ...] | None = None
 
 
 @dataclass
@@ -116,6 +104,7 @@ class _Finding:
     size: tuple[int, int] | None = None
     kind: str = ''
     turned: bool = False
+    content: MaskContent | None = None
     problems: list[str] = field(default_factory=list)
 
 
@@ -124,6 +113,7 @@ def check_items(
     items: Sequence[DataItem],
     classes: Sequence[str] | None = None,
     workers: int | None = None,
+    mask_tags: Mapping[str, tuple[int, ...]] | None = None,
 ) -> CheckReport:
     """Read every image and mask of a data set and sum up what was found.
 
@@ -132,6 +122,8 @@ def check_items(
         items (Sequence[DataItem]): Its images.
         classes (Sequence[str], optional): All class names, background first, for the count of tags.
         workers (int, optional): Number of processes; by default the number of cores.
+        mask_tags (Mapping, optional): Labels of the tags by image id, to be compared with the
+            ground truth, see :func:`~mmseg_wsss.checks.ground_truth.check_ground_truth`.
 
     Returns:
         CheckReport: Problems are images and masks that cannot be read, masks of another size
@@ -162,6 +154,13 @@ def check_items(
     report.add('masks', sum(len(item.masks) for item in items))
     _remark_sizes(report, sized)
     _remark_tags(report, items, classes)
+    contents = {
+        item.image_id: finding.content
+        for item, finding in zip(items, findings, strict=True)
+        if finding.content is not None
+    }
+    if classes is not None:
+        check_ground_truth(report, contents, mask_tags or {}, classes)
     twins = find_twins([item.path for item in items])
     if twins:
         report.remarks.append(
@@ -193,9 +192,11 @@ def check_item(item: DataItem) -> _Finding:
             f'{item.path}: {height} x {width} (height x width), more than the {MAX_PIXELS:,} '
             'pixels of a mask.'
         )
-    for path, num_classes, ignore_index in item.masks:
+    for number, (path, num_classes, ignore_index) in enumerate(item.masks):
         try:
-            read_mask(path, finding.size, num_classes, ignore_index)
+            mask = read_mask(path, finding.size, num_classes, ignore_index)
+            if number == 0 and item.label_table is not None:
+                finding.content = mask_content(np.array(item.label_table, np.uint8)[mask])
         except (FileNotFoundError, ValueError) as error:
             finding.problems.append(str(error))
     return finding
@@ -262,7 +263,3 @@ def _remark_tags(
         report.remarks.append(
             f'{len(empty)} images have no tag: their seeds are all background ({examples(empty)}).'
         )
-    used = {label for tags in tagged.values() for label in tags}
-    missing = [name for label, name in enumerate(classes) if label and label not in used]
-    if missing:
-        report.remarks.append(f'no image is tagged {", ".join(missing)}.')

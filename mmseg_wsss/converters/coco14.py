@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..checks.images import check_image, mask_labels
+from ..checks.ground_truth import mask_content
+from ..checks.images import check_image
 from ..checks.report import CheckReport, count_by_class
 from ..datasets.class_names import COCO_CLASSES
 from ..datasets.tags import write_tags
@@ -143,7 +144,7 @@ def _convert_image(task: _Task) -> _Outcome:
             mask, outcome.degenerate = draw_instances(image.shape, image.instances)
         except ValueError as error:
             raise ValueError(f'annotations of image {image.image_id}: {error}.') from None
-        outcome.mask_labels = mask_labels(mask)
+        outcome.mask_labels = mask_content(mask).foreground
         target = osp.join(task.target_folder, f'{outcome.image_id}.png')
         if _is_same(target, mask):
             outcome.mask = 'kept'
@@ -164,9 +165,7 @@ def _is_same(path: str, mask: np.ndarray) -> bool:
         return False
 
 
-def _summarise(
-    report: CheckReport, split: str, outcomes: list[_Outcome], tags_from: str
-) -> None:
+def _summarise(report: CheckReport, split: str, outcomes: list[_Outcome], tags_from: str) -> None:
     for outcome in outcomes:
         report.problems += outcome.problems
     tags = [o.tags if tags_from == 'annotations' else o.mask_labels for o in outcomes]

@@ -130,9 +130,7 @@ def match_ids(
     return matched
 
 
-def find_masks(
-    folder: str | None, paths: dict[str, str], report: CheckReport
-) -> dict[str, str]:
+def find_masks(folder: str | None, paths: dict[str, str], report: CheckReport) -> dict[str, str]:
     """Give the path of each mask by image id; a mask without image is a problem."""
     if folder is None:
         return {}

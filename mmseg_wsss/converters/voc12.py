@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from mmseg.datasets import PascalVOCDataset
 
-from ..checks.images import check_image, mask_labels
+from ..checks.ground_truth import MaskContent, check_ground_truth, mask_content
+from ..checks.images import check_image
 from ..checks.report import CheckReport, count_by_class, examples
 from ..datasets.splits import read_split
 from ..datasets.tags import write_tags
@@ -42,7 +43,7 @@ class _Outcome:
     image_id: str
     size: tuple[int, int] | None = None
     tags: tuple[int, ...] | None = None
-    mask_labels: tuple[int, ...] = ()
+    content: MaskContent | None = None
     mask: str = 'none'
     problems: list[str] = field(default_factory=list)
 
@@ -173,11 +174,11 @@ def _convert_image(task: _Task) -> _Outcome:
     try:
         if task.source is not None:
             mask = _convert_mask(task, outcome)
-            outcome.mask_labels = mask_labels(mask)
+            outcome.content = mask_content(mask)
         if task.xml is not None:
             outcome.tags = read_xml_tags(task.xml, CLASSES, task.count_difficult)
         elif task.source is not None:
-            outcome.tags = outcome.mask_labels
+            outcome.tags = outcome.content.foreground
         else:
             outcome.problems.append(f'{task.image_id}: no mask to take the tags from.')
     except (FileNotFoundError, ValueError) as error:
@@ -229,14 +230,7 @@ def _summarise(
         )
     report.add('images with tags', sum(bool(labels) for labels in tags))
     report.add('images without any tag', sum(not labels for labels in tags))
-    report.add(
-        'tags beyond the mask / mask beyond the tags',
-        ' / '.join(
-            f'{sum(bool(o.mask != "none" and o.tags is not None and extra(o)) for o in outcomes):,}'
-            for extra in (
-                lambda o: set(o.tags) - set(o.mask_labels),
-                lambda o: set(o.mask_labels) - set(o.tags),
-            )
-        ),
-    )
     report.add('images by tag', count_by_class(tags, CLASSES))
+    contents = {o.image_id: o.content for o in outcomes if o.content is not None}
+    known = {o.image_id: o.tags for o in outcomes if o.tags is not None}
+    check_ground_truth(report, contents, known, CLASSES)

@@ -91,7 +91,7 @@ def test_complete_layout(photos):
     )
     remarks = ' '.join(report.remarks)
     assert '1 images have no tags entry and are in no list (extra)' in remarks
-    assert '1 masks show a class that is not in the tags of their image (v)' in remarks
+    assert '1 masks show dog (label 2), and no image of them is tagged with it (v)' in remarks
     assert ('training images by tag', 'cat 2, dog 2') in report.rows
 
 
