@@ -9,10 +9,13 @@ import os.path as osp
 from mmengine.config import Config, DictAction
 
 import mmseg_wsss.register_all  # noqa: F401  # before a config is read
+from mmseg_wsss.checks.configs import find_datasets
 from mmseg_wsss.engine import WSSSRunner
 from mmseg_wsss.utils.checkpoint import read_checkpoint, read_safely_in_mmengine
 from mmseg_wsss.utils.overrides import apply_overrides
 from mmseg_wsss.utils.process_group import prepare_runner_on_cpu
+
+METRICS = ('IoUMetric', 'mmseg.IoUMetric', 'SegmentationMetric', 'mmseg_wsss.SegmentationMetric')
 
 
 def parse_args() -> argparse.Namespace:
@@ -85,10 +88,32 @@ def build_config(args: argparse.Namespace) -> Config:
     if logger is not None and logger.get('type') == 'LoggerHook':
         # With several processes mmengine's can tear the file of the scores.
         cfg.default_hooks.logger = {**logger, 'type': 'ScoresLoggerHook'}
-    if args.out is not None:
-        cfg.test_evaluator['output_dir'] = args.out
-        cfg.test_evaluator['keep_results'] = True
+    set_metrics(cfg, args.out)
     return cfg
+
+
+def set_metrics(cfg: Config, out: str | None) -> None:
+    """Let mmseg's metrics say over how many classes their mIoU is, and write predictions.
+
+    Args:
+        cfg (Config): Its evaluator is changed.
+        out (str, optional): Folder of the predictions.
+    """
+    evaluators = cfg.get('test_evaluator') or []
+    evaluators = evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]
+    metrics = [one for one in evaluators if one.get('type') in METRICS]
+    for metric in metrics:
+        metric['type'] = 'mmseg_wsss.SegmentationMetric'
+    if out is None:
+        return
+    if not metrics:
+        raise ValueError('--out writes masks: it needs a segmentor, with a SegmentationMetric.')
+    folders = [
+        osp.join(one.get('data_root') or '', (one.get('data_prefix') or {}).get('img_path') or '')
+        for where, one in find_datasets(cfg)
+        if where.startswith('test_dataloader')
+    ]
+    metrics[0].update(output_dir=out, image_folder=osp.commonpath(map(osp.abspath, folders)))
 
 
 def main() -> None:

@@ -24,13 +24,13 @@ class MaskContent:
     Attributes:
         labels (tuple[int, ...]): Sorted labels that occur, background (0) included, without 255.
         has_void (bool): Whether 255 occurs, pixels that do not count.
-        border_is_foreground (bool): Whether most of the outermost pixels that count are not
-            background.
+        border (str): What most of the outermost pixels are: ``'background'``, ``'foreground'`` or
+            ``'void'``.
     """
 
     labels: tuple[int, ...]
     has_void: bool
-    border_is_foreground: bool
+    border: str
 
     @property
     def foreground(self) -> tuple[int, ...]:
@@ -48,15 +48,19 @@ def mask_content(mask: np.ndarray) -> MaskContent:
         MaskContent: What it shows.
 
     >>> mask_content(np.array([[0, 0, 0], [0, 7, 255], [0, 3, 0]], np.uint8))
-    MaskContent(labels=(0, 3, 7), has_void=True, border_is_foreground=False)
+    MaskContent(labels=(0, 3, 7), has_void=True, border='background')
     """
     present = np.flatnonzero(np.bincount(mask.ravel(), minlength=256))
     border = np.concatenate([mask[0], mask[-1], mask[1:-1, 0], mask[1:-1, -1]])
-    counted = border[border != IGNORE_INDEX]
+    kinds = dict(
+        background=np.count_nonzero(border == 0),
+        void=np.count_nonzero(border == IGNORE_INDEX),
+    )
+    kinds['foreground'] = len(border) - sum(kinds.values())
     return MaskContent(
         labels=tuple(int(label) for label in present if label != IGNORE_INDEX),
         has_void=bool(present[-1] == IGNORE_INDEX),
-        border_is_foreground=bool(2 * np.count_nonzero(counted) > len(counted)),
+        border=max(kinds, key=kinds.get),
     )
 
 
@@ -87,26 +91,16 @@ def check_ground_truth(
         'masks by class',
         ', '.join(f'{name} {shown[label]}' for label, name in enumerate(classes)),
     )
+    if not shown:
+        message = f'all of the {len(contents)} masks are 255 alone, which does not count.'
+        _add(report, message, len(contents))
+        return
     contradicted = _compare(report, contents, tags, classes)
-    if len(shown) < 2 and not contradicted:
-        _add(report, _single_label(contents, shown, classes), len(contents))
+    if len(shown) == 1 and not contradicted:
+        _add(report, _single_label(contents, *shown, classes), len(contents))
+    _remark_absent(report, shown, contradicted, classes)
     _remark_void(report, contents)
-    absent = [
-        name for label, name in enumerate(classes) if not shown[label] and label not in contradicted
-    ]
-    if absent and (len(shown) > 1 or contradicted):
-        report.remarks.append(
-            f'no mask shows {", ".join(absent)}: its IoU is 0 if it is predicted anywhere, '
-            f'otherwise the mIoU is a mean over the other classes ({len(shown)} of {len(classes)} '
-            'are shown).'
-        )
-    bordered = [name for name, content in contents.items() if content.border_is_foreground]
-    if len(contents) >= ENOUGH and len(bordered) >= INVERTED * len(contents) and shown[0]:
-        report.remarks.append(
-            f'in {len(bordered)} of {len(contents)} masks most of the border of the image is no '
-            f'background ({examples(bordered)}): right for close-ups; otherwise the masks are '
-            'inverted, 0 is background.'
-        )
+    _check_inverted(report, contents, tags)
 
 
 def _compare(
@@ -175,32 +169,72 @@ def _reason(
         other, count = instead.most_common(1)[0]
         if 2 * count > len(tagged):
             return (
-                f' {count} of them show {classes[other]} (label {other}) instead: the classes need '
-                'the order of the labels (--classes).'
+                f' {count} of them show {classes[other]} (label {other}) instead: the classes must '
+                "be in the order of the masks' labels (prepare: --classes)."
             )
-    void = sum(contents[name].has_void for name in tagged)
-    if 2 * void > len(tagged):
-        return (
-            f' {void} of them have 255, which does not count: write {label} where 255 means '
-            f'{classes[label]}.'
+    void = [contents[name] for name in tagged if contents[name].has_void]
+    if 2 * len(void) > len(tagged):
+        outside = sum(content.border == 'void' for content in void)
+        meaning = (
+            f'255 means background and 0 means {classes[label]}, write 0 and {label}'
+            if 2 * outside > len(void)
+            else f'255 means {classes[label]}, write {label}'
         )
+        return f' {len(void)} of them have 255, which does not count: if {meaning} instead.'
     return ' If the masks leave it out, it cannot be scored: leave it out of the classes too.'
 
 
-def _single_label(
-    contents: Mapping[str, MaskContent], shown: Counter[int], classes: Sequence[str]
-) -> str:
-    """Say that a ground truth has one label or none."""
-    if not shown:
-        return f'all of the {len(contents)} masks are 255 alone, which does not count.'
-    (label,) = shown
-    void = sum(content.has_void for content in contents.values())
-    other = 'a class (1 is the first)' if label == 0 else 'background (0)'
-    hint = f' {void} of them have 255, which does not count: if it means {other}, write that label.'
-    return (
-        f'the {len(contents)} masks show {classes[label]} (label {label}) and nothing else: '
-        f'whatever is predicted, nothing is learnt from a score on them.{hint if void else ""}'
+def _single_label(contents: Mapping[str, MaskContent], label: int, classes: Sequence[str]) -> str:
+    """Say that a ground truth has one label alone."""
+    message = (
+        f'the {len(contents)} masks show {classes[label]} (label {label}) and nothing else: no '
+        'score on them says anything.'
     )
+    void = sum(content.has_void for content in contents.values())
+    if not void:
+        return message
+    other = 'a class, write its label' if label == 0 else 'background, write 0'
+    return f'{message} {void} of them have 255, which does not count: if it means {other} instead.'
+
+
+def _remark_absent(
+    report: CheckReport, shown: Mapping[int, int], contradicted: set[int], classes: Sequence[str]
+) -> None:
+    """Remark classes that no mask shows, beside those about which that was said already."""
+    absent = [
+        name
+        for label, name in enumerate(classes)
+        if label not in shown and label not in contradicted
+    ]
+    if absent and (len(shown) > 1 or contradicted):
+        report.remarks.append(
+            f'no mask shows {", ".join(absent)}: where it is predicted its IoU is 0, otherwise the '
+            f'mIoU is a mean over the other classes ({len(shown)} of {len(classes)} are shown).'
+        )
+
+
+def _check_inverted(
+    report: CheckReport,
+    contents: Mapping[str, MaskContent],
+    tags: Mapping[str, tuple[int, ...]],
+) -> None:
+    """Find masks in which background and foreground have changed places."""
+    bare = [name for name in contents if tags.get(name) == () and contents[name].labels]
+    full = [name for name in bare if 0 not in contents[name].labels]
+    if full and len(full) == len(bare):
+        message = (
+            f'the masks of all {len(bare)} images without tags show no background '
+            f'({examples(bare)}): tags were forgotten, or the masks are inverted (0 is background).'
+        )
+        _add(report, message, len(bare))
+        return
+    outside = [name for name, content in contents.items() if content.border == 'foreground']
+    if len(contents) >= ENOUGH and len(outside) >= INVERTED * len(contents):
+        report.remarks.append(
+            f'in {len(outside)} of {len(contents)} masks the border of the image is foreground for '
+            f'the most part ({examples(outside)}): right for close-ups; otherwise the masks are '
+            'inverted, 0 is background.'
+        )
 
 
 def _remark_void(report: CheckReport, contents: Mapping[str, MaskContent]) -> None:

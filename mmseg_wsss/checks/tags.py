@@ -40,8 +40,8 @@ def tag_remarks(
     image = 'training image' if training else 'validation image'
     if always:
         consequence = (
-            'this teaches a classifier nothing, which learns what an object looks like from images '
-            'with and without it. Its scores will be perfect and its activation maps empty or '
+            'this teaches a classifier nothing. It learns what an object looks like from images '
+            'with and without it; its scores will be perfect and its activation maps empty or '
             'anywhere.'
             if training
             else 'its average precision is 100 whatever is predicted.'
