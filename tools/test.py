@@ -55,8 +55,17 @@ def parse_args() -> argparse.Namespace:
 
 
 def build_config(args: argparse.Namespace) -> Config:
-    """Read the config and apply the command line to it."""
+    """Read the config and apply the command line to it.
+
+    Raises:
+        FileNotFoundError, ValueError: If there is no such config, or it has nothing to test on.
+    """
     cfg = Config.fromfile(args.config)
+    if cfg.get('test_dataloader') is None:
+        raise ValueError(
+            f'{args.config}: there is nothing to test on (test_dataloader is None): the data set '
+            'has no masks. tools/predict.py segments photographs without.'
+        )
     cfg.launcher = args.launcher
     apply_overrides(cfg, args.cfg_options)
     if args.work_dir is not None:

@@ -164,7 +164,7 @@ def choose_val(
     val: list[str] = []
     for number, line in enumerate(read_lines(val_list, 'split list'), start=1):
         if line.strip():
-            # Not read_split, which drops folders: two of them may have an image of one name.
+            # Not read_split: what looks like a suffix may be part of a name here.
             name = check_image_id(line.strip(), f'{val_list}:{number}')
             image_id = _image_of(name, paths)
             if image_id in val:
