@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import runpy
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -109,3 +113,37 @@ def test_zero_labels_are_reduced_in_files_alone(tmp_path):
     metric = make(output_dir=str(tmp_path), format_only=True)
     metric.process({}, [sample([[0, 2]]) | dict(reduce_zero_label=True)])
     assert read_mask(tmp_path / 'a.png').tolist() == [[1, 3]]
+
+
+def evaluator(root: Path, folder: Path, monkeypatch, text: str, *options: str):
+    """The evaluator that tools/test.py makes of a config."""
+    tool = runpy.run_path(str(root / 'tools' / 'test.py'))
+    (folder / 'config.py').write_text(text)
+    arguments = ['test.py', str(folder / 'config.py'), 'weights.pth', *options]
+    monkeypatch.setattr(sys, 'argv', arguments)
+    return tool['build_config'](tool['parse_args']()).test_evaluator
+
+
+DATA = "dict(dataset=dict(type='A', data_root='d', data_prefix=dict(img_path='../photos')))"
+
+
+@pytest.mark.parametrize(
+    'text', ["dict(type='IoUMetric')", "[dict(type='mmseg.IoUMetric', beta=2), dict(type='Other')]"]
+)
+def test_the_command_writes_by_the_folder_of_the_images(tmp_path, monkeypatch, root, text):
+    monkeypatch.chdir(tmp_path)
+    text = f'test_dataloader = {DATA}\ntest_evaluator = {text}'
+    metric = evaluator(root, tmp_path, monkeypatch, text)
+    metric = metric[0] if isinstance(metric, list) else metric
+    assert metric.type == 'mmseg_wsss.SegmentationMetric' and 'output_dir' not in metric
+    metric = evaluator(root, tmp_path, monkeypatch, text, '--out', 'masks')
+    metric = metric[0] if isinstance(metric, list) else metric
+    assert (metric.output_dir, metric.image_folder) == ('masks', str(tmp_path / 'photos'))
+
+
+def test_the_command_says_what_cannot_be_tested_or_written(tmp_path, monkeypatch, root):
+    with pytest.raises(ValueError, match=r'config\.py: there is nothing to test on'):
+        evaluator(root, tmp_path, monkeypatch, 'test_dataloader = None')
+    text = f"test_dataloader = {DATA}\ntest_evaluator = dict(type='MultiLabelMetric')"
+    with pytest.raises(ValueError, match='--out writes masks: it needs a segmentor'):
+        evaluator(root, tmp_path, monkeypatch, text, '--out', 'masks')
