@@ -10,7 +10,7 @@ from mmengine.config import Config, DictAction
 
 import mmseg_wsss.register_all  # noqa: F401  # before a config is read
 from mmseg_wsss.checks.configs import find_datasets
-from mmseg_wsss.engine import WSSSRunner
+from mmseg_wsss.engine import ClassesError, WSSSRunner
 from mmseg_wsss.utils.checkpoint import read_checkpoint, read_safely_in_mmengine
 from mmseg_wsss.utils.overrides import apply_overrides
 from mmseg_wsss.utils.process_group import prepare_runner_on_cpu
@@ -136,7 +136,10 @@ def main() -> None:
         raise SystemExit(f'error: {error}') from None
     read_safely_in_mmengine(args.trust_checkpoint)
     prepare_runner_on_cpu(cfg)
-    WSSSRunner.from_cfg(cfg).test()
+    try:
+        WSSSRunner.from_cfg(cfg).test()
+    except ClassesError as error:
+        raise SystemExit(f'error: {error}') from None
 
 
 if __name__ == '__main__':
