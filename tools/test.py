@@ -83,7 +83,11 @@ def build_config(args: argparse.Namespace) -> Config:
         # Upstream's hook counts the interval in a test as well, the fork's does not.
         hook.update(draw=True, show=args.show, wait_time=args.wait_time, interval=1)
         if args.show_dir:
-            cfg.visualizer['save_dir'] = osp.join(cfg.work_dir, args.show_dir)
+            hook.update(
+                type='mmseg_wsss.PaintedPredictionsHook',
+                out_dir=osp.join(cfg.work_dir, args.show_dir),
+                image_folder=find_image_folder(cfg),
+            )
     if args.tta:
         if 'tta_pipeline' not in cfg or 'tta_model' not in cfg:
             raise SystemExit('--tta needs tta_pipeline and tta_model in the config.')
@@ -117,12 +121,17 @@ def set_metrics(cfg: Config, out: str | None) -> None:
         return
     if not metrics:
         raise ValueError('--out writes masks: it needs a segmentor, with a SegmentationMetric.')
+    metrics[0].update(output_dir=out, image_folder=find_image_folder(cfg))
+
+
+def find_image_folder(cfg: Config) -> str:
+    """Find the folder of the images that are tested, or one that holds those of all data sets."""
     folders = [
         osp.join(one.get('data_root') or '', (one.get('data_prefix') or {}).get('img_path') or '')
         for where, one in find_datasets(cfg)
         if where.startswith('test_dataloader')
     ]
-    metrics[0].update(output_dir=out, image_folder=osp.commonpath(map(osp.abspath, folders)))
+    return osp.commonpath(map(osp.abspath, folders))
 
 
 def main() -> None:

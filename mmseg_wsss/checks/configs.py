@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 import os.path as osp
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,6 +13,7 @@ from mmengine.config import Config, ConfigDict
 from ..datasets.tags import read_tags, tags_for
 from ..registry import DATASETS
 from ..seeds import IGNORE_INDEX
+from ..store.image_ids import image_id_of
 from ..utils.digest import json_sha256
 from .images import ADVICE, DataItem, check_items
 from .report import CheckReport
@@ -183,10 +183,12 @@ def find_mask_tags(
 
 
 def _image_id(path: str, dataset: Any) -> str:
-    """Give the path below the folder of the images without suffix."""
-    folder = (getattr(dataset, 'data_prefix', None) or {}).get('img_path') or ''
-    name = osp.relpath(path, folder or '.').replace(os.sep, '/')
-    return osp.splitext(path if name.startswith('../') else name)[0]
+    """Give the id of an image, or its whole path if it lies elsewhere than the others."""
+    prefix = getattr(dataset, 'data_prefix', None) or {}
+    try:
+        return image_id_of(path, prefix.get('img_path') or '')
+    except ValueError:
+        return osp.splitext(path)[0]
 
 
 def _masks(info: dict, dataset: Any) -> Iterator[tuple[str, int | None, int | None]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import os.path as osp
 import re
 from collections.abc import Iterator
 
@@ -49,6 +51,28 @@ def check_image_id(image_id: str, source: str) -> str:
         return image_id
     shown = image_id if len(image_id) <= 80 else f'{image_id[:80]}...'
     raise ValueError(f'{source}: image id {shown!r} {reason}')
+
+
+def image_id_of(path: str, folder: str) -> str:
+    """Give the id of an image by its file: the path below the folder of the images, no suffix.
+
+    Args:
+        path (str): The image.
+        folder (str): The folder of the images.
+
+    Returns:
+        str: The id, with ``/`` between subfolders.
+
+    Raises:
+        ValueError: If the image is not below the folder.
+
+    >>> image_id_of('data/../photos/camera_1/0001.jpg', 'photos')
+    'camera_1/0001'
+    """
+    name = osp.relpath(path, folder or '.').replace(os.sep, '/')
+    if name.startswith('../'):
+        raise ValueError(f'{path}: is not in the folder of the images, {folder!r}')
+    return osp.splitext(name)[0]
 
 
 # Names that are unique the world over, so that folders before them say nothing more.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import os.path as osp
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,6 +14,7 @@ from mmseg.evaluation import IoUMetric
 
 from ...registry import METRICS
 from ...store import write_mask
+from ...store.image_ids import image_id_of
 
 
 @METRICS.register_module()
@@ -101,9 +101,7 @@ class SegmentationMetric(IoUMetric):
         path = sample['img_path']
         name = osp.splitext(osp.basename(path))[0]
         if self.image_folder is not None:
-            name = osp.splitext(osp.relpath(path, self.image_folder))[0].replace(os.sep, '/')
-            if name.startswith('../'):
-                raise ValueError(f'{path}: not below image_folder={self.image_folder!r}.')
+            name = image_id_of(path, self.image_folder)
         if self._written.setdefault(name, path) != path:
             raise ValueError(
                 f'{path} and {self._written[name]}: two images of one name in {self.output_dir}. '

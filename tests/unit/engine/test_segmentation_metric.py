@@ -105,7 +105,7 @@ def test_two_predictions_never_share_a_file(tmp_path):
         metric.process({}, [sample([[2]], path='photos/camB/a.jpg')])
     assert read_mask(tmp_path / 'a.png').tolist() == [[1]]
     metric = make(output_dir=str(tmp_path), image_folder='elsewhere', format_only=True)
-    with pytest.raises(ValueError, match='not below image_folder'):
+    with pytest.raises(ValueError, match='not in the folder of the images'):
         metric.process({}, [sample([[1]])])
 
 
