@@ -175,6 +175,9 @@ CATEGORY_IDS = tuple(
     if category not in (12, 26, 29, 30, 45, 66, 68, 69, 71, 83)
 )
 LABEL_OF_CATEGORY = {category: label for label, category in enumerate(CATEGORY_IDS, start=1)}
+# How many times the longer side of its image a corner may be away. pycocotools takes memory for each
+# pixel of an outline, also outside of the image, and its process dies where there is too little.
+FAR = 10
 
 
 def draw_instances(
@@ -216,6 +219,8 @@ def draw_instances(
                 continue
             if not np.isfinite(polygon).all():
                 raise ValueError('a polygon has a corner that is not finite')
+            if np.abs(polygon).max() > FAR * max(shape):
+                raise ValueError('a polygon has a corner far outside of the image')
             mask[fill_polygon(polygon, shape)] = label
     return mask, degenerate
 

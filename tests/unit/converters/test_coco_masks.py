@@ -45,6 +45,13 @@ def test_a_rectangle_on_pixel_borders_is_filled_exactly():
     np.testing.assert_array_equal(fill_polygon([1, 1, 4, 1, 4, 3, 1, 3], (5, 6)), expected)
 
 
+@pytest.mark.parametrize('far', [1e3, 1e12, -1e12])
+def test_a_corner_far_outside_is_refused(far):
+    with pytest.raises(ValueError, match='a corner far outside of the image'):
+        draw_instances((10, 14), [(1, [[0, 0, far, 0, far, 5, 0, 5]])])
+    assert draw_instances((10, 14), [(1, [[-9, -9, 50, -9, 50, 50, -9, 50]])])[0].all()
+
+
 def test_a_polygon_outside_of_the_image_fills_nothing():
     assert not fill_polygon([30, 1, 40, 1, 40, 5], (11, 17)).any()
 
