@@ -175,7 +175,7 @@ CATEGORY_IDS = tuple(
     if category not in (12, 26, 29, 30, 45, 66, 68, 69, 71, 83)
 )
 LABEL_OF_CATEGORY = {category: label for label, category in enumerate(CATEGORY_IDS, start=1)}
-# How many times the longer side of its image a corner may be away. pycocotools takes memory for each
+# A corner may be so many longer sides of its image away. pycocotools takes memory for each
 # pixel of an outline, also outside of the image, and its process dies where there is too little.
 FAR = 10
 
