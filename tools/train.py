@@ -11,6 +11,7 @@ from mmengine.config import Config, DictAction
 
 import mmseg_wsss.register_all  # noqa: F401  # before a config is read
 from mmseg_wsss.engine import ClassesError, ScheduleError, WSSSRunner
+from mmseg_wsss.engine.metrics import GroundTruthError, use_segmentation_metric
 from mmseg_wsss.utils.checkpoint import find_resumable, read_safely_in_mmengine
 from mmseg_wsss.utils.overrides import apply_overrides
 from mmseg_wsss.utils.process_group import prepare_runner_on_cpu
@@ -72,6 +73,7 @@ def build_config(args: argparse.Namespace) -> Config:
     if args.resume and not cfg.get('load_from'):
         resume_from_latest(cfg, args.trust_checkpoint)
     make_resumable(cfg)
+    use_segmentation_metric(cfg.get('val_evaluator'))
     # The same updates with fewer kernels.
     set_constructor(cfg, f'mmseg_wsss.{GROUPED}')
     return cfg
@@ -126,7 +128,13 @@ def main() -> int:
         read_safely_in_mmengine(args.trust_checkpoint)
         prepare_runner_on_cpu(cfg)
         WSSSRunner.from_cfg(cfg).train()
-    except (FileNotFoundError, FloatingPointError, ScheduleError, ClassesError) as error:
+    except (
+        FileNotFoundError,
+        FloatingPointError,
+        ScheduleError,
+        ClassesError,
+        GroundTruthError,
+    ) as error:
         print(f'\nerror: {error}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
