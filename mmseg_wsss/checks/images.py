@@ -6,7 +6,7 @@ import os
 import os.path as osp
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,7 +16,8 @@ from ..store import ImageRecord
 from ..store.masks import MAX_PIXELS, read_mask
 from ..utils.image import MAX_SEED_PIXELS, read_image
 from ..utils.parallel import run_tasks
-from .report import ConversionReport, count_by_class, examples
+from .ground_truth import MaskContent, check_ground_truth, mask_content
+from .report import CheckReport, count_by_class, examples
 
 _EXIF_ORIENTATION = 0x0112
 _JPEG = ('JPEG', 'MPO')  # MPO: JPEG of a telephone with a preview behind
@@ -46,7 +47,7 @@ def check_image(path: str) -> tuple[int, int]:
                 width, height = image.size
                 if image.getexif().get(_EXIF_ORIENTATION, 1) >= 5:  # 5 to 8: turned by 90 degrees
                     width, height = height, width
-                image.draft('L', (image.width // 8, image.height // 8))
+                image.draft('L', (max(1, image.width // 8), max(1, image.height // 8)))
                 image.load()
                 return height, width
     except UnidentifiedImageError:
@@ -61,22 +62,6 @@ def check_image(path: str) -> tuple[int, int]:
         raise ValueError(f'{path}: broken image ({error}).') from None
     # Readers differ in the rarer formats: which depths, and whether a TIFF is turned.
     return read_image(path).shape[:2]
-
-
-def mask_labels(mask: np.ndarray) -> tuple[int, ...]:
-    """Give the foreground labels that occur in a mask.
-
-    Args:
-        mask (np.ndarray): uint8 (H, W).
-
-    Returns:
-        tuple[int, ...]: Sorted labels without background (0) and ignored pixels (255).
-
-    >>> mask_labels(np.array([[0, 7], [255, 3]], np.uint8))
-    (3, 7)
-    """
-    present = np.flatnonzero(np.bincount(mask.ravel(), minlength=256))
-    return tuple(int(label) for label in present if label not in (0, 255))
 
 
 def find_duplicates(names: Sequence) -> list:
@@ -105,6 +90,8 @@ class DataItem:
         tags (tuple[int, ...], optional): Labels of its tags, 1 to K-1; None where it has none to
             check.
         record (ImageRecord, optional): What its masks were made of.
+        label_table (tuple[int, ...], optional): 256 labels: what each value of the first mask
+            stands for. Only where this mask is ground truth.
     """
 
     image_id: str
@@ -112,6 +99,7 @@ class DataItem:
     masks: tuple[tuple[str, int | None, int | None], ...] = ()
     tags: tuple[int, ...] | None = None
     record: ImageRecord | None = None
+    label_table: tuple[int, ...] | None = None
 
 
 @dataclass
@@ -119,6 +107,7 @@ class _Finding:
     size: tuple[int, int] | None = None
     kind: str = ''
     turned: bool = False
+    content: MaskContent | None = None
     problems: list[str] = field(default_factory=list)
 
 
@@ -127,7 +116,8 @@ def check_items(
     items: Sequence[DataItem],
     classes: Sequence[str] | None = None,
     workers: int | None = None,
-) -> ConversionReport:
+    mask_tags: Mapping[str, tuple[int, ...]] | None = None,
+) -> CheckReport:
     """Read every image and mask of a data set and sum up what was found.
 
     Args:
@@ -135,12 +125,14 @@ def check_items(
         items (Sequence[DataItem]): Its images.
         classes (Sequence[str], optional): All class names, background first, for the count of tags.
         workers (int, optional): Number of processes; by default the number of cores.
+        mask_tags (Mapping, optional): Labels of the tags by image id, to be compared with the
+            ground truth, see :func:`~mmseg_wsss.checks.ground_truth.check_ground_truth`.
 
     Returns:
-        ConversionReport: Problems are images and masks that cannot be read, masks of another size
+        CheckReport: Problems are images and masks that cannot be read, masks of another size
         than their image, and labels out of range; remarks are what will be dealt with.
     """
-    report = ConversionReport(title, advice=ADVICE)
+    report = CheckReport(title, advice=ADVICE)
     findings = run_tasks(check_item, items, workers, 'images to check')
     for finding in findings:
         report.problems += finding.problems
@@ -165,6 +157,13 @@ def check_items(
     report.add('masks', sum(len(item.masks) for item in items))
     _remark_sizes(report, sized)
     _remark_tags(report, items, classes)
+    contents = {
+        item.image_id: finding.content
+        for item, finding in zip(items, findings, strict=True)
+        if finding.content is not None
+    }
+    if classes is not None:
+        check_ground_truth(report, contents, mask_tags or {}, classes)
     twins = find_twins([item.path for item in items])
     if twins:
         report.remarks.append(
@@ -200,9 +199,11 @@ def check_item(item: DataItem) -> _Finding:
         change = item.record.change_of_photograph(item.path)
         if change is not None:
             finding.problems.append(f'the masks of {item.image_id} {change}.')
-    for path, num_classes, ignore_index in item.masks:
+    for number, (path, num_classes, ignore_index) in enumerate(item.masks):
         try:
-            read_mask(path, finding.size, num_classes, ignore_index)
+            mask = read_mask(path, finding.size, num_classes, ignore_index)
+            if number == 0 and item.label_table is not None:
+                finding.content = mask_content(np.array(item.label_table, np.uint8)[mask])
         except (FileNotFoundError, ValueError) as error:
             finding.problems.append(str(error))
     return finding
@@ -242,7 +243,7 @@ def _repeated(items: Sequence[DataItem]) -> list[str]:
     return [f'image id {name} comes {count} times.' for name, count in counts.items() if count > 1]
 
 
-def _remark_sizes(report: ConversionReport, sized: list[tuple[str, tuple[int, int]]]) -> None:
+def _remark_sizes(report: CheckReport, sized: list[tuple[str, tuple[int, int]]]) -> None:
     large = [name for name, (height, width) in sized if height * width > MAX_SEED_PIXELS]
     if large:
         report.remarks.append(
@@ -258,7 +259,7 @@ def _remark_sizes(report: ConversionReport, sized: list[tuple[str, tuple[int, in
 
 
 def _remark_tags(
-    report: ConversionReport, items: Sequence[DataItem], classes: Sequence[str] | None
+    report: CheckReport, items: Sequence[DataItem], classes: Sequence[str] | None
 ) -> None:
     tagged = {item.image_id: item.tags for item in items if item.tags is not None}
     if not tagged or classes is None:
@@ -269,7 +270,3 @@ def _remark_tags(
         report.remarks.append(
             f'{len(empty)} images have no tag: their seeds are all background ({examples(empty)}).'
         )
-    used = {label for tags in tagged.values() for label in tags}
-    missing = [name for label, name in enumerate(classes) if label and label not in used]
-    if missing:
-        report.remarks.append(f'no image is tagged {", ".join(missing)}.')

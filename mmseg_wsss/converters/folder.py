@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image
 
-from ..checks.images import check_image, mask_labels
-from ..checks.report import ConversionReport, count_by_class, examples
+from ..checks.ground_truth import MaskContent, check_ground_truth, mask_content
+from ..checks.images import check_image
+from ..checks.report import CheckReport, count_by_class, examples
+from ..checks.tags import tag_remarks
 from ..datasets.tags import read_tags, write_tags
 from ..store.masks import read_mask, write_mask
 from ..utils.atomic import remove_stale_temporaries, write_atomic
@@ -44,7 +46,7 @@ def convert_folder(
     val_list: str | None = None,
     copy_images: bool = False,
     workers: int | None = None,
-) -> ConversionReport:
+) -> CheckReport:
     """Check an own data set and lay it out.
 
     Writes ``tags.csv``, ``train.txt``, ``val.txt`` (if there is something to validate on),
@@ -71,7 +73,7 @@ def convert_folder(
         workers (int, optional): Number of processes.
 
     Returns:
-        ConversionReport: Counts and problems; complete if there is no problem.
+        CheckReport: Counts and problems; complete if there is no problem.
 
     Raises:
         FileNotFoundError: If a folder or file is missing.
@@ -79,7 +81,7 @@ def convert_folder(
     """
     names = list(classes) if classes is not None else read_class_names(tags)
     all_classes = ['background', *(name for name in names if name != 'background')]
-    report = ConversionReport(f'own data set in {out}')
+    report = CheckReport(f'own data set in {out}')
     remark_doubtful_names(all_classes[1:], report)
     paths = find_images(images, report)
     tagged = match_ids(read_tags(tags, all_classes), paths, tags, report)
@@ -112,6 +114,8 @@ def convert_folder(
     for outcome in outcomes:
         report.problems += outcome.problems
     all_tags = _complete_tags(tagged, outcomes, train, val, report)
+    contents = {o.image_id: o.content for o in outcomes if o.content is not None}
+    check_ground_truth(report, contents, tagged, all_classes)
     if not train:
         report.problems.append(
             f'{tags}: no image is left for training; with a mask for every image give --val-list.'
@@ -135,10 +139,10 @@ def _complete_tags(
     outcomes: list[FileOutcome],
     train: list[str],
     val: list[str],
-    report: ConversionReport,
+    report: CheckReport,
 ) -> dict[str, tuple[int, ...]]:
     """Give validation images without a tags entry the tags of their mask."""
-    from_mask = {o.image_id: o.mask_labels for o in outcomes if o.mask_labels is not None}
+    from_mask = {o.image_id: o.content.foreground for o in outcomes if o.content is not None}
     broken = {o.image_id for o in outcomes if o.problems}
     tags, completed = {}, []
     for image_id in [*train, *val]:
@@ -154,17 +158,11 @@ def _complete_tags(
             f'{len(completed)} validation images have no tags entry and got the tags of their '
             f'mask ({examples(completed)}).'
         )
-    beyond = [i for i, labels in from_mask.items() if set(labels) - set(tags.get(i, labels))]
-    if beyond:
-        report.remarks.append(
-            f'{len(beyond)} masks show a class that is not in the tags of their image '
-            f'({examples(beyond)}).'
-        )
     return tags
 
 
 def _summarise(
-    report: ConversionReport,
+    report: CheckReport,
     paths: dict[str, str],
     train: list[str],
     val: list[str],
@@ -186,15 +184,7 @@ def _summarise(
     report.add('training images without any tag', len(untagged))
     in_train = [tags[image_id] for image_id in train if image_id in tags]
     report.add('training images by tag', count_by_class(in_train, tuple(classes)))
-    missing = [
-        name
-        for label, name in enumerate(classes)
-        if label and not any(label in labels for labels in in_train)
-    ]
-    if missing:
-        report.remarks.append(
-            f'no training image is tagged {", ".join(missing)}: nothing can be learnt of it.'
-        )
+    report.remarks += tag_remarks(in_train, classes)
     used = {*train, *val}
     left_out = [image_id for image_id in paths if image_id not in used]
     if left_out:
@@ -250,13 +240,13 @@ class FileOutcome:
     Attributes:
         image_id (str): Its id.
         size (tuple[int, int] | None): Height and width of the image, if it can be read.
-        mask_labels (tuple[int, ...] | None): Foreground labels in the mask, if there is one.
+        content (MaskContent | None): What the mask shows, if there is one.
         problems (list[str]): Messages about files that are wrong.
     """
 
     image_id: str
     size: tuple[int, int] | None = None
-    mask_labels: tuple[int, ...] | None = None
+    content: MaskContent | None = None
     problems: list[str] = field(default_factory=list)
 
 
@@ -267,7 +257,7 @@ def convert_files(task: FileTask) -> FileOutcome:
         outcome.size = check_image(task.image)
         if task.mask is not None:
             mask = read_mask(task.mask, shape=outcome.size, num_classes=task.num_classes)
-            outcome.mask_labels = mask_labels(mask)
+            outcome.content = mask_content(mask)
             if not _is_same(task.mask_copy, mask):
                 write_mask(task.mask_copy, mask, task.palette)
         if task.copy is not None:

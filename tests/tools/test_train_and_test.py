@@ -15,7 +15,7 @@ from sklearn.metrics import confusion_matrix
 
 from mmseg_wsss.store import Fingerprint, ImageRecord, ImageRecords, read_mask, write_mask
 
-IDS = ['one', 'two', 'three', 'four']
+IDS = ['one', 'two', 'camA/three', 'camB/three']
 
 
 @pytest.fixture(scope='module')
@@ -50,6 +50,7 @@ def test_training_is_resumed_and_not_begun_anew(trained):
     assert 'Iter(train) [1/4]' not in logs[1]
     assert 'Iter(train) [4/4]' in logs[1]
     assert 'loss_pn_hybrid' in logs[1]
+    assert 'mIoU_classes: 3' in logs[1]  # mmseg's metric, which the config names, has no such score
     assert (path / 'work' / 'iter_4.pth').is_file()
 
 
@@ -106,7 +107,10 @@ def test_augmentation_and_crf_change_the_prediction_and_are_scored(trained, tmp_
     for name in ('tta', 'crf', 'both'):
         assert (masks[name] != masks['plain']).any()
     # Every image is painted, also where mmseg's hook has an interval for tests.
-    assert len(list(tmp_path.glob('both/shown/**/*.png'))) == len(IDS)
+    shown = tmp_path / 'both' / 'shown'
+    assert {str(path.relative_to(shown)) for path in shown.rglob('*.png')} == {
+        f'{image_id}.png' for image_id in IDS
+    }
 
 
 def test_seeds_of_another_photograph_are_refused_before_the_first_iteration(trained, tmp_path):
@@ -153,3 +157,17 @@ def test_options_that_do_not_fit_the_config_say_so(trained, root):
         )
         assert run.returncode != 0
         assert message in run.stderr
+
+
+def test_a_label_that_is_no_class_ends_the_test_with_its_file(trained, root):
+    path, config = trained
+    mask = read_mask(path / 'truth' / f'{IDS[2]}.png')
+    write_mask(path / 'truth' / f'{IDS[2]}.png', np.where(mask == 1, 128, mask).astype(np.uint8))
+    try:
+        with pytest.raises(AssertionError) as error:
+            command(root, 'test.py', config, path / 'work' / 'iter_4.pth', '--work-dir', path / 'x')
+    finally:
+        write_mask(path / 'truth' / f'{IDS[2]}.png', mask)
+    text = str(error.value)
+    assert f'error: {path}/truth/{IDS[2]}.png: label 128, expected 0 to 2 or 255' in text
+    assert 'Traceback' not in text
