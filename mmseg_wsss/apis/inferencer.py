@@ -132,8 +132,8 @@ class Inferencer:
 
         Args:
             inputs (str | os.PathLike | np.ndarray | Sequence): An image's path, a folder (all
-                images in it and below), an array uint8 (H, W, 3) RGB, or a sequence of paths and
-                arrays.
+                images in it and below but hidden ones), an array uint8 (H, W, 3) RGB, or a sequence
+                of paths and arrays.
             tags (Sequence[str] | Sequence[Sequence[str] | None], optional): Names of the classes
                 that can be in the images besides background: one list for all, or one per image,
                 None where every class can be.
@@ -250,12 +250,14 @@ def list_inputs(inputs: Any) -> list[str | np.ndarray]:
     folder = os.fspath(inputs)
     if not osp.isdir(folder):
         return [folder]
-    found = [
-        osp.join(directory, name)
-        for directory, _, names in os.walk(folder)
-        for name in names
-        if osp.splitext(name)[1].lower() in SUFFIXES
-    ]
+    found = []
+    for directory, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name[0] != '.']
+        found += [
+            osp.join(directory, name)
+            for name in names
+            if name[0] != '.' and osp.splitext(name)[1].lower() in SUFFIXES
+        ]
     if not found:
         raise ValueError(f'{folder}: no images ({", ".join(SUFFIXES)}) in it.')
     return sorted(found)

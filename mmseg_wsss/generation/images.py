@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from mmengine import fileio
 from mmengine.logging import print_log
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from ..seeds import Seed
 from ..seeds.dropout import draw_channel_weights
 from ..utils.image import read_image, resize_image, shrunk_size
+from ..utils.pixel_limit import open_image
 
 
 @dataclass(frozen=True)
@@ -253,7 +253,7 @@ def plan_batches(images: Sequence[SeedImage], batch_size: int) -> list[list[int]
 
 def _stored_size(path: str) -> tuple[int, int]:
     try:
-        with fileio.get_local_path(path) as local, Image.open(local) as image:
+        with fileio.get_local_path(path) as local, open_image(local) as image:
             return image.size
     except OSError as error:
         raise ValueError(f'{path}: not a readable image ({error}).') from error

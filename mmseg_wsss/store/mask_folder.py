@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from ..utils.atomic import remove_stale_temporaries, write_atomic
+from ..utils.pixel_limit import open_image
 from .masks import read_mask
 
 SETTINGS_NAME = 'pseudo_masks.json'
@@ -76,7 +76,7 @@ class MaskFolder:
             mask = read_mask(path, num_classes=num_classes)
         except ValueError:
             return False
-        with Image.open(image) as file:  # the header only
+        with open_image(image) as file:  # the header only
             same_size = sorted(file.size) == sorted(mask.shape)  # EXIF may turn it
         return same_size and set(np.unique(mask)) <= set(labels)
 
