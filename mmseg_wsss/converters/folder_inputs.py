@@ -71,7 +71,8 @@ class FolderDescription:
 
     def save(self, root: str) -> None:
         """Write the description into the folder of a data set, which must exist."""
-        text = json.dumps(asdict(self), indent=2, ensure_ascii=False)
+        content = {key: value for key, value in asdict(self).items() if value is not None}
+        text = json.dumps(content, indent=2, ensure_ascii=False)
         write_atomic(osp.join(root, DESCRIPTION), (text + '\n').encode())
 
 

@@ -134,6 +134,8 @@ def _describe_other(file: BinaryIO, start: bytes) -> ImageInfo:
         with_alpha = image.mode in ('LA', 'PA', 'RGBA', 'RGBa', 'La')
         # A JPEG of a telephone (MPO) has a preview behind, which is no other page.
         pages = 1 if image.format in ('JPEG', 'MPO') else getattr(image, 'n_frames', 1)
+        # To look for it behind the pixels, Pillow would decode the whole of a PNG.
+        exif = image.getexif() if image.format != 'PNG' or 'exif' in image.info else {}
         return ImageInfo(
             file_format=image.format,
             mode=image.mode,
@@ -143,7 +145,7 @@ def _describe_other(file: BinaryIO, start: bytes) -> ImageInfo:
             sample=sample,
             bands=bands,
             extra=int(with_alpha or 'transparency' in image.info),
-            turned=image.getexif().get(_ORIENTATION, 1) in range(2, 9),
+            turned=exif.get(_ORIENTATION, 1) in range(2, 9),
             pages=pages,
         )
 

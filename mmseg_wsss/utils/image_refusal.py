@@ -46,8 +46,8 @@ def refuse_image(content: bytes, name: str, info: ImageInfo, copying: bool = Fal
     if info.multiplies and not copying and _is_transparent(content):
         raise ValueError(
             f'{name}: its fourth band is marked as transparency, by which readers multiply the '
-            'colours (is it near infrared?): "folder.py prepare --copy-images" copies a set, the '
-            'colours as they are; or save it without the fourth band.'
+            'colours (is it near infrared?): let it be left out ("folder.py prepare '
+            '--copy-images", "predict.py --shift-bits 0"), or save images without it.'
         )
 
 
@@ -70,8 +70,8 @@ def _refuse_deep(content: bytes, name: str, info: ImageInfo, copying: bool) -> N
         raise ValueError(f'{name}: {holds}; expected 8 bits, 0 to 255: {alike}.')
     if not copying:
         raise ValueError(
-            f'{name}: {holds}; expected 8 bits, 0 to 255: "folder.py prepare --copy-images" copies '
-            f'a set, all images shifted alike; or {alike}.'
+            f'{name}: {holds}; expected 8 bits, 0 to 255: let them be shifted alike ("folder.py '
+            f'prepare --copy-images", "predict.py --shift-bits N"), or {alike}.'
         )
 
 
