@@ -12,6 +12,7 @@ from mmengine.config import Config, DictAction
 import mmseg_wsss.register_all  # noqa: F401  # before a config is read
 from mmseg_wsss.engine import ClassesError, ScheduleError, WSSSRunner
 from mmseg_wsss.utils.checkpoint import find_resumable, read_safely_in_mmengine
+from mmseg_wsss.utils.image import ImageError
 from mmseg_wsss.utils.overrides import apply_overrides
 from mmseg_wsss.utils.process_group import prepare_runner_on_cpu
 
@@ -128,6 +129,14 @@ def main() -> int:
         WSSSRunner.from_cfg(cfg).train()
     except (FileNotFoundError, FloatingPointError, ScheduleError, ClassesError) as error:
         print(f'\nerror: {error}', file=sys.stderr)
+        return 1
+    except ImageError as error:
+        # A process that loads images adds its traceback before the message.
+        message = str(error).strip().splitlines()[-1]
+        print(
+            f'\nerror: {message.removeprefix(f"{ImageError.__module__}.ImageError: ")}',
+            file=sys.stderr,
+        )
         return 1
     except KeyboardInterrupt:
         print('\ninterrupted; the same command with --resume goes on', file=sys.stderr)

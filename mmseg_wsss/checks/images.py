@@ -49,7 +49,7 @@ def check_image(path: str) -> tuple[int, int]:
             width, height = image.size
             if image.getexif().get(_EXIF_ORIENTATION, 1) >= 5:  # 5 to 8: turned by 90 degrees
                 width, height = height, width
-            image.draft('L', (image.width // 8, image.height // 8))
+            image.draft('L', (max(1, image.width // 8), max(1, image.height // 8)))
             image.load()
             return height, width
     except (OSError, SyntaxError, ValueError) as error:

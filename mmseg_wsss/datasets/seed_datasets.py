@@ -122,7 +122,7 @@ class SeedDataset(BaseSegDataset):
         """Load one image and its seed by the pipeline.
 
         Raises:
-            ValueError: If the image's loader would read it as other than it is, see
+            ImageError: If the image's loader would read it as other than it is, see
                 :mod:`mmseg_wsss.utils.image_refusal`.
         """
         check_readable_once(self.get_data_info(idx)['img_path'])

@@ -97,7 +97,7 @@ class TagsDataset(MultiLabelDataset):
         """Load one image and its tags by the pipeline.
 
         Raises:
-            ValueError: If the image's loader would read it as other than it is, see
+            ImageError: If the image's loader would read it as other than it is, see
                 :mod:`mmseg_wsss.utils.image_refusal`.
         """
         check_readable_once(self.get_data_info(idx)['img_path'])

@@ -81,6 +81,10 @@ def check_readable(path: str) -> ImageInfo:
     return info
 
 
+class ImageError(ValueError):
+    """An image of a training cannot be read as it is."""
+
+
 @lru_cache(maxsize=1 << 18)
 def check_readable_once(path: str) -> None:
     """Refuse a file as :func:`check_readable`, looking at each file once in a process.
@@ -91,10 +95,13 @@ def check_readable_once(path: str) -> None:
         path (str): The file.
 
     Raises:
-        ValueError: If it is no image or cannot be read as it is.
+        ImageError: If it is no image or cannot be read as it is.
     """
     if osp.isfile(path):
-        check_readable(path)
+        try:
+            check_readable(path)
+        except ValueError as error:
+            raise ImageError(str(error)) from None
 
 
 def decode_colours(content: bytes, name: str, info: ImageInfo) -> np.ndarray:
