@@ -16,7 +16,7 @@ from torch.utils.data import Dataset
 from ..seeds import Seed
 from ..seeds.dropout import draw_channel_weights
 from ..utils.image import read_image, resize_image, shrunk_size
-from ..utils.pixel_limit import open_image
+from ..utils.image_info import describe_image
 
 
 @dataclass(frozen=True)
@@ -252,8 +252,6 @@ def plan_batches(images: Sequence[SeedImage], batch_size: int) -> list[list[int]
 
 
 def _stored_size(path: str) -> tuple[int, int]:
-    try:
-        with fileio.get_local_path(path) as local, open_image(local) as image:
-            return image.size
-    except OSError as error:
-        raise ValueError(f'{path}: not a readable image ({error}).') from error
+    with fileio.get_local_path(path) as local:
+        info = describe_image(local)
+    return info.width, info.height

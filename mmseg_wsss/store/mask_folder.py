@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..utils.atomic import remove_stale_temporaries, write_atomic
-from ..utils.pixel_limit import open_image
+from ..utils.image_info import describe_image
 from .masks import read_mask
 
 SETTINGS_NAME = 'pseudo_masks.json'
@@ -76,8 +76,8 @@ class MaskFolder:
             mask = read_mask(path, num_classes=num_classes)
         except ValueError:
             return False
-        with open_image(image) as file:  # the header only
-            same_size = sorted(file.size) == sorted(mask.shape)  # EXIF may turn it
+        info = describe_image(image)
+        same_size = sorted((info.height, info.width)) == sorted(mask.shape)  # EXIF may turn it
         return same_size and set(np.unique(mask)) <= set(labels)
 
 

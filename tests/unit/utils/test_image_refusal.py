@@ -6,8 +6,10 @@ import cv2
 import numpy as np
 import pytest
 from helpers.tiff import write_tiff
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
+from mmseg_wsss.generation.images import SeedImage, plan_batches
+from mmseg_wsss.store import MaskFolder, write_mask
 from mmseg_wsss.utils.image import check_readable, check_readable_once, read_image
 from mmseg_wsss.utils.image_copy import load_values, read_shifted
 from mmseg_wsss.utils.image_info import describe_image
@@ -189,3 +191,16 @@ def test_a_file_is_looked_at_once(tmp_path, monkeypatch):
     check_readable_once('s3://bucket/a.png')  # left to the loader
     with pytest.raises(ValueError, match='not a readable image'):
         check_readable(str(path))
+
+
+def test_what_pillow_does_not_open_is_read_and_batched(tmp_path):
+    """A TIFF of grey with alpha whose white is 0."""
+    path = str(tmp_path / 'a.tif')
+    write_tiff(tmp_path / 'a.tif', RGB[..., :2], photometric=0, extra=[2])
+    with pytest.raises(UnidentifiedImageError):
+        Image.open(path)
+    assert np.array_equal(read_image(path), 255 - RGB[..., :1].repeat(3, axis=2))
+    assert plan_batches([SeedImage('a', path, ()), SeedImage('b', path, ())], 2) == [[0, 1]]
+    folder = MaskFolder(tmp_path / 'masks', {})
+    write_mask(folder.path('a'), RGB[..., 0] // 128)
+    assert folder.has('a', path, 2, (0, 1))
