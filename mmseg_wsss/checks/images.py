@@ -15,7 +15,7 @@ from ..store.masks import read_mask
 from ..utils.image import MAX_SEED_PIXELS, read_image
 from ..utils.image_info import ImageInfo, describe_image
 from ..utils.parallel import run_tasks
-from ..utils.pixel_limit import open_image
+from ..utils.pixel_limit import DECODER_ERRORS, open_image
 from .report import ConversionReport, count_by_class, examples
 
 _EXIF_ORIENTATION = 0x0112
@@ -52,7 +52,7 @@ def check_image(path: str) -> tuple[int, int]:
             image.draft('L', (max(1, image.width // 8), max(1, image.height // 8)))
             image.load()
             return height, width
-    except (OSError, SyntaxError, ValueError) as error:
+    except DECODER_ERRORS as error:
         raise ValueError(f'{path}: broken image ({error}).') from None
 
 

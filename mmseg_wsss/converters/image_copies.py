@@ -16,7 +16,7 @@ from ..utils.atomic import write_atomic
 from ..utils.image import read_image
 from ..utils.image_copy import DeepValues, fewest_bits, load_values, shift_right
 from ..utils.parallel import run_tasks
-from ..utils.pixel_limit import open_image
+from ..utils.pixel_limit import DECODER_ERRORS, open_image
 
 # A text in the PNG of a copy: by how many bits its image was shifted right.
 SHIFT_KEY = 'Bits shifted right'
@@ -145,5 +145,5 @@ def _shift_of(path: str) -> int | None:
     try:
         with open_image(path) as image:
             return int(image.info[SHIFT_KEY])
-    except (OSError, SyntaxError, KeyError, ValueError):
+    except DECODER_ERRORS:
         return None

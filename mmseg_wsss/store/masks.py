@@ -13,7 +13,7 @@ import numpy as np
 
 from ..seeds.codec import IGNORE_INDEX
 from ..utils.atomic import write_atomic
-from ..utils.pixel_limit import check_pixels, open_image
+from ..utils.pixel_limit import DECODER_ERRORS, check_pixels, open_image
 
 SIGNATURE = b'\x89PNG\r\n\x1a\n'
 # Colour of 255 where the palette does not name it, PASCAL VOC's "void".
@@ -235,7 +235,7 @@ def _decode_with_pillow(content: bytes, name: str) -> np.ndarray:
     try:
         with open_image(io.BytesIO(content), formats=['PNG']) as image:
             return np.array(image, np.uint8)
-    except (OSError, SyntaxError, EOFError, ValueError) as error:
+    except DECODER_ERRORS as error:
         raise ValueError(f'{name}: the file is damaged ({error})') from None
 
 

@@ -12,7 +12,7 @@ from PIL import ImageOps
 from .image import decode_colours
 from .image_info import ImageInfo, describe_image
 from .image_refusal import deep_colours, refuse_image
-from .pixel_limit import open_image
+from .pixel_limit import DECODER_ERRORS, open_image
 
 MAX_SHIFT_BITS = 24
 # That many values of an image are looked at for the largest usual one.
@@ -68,7 +68,7 @@ def load_values(path: str) -> tuple[ImageInfo, np.ndarray]:
     try:
         with open_image(io.BytesIO(content)) as image:
             return info, np.asarray(ImageOps.exif_transpose(image).convert('RGB'))
-    except (OSError, SyntaxError, ValueError) as error:
+    except DECODER_ERRORS as error:
         raise ValueError(f'{path}: broken image ({error}).') from None
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-import struct
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from PIL import UnidentifiedImageError
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from .pixel_limit import check_pixels, open_image
+from .pixel_limit import DECODER_ERRORS, check_pixels, open_image
 
 _TIFF = (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+')  # the latter two are BigTIFF
 _PNG = b'\x89PNG\r\n\x1a\n'
@@ -116,7 +115,7 @@ def describe_image(path: str, content: bytes | None = None) -> ImageInfo:
         raise FileNotFoundError(f'{path}: no such image.') from None
     except UnidentifiedImageError:
         raise ValueError(f'{path}: not a readable image ({size} bytes).') from None
-    except (OSError, SyntaxError, ValueError, TypeError, KeyError, struct.error) as error:
+    except DECODER_ERRORS as error:
         raise ValueError(f'{path}: broken image ({error}).') from None
     check_pixels(path, info.height, info.width)
     return info
@@ -206,4 +205,7 @@ def _read_tags(file: BinaryIO) -> tuple[dict, int]:
 
 def _numbers(tags: dict, tag: int, default: int) -> tuple[int, ...]:
     value = tags.get(tag, default)
-    return tuple(value) if isinstance(value, tuple) else (value,)
+    numbers = tuple(value) if isinstance(value, (tuple, bytes)) else (value,)
+    if not numbers or not all(isinstance(number, int) for number in numbers):
+        raise ValueError(f'tag {tag} is {value!r:.40}')
+    return numbers

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import ImageOps
 
 from .image_info import ImageInfo
-from .pixel_limit import open_image
+from .pixel_limit import DECODER_ERRORS, open_image
 
 
 def refuse_image(content: bytes, name: str, info: ImageInfo, copying: bool = False) -> None:
@@ -102,7 +102,7 @@ def deep_colours(content: bytes, name: str, info: ImageInfo) -> np.ndarray:
         try:
             with open_image(io.BytesIO(content)) as image:
                 array = np.asarray(ImageOps.exif_transpose(image))
-        except (OSError, SyntaxError, ValueError):
+        except DECODER_ERRORS:
             array = None
         if array is not None and info.sample == 'unsigned' and array.dtype == np.int32:
             array = array.view(np.uint32)

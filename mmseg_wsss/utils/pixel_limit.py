@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import struct
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import IO
 
 from PIL import Image
@@ -15,7 +17,16 @@ VARIABLE = 'MMSEG_WSSS_MAX_PIXELS'
 # OpenCV's own limit, unless its variable says otherwise when it is loaded.
 OPENCV_MAX_PIXELS = 1 << 30
 OPENCV_VARIABLE = 'OPENCV_IO_MAX_IMAGE_PIXELS'
+# What a decoder raises at a damaged file.
+DECODER_ERRORS = (
+    *(OSError, EOFError, SyntaxError, ValueError, TypeError, LookupError, RuntimeError),
+    *(ArithmeticError, struct.error),
+)
+# Pillow's limit is one for all threads: taken off by the first that opens an image, put back by the
+# last.
 _lock = threading.Lock()
+_open: list = []
+_limits: list = []
 
 
 def max_pixels() -> int:
@@ -59,19 +70,29 @@ def check_pixels(path: str | os.PathLike, height: int, width: int) -> None:
         )
 
 
-def open_image(source: str | os.PathLike | IO[bytes], formats: Sequence[str] | None = None):
+@contextmanager
+def open_image(
+    source: str | os.PathLike | IO[bytes], formats: Sequence[str] | None = None
+) -> Iterator[Image.Image]:
     """Open an image with Pillow, which reads its header, without Pillow's limit and warnings.
 
     Args:
         source (str | os.PathLike | IO[bytes]): The file.
         formats (Sequence[str], optional): Of ``PIL.Image.open``.
 
-    Returns:
+    Yields:
         PIL.Image.Image: Callers refuse too large a one by :func:`check_pixels`.
     """
     with _lock:
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            return Image.open(source, formats=formats)
-        finally:
-            Image.MAX_IMAGE_PIXELS = limit
+        if not _open:
+            _limits.append(Image.MAX_IMAGE_PIXELS)
+            Image.MAX_IMAGE_PIXELS = None
+        _open.append(source)
+    try:
+        with Image.open(source, formats=formats) as image:
+            yield image
+    finally:
+        with _lock:
+            _open.pop()
+            if not _open:
+                Image.MAX_IMAGE_PIXELS = _limits.pop()

@@ -8,6 +8,7 @@ import pytest
 from helpers.tiff import write_tiff
 from PIL import Image, UnidentifiedImageError
 
+from mmseg_wsss.checks.images import check_image
 from mmseg_wsss.generation.images import SeedImage, plan_batches
 from mmseg_wsss.store import MaskFolder, write_mask
 from mmseg_wsss.utils.image import check_readable, check_readable_once, read_image
@@ -180,6 +181,36 @@ def test_a_circle_of_pages_ends(tmp_path):
     content[second + 2 + 12 * number : second + 6 + 12 * number] = first.to_bytes(4, 'little')
     path.write_bytes(content)
     assert describe_image(str(path)).pages == 2
+
+
+def test_a_damaged_header_is_called_broken(tmp_path):
+    path = tmp_path / 'a.tif'
+    write_tiff(path, RGB)
+    content = bytearray(path.read_bytes())
+    tag = content.rindex((262).to_bytes(2, 'little') + (3).to_bytes(2, 'little'))
+    content[tag + 2] = 2  # letters instead of a number
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r'a\.tif: broken image \(tag 262 is '):
+        read_image(str(path))
+
+
+@pytest.mark.parametrize('suffix', ['png', 'jpg', 'tif', 'webp', 'gif', 'bmp'])
+def test_damaged_files_are_refused_or_read_but_stop_nothing(tmp_path, suffix):
+    """Cut and overwritten at random, as a fuzzer does."""
+    path = tmp_path / f'a.{suffix}'
+    Image.fromarray(RGB).save(path)
+    whole = path.read_bytes()
+    random = np.random.default_rng(7)
+    for _ in range(60):
+        content = bytearray(whole)
+        for place in random.integers(0, min(300, len(content)), 3):
+            content[-place if suffix == 'tif' else place] = random.integers(256)
+        path.write_bytes(content[: random.integers(1, 2 * len(content))])
+        for reader in (read_image, check_readable, load_values, check_image):
+            try:
+                reader(str(path))
+            except ValueError as error:
+                assert str(error).startswith(f'{path}: ')
 
 
 def test_a_file_is_looked_at_once(tmp_path, monkeypatch):

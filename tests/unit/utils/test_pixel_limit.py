@@ -146,8 +146,14 @@ def test_a_training_stops_at_too_large_an_image(tmp_path, monkeypatch):
     assert dataset[0]['img'].shape == (24, 32, 3)
 
 
-def test_open_image_gives_pillow_s_limit_back_after_an_error(tmp_path):
+def test_open_image_gives_pillow_s_limit_back(tmp_path):
     before = Image.MAX_IMAGE_PIXELS
-    with pytest.raises(FileNotFoundError):
-        open_image(tmp_path / 'none.png')
+    Image.fromarray(PIXELS).save(tmp_path / 'a.png')
+    with open_image(tmp_path / 'a.png'):
+        with open_image(tmp_path / 'a.png') as image:
+            assert image.size == (30, 20)
+        assert Image.MAX_IMAGE_PIXELS is None
+        with pytest.raises(FileNotFoundError), open_image(tmp_path / 'none.png'):
+            pass
+        assert Image.MAX_IMAGE_PIXELS is None
     assert before == Image.MAX_IMAGE_PIXELS
