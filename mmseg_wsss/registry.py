@@ -53,3 +53,4 @@ LOOPS = _child('loop', root.LOOPS, 'mmseg_wsss.engine')
 OPTIM_WRAPPER_CONSTRUCTORS = _child(
     'optimizer wrapper constructor', root.OPTIM_WRAPPER_CONSTRUCTORS, 'mmseg_wsss.engine'
 )
+METRICS = _child('metric', root.METRICS, 'mmseg_wsss.engine')

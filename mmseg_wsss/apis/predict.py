@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from ..checks.report import ConversionReport
+from ..checks.report import CheckReport
 from ..converters.folder_inputs import find_images
 from ..datasets.tags import read_tags, tags_for
 from ..store import MaskFolder, write_mask
@@ -64,7 +64,7 @@ def predict_folder(
         ValueError: If the folder has no images or two of one id, an image has no tags entry, or
             ``out`` holds masks made otherwise.
     """
-    report = ConversionReport('images')
+    report = CheckReport('images')
     paths = find_images(os.fspath(photos), report)
     if report.problems:
         raise ValueError(' '.join(report.problems))

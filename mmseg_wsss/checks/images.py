@@ -16,7 +16,8 @@ from ..utils.image import MAX_SEED_PIXELS, read_image
 from ..utils.image_info import ImageInfo, describe_image
 from ..utils.parallel import run_tasks
 from ..utils.pixel_limit import DECODER_ERRORS, open_image
-from .report import ConversionReport, count_by_class, examples
+from .ground_truth import MaskContent, check_ground_truth, mask_content
+from .report import CheckReport, count_by_class, examples
 
 _EXIF_ORIENTATION = 0x0112
 _JPEG = ('JPEG', 'MPO')  # MPO: JPEG of a telephone with a preview behind
@@ -56,22 +57,6 @@ def check_image(path: str) -> tuple[int, int]:
         raise ValueError(f'{path}: broken image ({error}).') from None
 
 
-def mask_labels(mask: np.ndarray) -> tuple[int, ...]:
-    """Give the foreground labels that occur in a mask.
-
-    Args:
-        mask (np.ndarray): uint8 (H, W).
-
-    Returns:
-        tuple[int, ...]: Sorted labels without background (0) and ignored pixels (255).
-
-    >>> mask_labels(np.array([[0, 7], [255, 3]], np.uint8))
-    (3, 7)
-    """
-    present = np.flatnonzero(np.bincount(mask.ravel(), minlength=256))
-    return tuple(int(label) for label in present if label not in (0, 255))
-
-
 def find_duplicates(names: Sequence) -> list:
     """Give the names that occur more than once, each once, in order of first occurrence.
 
@@ -97,18 +82,22 @@ class DataItem:
             beyond (None: none), see :func:`mmseg_wsss.store.read_mask`.
         tags (tuple[int, ...], optional): Labels of its tags, 1 to K-1; None where it has none to
             check.
+        label_table (tuple[int, ...], optional): 256 labels: what each value of the first mask
+            stands for. Only where this mask is ground truth.
     """
 
     image_id: str
     path: str
     masks: tuple[tuple[str, int | None, int | None], ...] = ()
     tags: tuple[int, ...] | None = None
+    label_table: tuple[int, ...] | None = None
 
 
 @dataclass
 class _Finding:
     size: tuple[int, int] | None = None
     info: ImageInfo | None = None
+    content: MaskContent | None = None
     problems: list[str] = field(default_factory=list)
 
 
@@ -117,7 +106,8 @@ def check_items(
     items: Sequence[DataItem],
     classes: Sequence[str] | None = None,
     workers: int | None = None,
-) -> ConversionReport:
+    mask_tags: Mapping[str, tuple[int, ...]] | None = None,
+) -> CheckReport:
     """Read every image and mask of a data set and sum up what was found.
 
     Args:
@@ -125,12 +115,14 @@ def check_items(
         items (Sequence[DataItem]): Its images.
         classes (Sequence[str], optional): All class names, background first, for the count of tags.
         workers (int, optional): Number of processes; by default the number of cores.
+        mask_tags (Mapping, optional): Labels of the tags by image id, to be compared with the
+            ground truth, see :func:`~mmseg_wsss.checks.ground_truth.check_ground_truth`.
 
     Returns:
-        ConversionReport: Problems are images and masks that cannot be read, masks of another size
+        CheckReport: Problems are images and masks that cannot be read, masks of another size
         than their image, and labels out of range; remarks are what will be dealt with.
     """
-    report = ConversionReport(title, advice=ADVICE)
+    report = CheckReport(title, advice=ADVICE)
     findings = run_tasks(check_item, items, workers, 'images to check')
     for finding in findings:
         report.problems += finding.problems
@@ -159,6 +151,13 @@ def check_items(
     report.add('masks', sum(len(item.masks) for item in items))
     _remark_sizes(report, sized)
     _remark_tags(report, items, classes)
+    contents = {
+        item.image_id: finding.content
+        for item, finding in zip(items, findings, strict=True)
+        if finding.content is not None
+    }
+    if classes is not None:
+        check_ground_truth(report, contents, mask_tags or {}, classes)
     twins = find_twins([item.path for item in items])
     if twins:
         report.remarks.append(
@@ -185,19 +184,21 @@ def check_item(item: DataItem) -> _Finding:
         finding.size = check_image(item.path)
     except (FileNotFoundError, ValueError) as error:
         finding.problems.append(str(error))
-    for path, num_classes, ignore_index in item.masks:
+    for number, (path, num_classes, ignore_index) in enumerate(item.masks):
         try:
-            read_mask(path, finding.size, num_classes, ignore_index)
+            mask = read_mask(path, finding.size, num_classes, ignore_index)
+            if number == 0 and item.label_table is not None:
+                finding.content = mask_content(np.array(item.label_table, np.uint8)[mask])
         except (FileNotFoundError, ValueError) as error:
             finding.problems.append(str(error))
     return finding
 
 
-def summarise_kinds(report: ConversionReport, kinds: Mapping[str, ImageInfo]) -> None:
+def summarise_kinds(report: CheckReport, kinds: Mapping[str, ImageInfo]) -> None:
     """Add the kinds of images to a report, and remark what of them is not read.
 
     Args:
-        report (ConversionReport): The report.
+        report (CheckReport): The report.
         kinds (Mapping[str, ImageInfo]): What the header of each image says, by image id.
     """
     counts = Counter(info.kind for info in kinds.values())
@@ -251,7 +252,7 @@ def _repeated(items: Sequence[DataItem]) -> list[str]:
     return [f'image id {name} comes {count} times.' for name, count in counts.items() if count > 1]
 
 
-def _remark_sizes(report: ConversionReport, sized: list[tuple[str, tuple[int, int]]]) -> None:
+def _remark_sizes(report: CheckReport, sized: list[tuple[str, tuple[int, int]]]) -> None:
     large = [name for name, (height, width) in sized if height * width > MAX_SEED_PIXELS]
     if large:
         report.remarks.append(
@@ -267,7 +268,7 @@ def _remark_sizes(report: ConversionReport, sized: list[tuple[str, tuple[int, in
 
 
 def _remark_tags(
-    report: ConversionReport, items: Sequence[DataItem], classes: Sequence[str] | None
+    report: CheckReport, items: Sequence[DataItem], classes: Sequence[str] | None
 ) -> None:
     tagged = {item.image_id: item.tags for item in items if item.tags is not None}
     if not tagged or classes is None:
@@ -278,7 +279,3 @@ def _remark_tags(
         report.remarks.append(
             f'{len(empty)} images have no tag: their seeds are all background ({examples(empty)}).'
         )
-    used = {label for tags in tagged.values() for label in tags}
-    missing = [name for label, name in enumerate(classes) if label and label not in used]
-    if missing:
-        report.remarks.append(f'no image is tagged {", ".join(missing)}.')

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..checks.images import check_image, mask_labels, summarise_kinds
-from ..checks.report import ConversionReport, count_by_class, examples
+from ..checks.ground_truth import MaskContent, check_ground_truth, mask_content
+from ..checks.images import check_image, summarise_kinds
+from ..checks.report import CheckReport, count_by_class, examples
+from ..checks.tags import tag_remarks
 from ..datasets.tags import read_tags, write_tags
 from ..store.masks import read_mask, write_mask
 from ..utils.atomic import remove_stale_temporaries
@@ -45,7 +47,7 @@ def convert_folder(
     copy_images: bool = False,
     workers: int | None = None,
     shift_bits: int | None = None,
-) -> ConversionReport:
+) -> CheckReport:
     """Check an own data set and lay it out.
 
     Writes ``tags.csv``, ``train.txt``, ``val.txt`` (if there is something to validate on),
@@ -76,7 +78,7 @@ def convert_folder(
             the largest value of the set. Images of 8 bits are never shifted.
 
     Returns:
-        ConversionReport: Counts and problems; complete if there is no problem.
+        CheckReport: Counts and problems; complete if there is no problem.
 
     Raises:
         FileNotFoundError: If a folder or file is missing.
@@ -88,7 +90,7 @@ def convert_folder(
             raise ValueError('shift_bits is for copies of the images only, set copy_images.')
     names = list(classes) if classes is not None else read_class_names(tags)
     all_classes = ['background', *(name for name in names if name != 'background')]
-    report = ConversionReport(f'own data set in {out}')
+    report = CheckReport(f'own data set in {out}')
     remark_doubtful_names(all_classes[1:], report)
     paths = find_images(images, report)
     tagged = match_ids(read_tags(tags, all_classes), paths, tags, report)
@@ -130,6 +132,8 @@ def convert_folder(
         report,
     )
     all_tags = _complete_tags(tagged, outcomes, train, val, report)
+    contents = {o.image_id: o.content for o in outcomes if o.content is not None}
+    check_ground_truth(report, contents, tagged, all_classes)
     if not train:
         report.problems.append(
             f'{tags}: no image is left for training; with a mask for every image give --val-list.'
@@ -154,10 +158,10 @@ def _complete_tags(
     outcomes: list[FileOutcome],
     train: list[str],
     val: list[str],
-    report: ConversionReport,
+    report: CheckReport,
 ) -> dict[str, tuple[int, ...]]:
     """Give validation images without a tags entry the tags of their mask."""
-    from_mask = {o.image_id: o.mask_labels for o in outcomes if o.mask_labels is not None}
+    from_mask = {o.image_id: o.content.foreground for o in outcomes if o.content is not None}
     broken = {o.image_id for o in outcomes if o.problems}
     tags, completed = {}, []
     for image_id in [*train, *val]:
@@ -173,17 +177,11 @@ def _complete_tags(
             f'{len(completed)} validation images have no tags entry and got the tags of their '
             f'mask ({examples(completed)}).'
         )
-    beyond = [i for i, labels in from_mask.items() if set(labels) - set(tags.get(i, labels))]
-    if beyond:
-        report.remarks.append(
-            f'{len(beyond)} masks show a class that is not in the tags of their image '
-            f'({examples(beyond)}).'
-        )
     return tags
 
 
 def _summarise(
-    report: ConversionReport,
+    report: CheckReport,
     paths: dict[str, str],
     train: list[str],
     val: list[str],
@@ -205,15 +203,7 @@ def _summarise(
     report.add('training images without any tag', len(untagged))
     in_train = [tags[image_id] for image_id in train if image_id in tags]
     report.add('training images by tag', count_by_class(in_train, tuple(classes)))
-    missing = [
-        name
-        for label, name in enumerate(classes)
-        if label and not any(label in labels for labels in in_train)
-    ]
-    if missing:
-        report.remarks.append(
-            f'no training image is tagged {", ".join(missing)}: nothing can be learnt of it.'
-        )
+    report.remarks += tag_remarks(in_train, classes)
     used = {*train, *val}
     left_out = [image_id for image_id in paths if image_id not in used]
     if left_out:
@@ -271,7 +261,7 @@ class FileOutcome:
         size (tuple[int, int] | None): Height and width of the image, if it can be read.
         info (ImageInfo | None): What the image's header says.
         values (DeepValues | None): Of an image of more than 8 bits that is still to be copied.
-        mask_labels (tuple[int, ...] | None): Foreground labels in the mask, if there is one.
+        content (MaskContent | None): What the mask shows, if there is one.
         problems (list[str]): Messages about files that are wrong.
     """
 
@@ -279,7 +269,7 @@ class FileOutcome:
     size: tuple[int, int] | None = None
     info: ImageInfo | None = None
     values: DeepValues | None = None
-    mask_labels: tuple[int, ...] | None = None
+    content: MaskContent | None = None
     problems: list[str] = field(default_factory=list)
 
 
@@ -299,7 +289,7 @@ def convert_files(task: FileTask) -> FileOutcome:
             outcome.size = pixels.shape[:2]
         if task.mask is not None:
             mask = read_mask(task.mask, shape=outcome.size, num_classes=task.num_classes)
-            outcome.mask_labels = mask_labels(mask)
+            outcome.content = mask_content(mask)
             if not _is_same(task.mask_copy, mask):
                 write_mask(task.mask_copy, mask, task.palette)
         if task.copy is not None and info.is_deep:

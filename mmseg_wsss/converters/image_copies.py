@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from ..checks.report import ConversionReport, examples
+from ..checks.report import CheckReport, examples
 from ..utils.atomic import write_atomic
 from ..utils.image import read_image
 from ..utils.image_copy import DeepValues, fewest_bits, load_values, shift_right
@@ -37,7 +37,7 @@ def copy_deep_images(
     shift_bits: int | None,
     num_images: int,
     workers: int | None,
-    report: ConversionReport,
+    report: CheckReport,
 ) -> int | None:
     """Copy the images of more than 8 bits of a set, all shifted alike.
 
@@ -48,7 +48,7 @@ def copy_deep_images(
             that keep the largest value of the set.
         num_images (int): Images of the set, those of 8 bits included.
         workers (int, optional): Number of processes.
-        report (ConversionReport): Gets the rule and what it does to the images. Nothing is copied
+        report (CheckReport): Gets the rule and what it does to the images. Nothing is copied
             if it has a problem: the rule may change with the images that are at fault.
 
     Returns:
@@ -80,7 +80,7 @@ def copy_deep_images(
 
 
 def _remark_brightness(
-    report: ConversionReport, values: Mapping[str, DeepValues], bits: int, num_images: int
+    report: CheckReport, values: Mapping[str, DeepValues], bits: int, num_images: int
 ) -> None:
     if len(values) < num_images:
         report.remarks.append(

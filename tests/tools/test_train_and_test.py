@@ -16,7 +16,7 @@ from sklearn.metrics import confusion_matrix
 
 from mmseg_wsss.store import read_mask, write_mask
 
-IDS = ['one', 'two', 'three', 'four']
+IDS = ['one', 'two', 'camA/three', 'camB/three']
 
 
 @pytest.fixture(scope='module')
@@ -107,7 +107,10 @@ def test_augmentation_and_crf_change_the_prediction_and_are_scored(trained, tmp_
     for name in ('tta', 'crf', 'both'):
         assert (masks[name] != masks['plain']).any()
     # Every image is painted, also where mmseg's hook has an interval for tests.
-    assert len(list(tmp_path.glob('both/shown/**/*.png'))) == len(IDS)
+    shown = tmp_path / 'both' / 'shown'
+    assert {str(path.relative_to(shown)) for path in shown.rglob('*.png')} == {
+        f'{image_id}.png' for image_id in IDS
+    }
 
 
 def test_options_that_do_not_fit_the_config_say_so(trained, root):
