@@ -54,7 +54,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         '--jobs', type=int, default=available_cpus(), metavar='N', help='number of processes'
     )
     parser.add_argument(
-        '--overwrite', action='store_true', help='delete the masks of a ROOT made otherwise'
+        '--overwrite',
+        action='store_true',
+        help='delete the masks of a ROOT made otherwise, or of most of its images',
     )
     return parser.parse_args(argv)
 
@@ -89,7 +91,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print('\ninterrupted; the same command resumes', file=sys.stderr)
         return 130
     made = done.images - done.kept
-    print(f'{done.images} images, {made} aggregated, {done.kept} kept: {args.out}')
+    dropped = f', {done.dropped} dropped' if done.dropped else ''
+    print(f'{done.images} images, {made} aggregated, {done.kept} kept{dropped}: {args.out}')
     print(done.summary())
     return 0
 

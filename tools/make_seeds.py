@@ -64,7 +64,9 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('--device', help='e.g. cpu or cuda:0; default: a GPU if there is one')
     parser.add_argument(
-        '--overwrite', action='store_true', help='replace seeds made with other settings'
+        '--overwrite',
+        action='store_true',
+        help='replace seeds made with other settings, or drop those of more than half the images',
     )
     parser.add_argument(
         '--trust-checkpoint',

@@ -10,6 +10,7 @@ import sys
 from mmengine.config import Config, DictAction
 
 import mmseg_wsss.register_all  # noqa: F401  # before a config is read
+from mmseg_wsss.datasets import StaleSeedsError
 from mmseg_wsss.engine import ClassesError, ScheduleError, WSSSRunner
 from mmseg_wsss.utils.checkpoint import find_resumable, read_safely_in_mmengine
 from mmseg_wsss.utils.image import ImageError
@@ -127,7 +128,13 @@ def main() -> int:
         read_safely_in_mmengine(args.trust_checkpoint)
         prepare_runner_on_cpu(cfg)
         WSSSRunner.from_cfg(cfg).train()
-    except (FileNotFoundError, FloatingPointError, ScheduleError, ClassesError) as error:
+    except (
+        FileNotFoundError,
+        FloatingPointError,
+        ScheduleError,
+        ClassesError,
+        StaleSeedsError,
+    ) as error:
         print(f'\nerror: {error}', file=sys.stderr)
         return 1
     except ImageError as error:

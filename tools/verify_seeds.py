@@ -14,8 +14,9 @@ from mmseg_wsss.utils.parallel import available_cpus
 DESCRIPTION = """\
 Reads all of ROOT/aggregated, ROOT/agreement and, where they are kept, ROOT/<seed>, and checks that
 every image of ROOT/manifest.json has its masks, that they are whole, of one size and in the label
-space, that the aggregate is the vote of the seeds, and that there is no other mask. Exit status: 0
-if all is well, 1 if not."""
+space, that the aggregate is the vote of the seeds, and that there is no other mask. Seeds of
+tools/make_seeds.py are compared with the tags and photographs of today as well, if these are where
+they were. Exit status: 0 if all is well, 1 if not."""
 SHOWN = 20
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -35,11 +36,13 @@ class Aggregation:
         images (int): Number of images.
         kept (int): Of these, how many a run before had made of the same seeds.
         votes (np.ndarray): int64 (S + 1,), pixels by agreement.
+        dropped (int): Images of a run before that are no longer there, whose masks were dropped.
     """
 
     images: int
     kept: int
     votes: np.ndarray
+    dropped: int = 0
 
     def summary(self) -> str:
         """Describe how far the seeds agree, as a table of thresholds and noisy pixels."""
@@ -64,7 +67,7 @@ def aggregate_folders(
     overwrite: bool = False,
 ) -> Aggregation:
     """Vote the masks of several folders into a seed root. A stopped run is resumed by the same
-    call.
+    call; images that were added are made, masks of images that were removed are dropped.
 
     Args:
         folders (Sequence[str | Path]): One per seed, each with one PNG of the same name and size
@@ -75,7 +78,8 @@ def aggregate_folders(
         tie, seed_order: See :func:`mmseg_wsss.seeds.aggregate_seeds`; the order by names.
         split (str | Path, optional): File that lists the images; all without it.
         jobs (int): Number of processes; the result does not depend on it.
-        overwrite (bool): Whether to delete the masks of a root that was made otherwise.
+        overwrite (bool): Whether to delete the masks of a root that was made otherwise, or to drop
+            those of more than half of its images.
 
     Returns:
         Aggregation: What was made.
@@ -100,7 +104,7 @@ def aggregate_folders(
         parameters=dict(directories=[str(folder.resolve()) for folder in folders]),
     )
     store = SeedStore(out)
-    store.open(manifest, overwrite)
+    dropped = store.open(manifest, overwrite)
     work = partial(
         _aggregate_image,
         store=store,
@@ -130,7 +134,7 @@ def aggregate_folders(
             '\n'.join(lines) + f'\n{len(failures)} images could not be aggregated.{stopped} '
             'Correct their seeds and run the same command again.'
         )
-    return Aggregation(len(image_ids), kept, votes)
+    return Aggregation(len(image_ids), kept, votes, len(dropped))
 
 
 def check_seed_folders(folders: Sequence[Path], names: Sequence[str], root: Path) -> None:
@@ -249,7 +253,9 @@ def _is_up_to_date(store: SeedStore, image_id: str, sources: Sequence[Path]) -> 
         )
     except FileNotFoundError:
         return False
-    return all(source.stat().st_mtime_ns <= made for source in sources)
+    # A copy may keep the time of its original, but the file system knows when it came.
+    changed = [max(found.st_mtime_ns, found.st_ctime_ns) for found in map(os.stat, sources)]
+    return max(changed) <= made
 
 
 def _count(agreement: np.ndarray, num_seeds: int) -> np.ndarray:

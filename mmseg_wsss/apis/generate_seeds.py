@@ -65,7 +65,8 @@ def generate_seeds(
         config (Config): The classifier's config.
         model (nn.Module | Mapping[float, nn.Module]): The trained classifier, or one per dropout.
         out (str | os.PathLike, optional): Replaces the section's.
-        overwrite (bool): Whether to replace a seed root made with other settings.
+        overwrite (bool): Whether to replace a seed root made with other settings, or to drop more
+            than half of its images.
         **options: Replace the section's.
 
     Returns:
@@ -84,7 +85,7 @@ def generate_seeds(
         if settings.report:
             jobs = available_cpus() if generator.num_workers else 1
             write_seed_root_page(root, images, jobs)
-        elif summary.made:
+        elif summary.made or summary.dropped:
             # It would show other seeds.
             (Path(root) / PAGE_NAME).unlink(missing_ok=True)
     return summary

@@ -67,7 +67,6 @@ def make_pseudo_masks(
         settings=dict(
             checkpoint_sha256=digest,
             pipeline_sha256=json_sha256([step.to_dict() for step in pipeline]),
-            tags_sha256=None if labels is None else json_sha256(labels),
             tta=tta,
         ),
     )

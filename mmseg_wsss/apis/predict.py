@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import os.path as osp
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from PIL import Image
 from ..checks.report import CheckReport
 from ..converters.folder_inputs import find_images
 from ..datasets.tags import read_tags, tags_for
-from ..store import MaskFolder, write_mask
+from ..store import Fingerprint, ImageRecord, MaskFolder
 from ..utils.atomic import atomic_path, remove_stale_temporaries
 from ..utils.digest import weights_sha256
 from ..utils.progress import Progress
@@ -44,8 +43,8 @@ def predict_folder(
     """Write ``masks/<image id>.png`` and ``overlays/<image id>.jpg`` for a folder of photographs.
 
     The image id is the path below the folder without suffix, so folders are kept. Run again, it
-    makes what is missing: images that have both files, not older than the photograph and whole,
-    are kept. An image that cannot be read stops nothing and is listed.
+    makes what is missing: images that have both files, whole and made of the same photograph and
+    tags, are kept. An image that cannot be read stops nothing and is listed.
 
     Args:
         inferencer (Inferencer): The network.
@@ -86,17 +85,21 @@ def predict_folder(
     progress = Progress(len(paths), 'images')
     for image_id, path in paths.items():
         overlay = overlays / f'{image_id}.jpg'
+        labels = allowed[image_id]
+        names = [inferencer.classes[label] for label in labels]
+        tagged = None if tags is None else tuple(names[1:])  # without the background
         try:
-            if _is_done(folder, overlay, image_id, path, allowed[image_id]):
+            if overlay.is_file() and folder.has(image_id, path, 256, labels, tagged):
                 result.kept += 1
             else:
-                names = [inferencer.classes[label] for label in allowed[image_id]]
+                folder.records.remove(image_id)
+                record = ImageRecord(tagged, Fingerprint.of_file(path))
                 (segmentation,) = inferencer(path, tags=names)
                 overlay.parent.mkdir(parents=True, exist_ok=True)
                 with atomic_path(overlay) as temporary:
                     Image.fromarray(segmentation.overlay()).save(temporary, 'JPEG', quality=90)
-                # Last: an image with a mask is done.
-                write_mask(folder.path(image_id), segmentation.mask, inferencer.palette)
+                # Last: an image with a record is done.
+                folder.write(image_id, segmentation.mask, inferencer.palette, record)
                 result.made += 1
         except (FileNotFoundError, ValueError) as error:
             result.problems.append(str(error) if path in str(error) else f'{path}: {error}')
@@ -119,12 +122,3 @@ def _allowed(
             f'{", ".join(missing[:3])}.'
         )
     return {image_id: (0, *labels) for image_id, labels in found.items()}
-
-
-def _is_done(
-    folder: MaskFolder, overlay: Path, image_id: str, path: str, labels: tuple[int, ...]
-) -> bool:
-    mask = folder.path(image_id)
-    if not (overlay.is_file() and mask.is_file()) or osp.getmtime(path) > osp.getmtime(mask):
-        return False
-    return folder.has(image_id, path, 256, labels)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import copy
 import os.path as osp
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from mmengine.config import Config, ConfigDict
 
+from ..datasets.seed_records import SeedSource, StaleSeedsError, find_stale_seeds
 from ..datasets.tags import read_tags, tags_for
 from ..registry import DATASETS
 from ..seeds import IGNORE_INDEX
+from ..store import ImageRecords
 from ..store.image_ids import image_id_of
 from ..utils.digest import json_sha256
 from .images import ADVICE, DataItem, check_items
-from .report import CheckReport
+from .report import CheckReport, examples
 from .tags import tag_remarks
 
 # What the converters leave in the folder of a data set.
@@ -47,18 +49,21 @@ def check_config(config: Config, workers: int | None = None) -> list[CheckReport
             continue
         done.add(digest)
         try:
-            built = DATASETS.build({**copy.deepcopy(plain), 'pipeline': [], 'lazy_init': False})
-            items = list_items(built)
+            built = DATASETS.build({**copy.deepcopy(plain), 'pipeline': [], 'lazy_init': True})
+            stale = _load(built)
+            items = list_items(built, stale)
         except (FileNotFoundError, NotADirectoryError, ValueError) as error:
             reports.append(CheckReport(where, problems=[str(error)], advice=ADVICE))
             continue
         classes = getattr(built, 'all_classes', None) or built.metainfo.get('classes')
         mask_tags, remarks = find_mask_tags(built, items, plain.get('data_root') or '')
         report = check_items(where, items, classes, workers, mask_tags)
+        report.problems += stale.values()
         report.remarks += remarks
         if items and items[0].tags is not None:
             training = not where.startswith(('val', 'test'))
             report.remarks += tag_remarks([item.tags for item in items], classes, training)
+        report.remarks += _remark_seeds(config, where, items, classes)
         report.problems += check_model(config, built)
         reports.append(report)
     if not reports:
@@ -90,23 +95,65 @@ def find_datasets(config: Mapping[str, Any]) -> Iterator[tuple[str, dict]]:
         yield from unwrap(f'{section}.dataset', (config.get(section) or {}).get('dataset'))
 
 
-def list_items(dataset: Any) -> list[DataItem]:
+def _load(dataset: Any) -> dict[str, str]:
+    """Load the list of a data set; give a line for each image whose seeds are stale."""
+    try:
+        dataset.full_init()
+    except StaleSeedsError as error:
+        if not error.problems:
+            raise
+        return error.problems
+    return {}
+
+
+def _remark_seeds(
+    config: Config, where: str, items: Sequence[DataItem], classes: Sequence[str] | None
+) -> list[str]:
+    """Remark that the seeds a classifier's config made are of other tags or photographs."""
+    section = config.get('seed_generation') or {}
+    maker = 'seed_generation' if section.get('dataset') else 'train_dataloader'
+    if not where.startswith(f'{maker}.') or any(item.tags is None for item in items):
+        return []
+    name = osp.splitext(osp.basename(config.filename or ''))[0]
+    work_dir = config.get('work_dir') or osp.join('work_dirs', name)
+    root = section.get('out') or osp.join(work_dir, 'seeds')
+    records = ImageRecords(root)
+    made = {
+        item.image_id: SeedSource(item.path, tuple(classes[tag] for tag in item.tags))
+        for item in items
+        if records.read(item.image_id) is not None
+    }
+    stale = [*find_stale_seeds(root, made).values()]
+    if not stale:
+        return []
+    return [
+        f'{len(stale)} images have changed since their seeds were made, tools/make_seeds.py makes '
+        f'these anew: {examples(stale)}'
+    ]
+
+
+def list_items(dataset: Any, known: Collection[str] = ()) -> list[DataItem]:
     """List the images of a data set with their masks or tags.
 
     Args:
         dataset: A ``TagsDataset``, a ``SeedDataset`` or a data set of mmseg with ground truth.
+        known (Collection[str]): Images whose seeds are known to be stale.
 
     Returns:
         list[DataItem]: In the order of the data set.
     """
     items = []
-    table = None
+    records = table = None
+    if getattr(dataset, 'check_records', False):
+        records = ImageRecords(dataset.seed_root)
     for index in range(len(dataset)):
         info = dataset.get_data_info(index)
         if table is None and is_ground_truth(info):
             table = label_table(info.get('label_map'))
         path = info['img_path']
-        tags = None
+        tags = record = None
+        if records is not None and info['image_id'] not in known:
+            record = records.read(info['image_id'])
         if hasattr(dataset, 'all_classes'):
             tags = tuple(label + 1 for label in info['gt_label'])
         items.append(
@@ -116,6 +163,7 @@ def list_items(dataset: Any) -> list[DataItem]:
                 masks=tuple(_masks(info, dataset)),
                 tags=tags,
                 label_table=table,
+                record=record,
             )
         )
     return items

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image
 
+from ..store import ImageRecord
 from ..store.masks import read_mask
 from ..utils.image import MAX_SEED_PIXELS, read_image
 from ..utils.image_info import ImageInfo, describe_image
@@ -84,6 +85,7 @@ class DataItem:
             check.
         label_table (tuple[int, ...], optional): 256 labels: what each value of the first mask
             stands for. Only where this mask is ground truth.
+        record (ImageRecord, optional): What its masks were made of.
     """
 
     image_id: str
@@ -91,6 +93,7 @@ class DataItem:
     masks: tuple[tuple[str, int | None, int | None], ...] = ()
     tags: tuple[int, ...] | None = None
     label_table: tuple[int, ...] | None = None
+    record: ImageRecord | None = None
 
 
 @dataclass
@@ -184,6 +187,10 @@ def check_item(item: DataItem) -> _Finding:
         finding.size = check_image(item.path)
     except (FileNotFoundError, ValueError) as error:
         finding.problems.append(str(error))
+    if finding.size is not None and item.record is not None:
+        change = item.record.change_of_photograph(item.path)
+        if change is not None:
+            finding.problems.append(f'the masks of {item.image_id} {change}.')
     for number, (path, num_classes, ignore_index) in enumerate(item.masks):
         try:
             mask = read_mask(path, finding.size, num_classes, ignore_index)

@@ -1,13 +1,14 @@
-"""The check of a whole seed root against its manifest and of its masks against each other."""
+"""The check of a seed root: its masks against each other, its manifest, tags and photographs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from ..datasets.seed_records import SeedSource, describe_change, find_older_votes, seed_sources
 from ..seeds import aggregate_seeds
 from ..store import AGGREGATED_FOLDER, AGREEMENT_FOLDER, SeedManifest, SeedStore, read_mask
 from ..utils.parallel import run_parallel
@@ -16,6 +17,9 @@ from ..utils.progress import Progress
 
 def verify_seed_root(root: str | Path, jobs: int = 1) -> tuple[list[str], str]:
     """List what is wrong with a seed root.
+
+    Where masks have records of what they were made of, these are compared with the tags and
+    photographs of today, at the place where the masks' maker found them.
 
     Args:
         root (str | Path): The seed root.
@@ -34,22 +38,63 @@ def verify_seed_root(root: str | Path, jobs: int = 1) -> tuple[list[str], str]:
     kept = [name for name in manifest.seed_names if (root / name).is_dir()]
     # Either all seeds are kept in the root or, to save space or made elsewhere, none.
     names = manifest.seed_names if kept else []
-    work = partial(_verify_image, store=store, manifest=manifest, seed_names=names)
+    sources, compared = _find_sources(store, manifest)
+    work = partial(_verify_image, store=store, manifest=manifest, seed_names=names, sources=sources)
     problems: list[str] = []
     progress = Progress(len(manifest.images), 'images to verify')
     for found in run_parallel(work, manifest.images, jobs):
         progress.step()
         problems += found
+    problems += find_older_votes(root, manifest, manifest.images).values()
     problems.sort()
     problems += _list_strangers(store, manifest, names)
+    if sources is not None:
+        listed = set(manifest.images)
+        problems += [
+            f'{root}: there are no masks of {image_id}, an image of the data set'
+            for image_id in sources
+            if image_id not in listed
+        ]
     seeds = f'{len(names)} seeds each' if names else 'the seeds are not kept here'
-    return problems, f'{len(manifest.images)} images, {seeds}, {len(manifest.classes)} classes'
+    checked = f'{len(manifest.images)} images, {seeds}, {len(manifest.classes)} classes'
+    return problems, f'{checked}; {compared}'
+
+
+def _find_sources(
+    store: SeedStore, manifest: SeedManifest
+) -> tuple[dict[str, SeedSource] | None, str]:
+    """Find the tags and photographs of today; say whether they are compared."""
+    if not store.records.folder.is_dir():
+        return None, 'no records of tags and photographs'
+    sources = seed_sources(manifest)
+    if sources is None:
+        return None, 'tags and photographs are not here, so not compared'
+    return sources, 'tags and photographs compared'
 
 
 def _verify_image(
-    image_id: str, store: SeedStore, manifest: SeedManifest, seed_names: Sequence[str]
+    image_id: str,
+    store: SeedStore,
+    manifest: SeedManifest,
+    seed_names: Sequence[str],
+    sources: Mapping[str, SeedSource] | None,
 ) -> list[str]:
     """List what is wrong with the masks of one image."""
+    problems = _verify_masks(image_id, store, manifest, seed_names)
+    if sources is None:
+        return problems
+    change = 'are of an image that the data set no longer has'
+    if image_id in sources:
+        source = sources[image_id]
+        change = store.records.change(image_id, source.path, source.tags)
+    if change is not None:
+        problems.append(describe_change(store.root, image_id, change))
+    return problems
+
+
+def _verify_masks(
+    image_id: str, store: SeedStore, manifest: SeedManifest, seed_names: Sequence[str]
+) -> list[str]:
     num_classes = len(manifest.classes)
     path = store.mask_path(AGGREGATED_FOLDER, image_id)
     try:
@@ -80,9 +125,13 @@ def _verify_image(
 def _list_strangers(
     store: SeedStore, manifest: SeedManifest, seed_names: Sequence[str]
 ) -> list[str]:
-    """List masks of images that the manifest does not know."""
+    """List masks and records of images that the manifest does not know."""
     known = set(manifest.images)
-    strangers = []
+    strangers = [
+        f'{store.records.path(image_id)}: the manifest has no such image'
+        for image_id in sorted(store.records.image_ids())
+        if image_id not in known
+    ]
     for folder in (*seed_names, AGGREGATED_FOLDER, AGREEMENT_FOLDER):
         for path in sorted((store.root / folder).rglob('*.png')):
             if path.relative_to(store.root / folder).as_posix()[:-4] not in known:

@@ -71,7 +71,8 @@ def convert_folder(
         val_list (str, optional): Image ids for validation, one a line.
         copy_images (bool): Copy all images to ``out/images`` as PNG, upright, 8-bit RGB: for
             folders with several suffixes, and for images that are refused as they are (16 bits,
-            a fourth band that is marked as alpha).
+            a fourth band that is marked as alpha). Copies that show the image pixel by pixel are
+            kept.
         workers (int, optional): Number of processes.
         shift_bits (int, optional): By how many bits the copies of images of more than 8 bits are
             shifted right; values above 255 even then become 255. By default the fewest that keep

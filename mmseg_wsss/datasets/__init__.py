@@ -9,6 +9,7 @@ from .seed_datasets import (
     SeedDataset,
     VOCSeedDataset,
 )
+from .seed_records import StaleSeedsError
 from .splits import read_split
 from .tags import read_tags, tags_for, write_tags
 from .tags_dataset import TagsDataset
@@ -21,6 +22,7 @@ __all__ = [
     'FolderSeedDataset',
     'LoadSeedAnnotations',
     'SeedDataset',
+    'StaleSeedsError',
     'TagsDataset',
     'VOCSeedDataset',
     'read_split',

@@ -12,6 +12,7 @@ from ..registry import DATASETS
 from ..store import AGGREGATED_FOLDER, AGREEMENT_FOLDER, MANIFEST_NAME, SeedManifest
 from ..utils.image import check_readable_once
 from .class_names import COCO_METAINFO
+from .seed_records import check_seeds_of_today
 from .splits import read_split
 
 
@@ -21,7 +22,8 @@ class SeedDataset(BaseSegDataset):
 
     The seed root is what ``tools/make_seeds.py`` and ``tools/aggregate_seeds.py`` write. Its
     manifest decides the label space: classes that differ from this data set's are refused, as is
-    a split with an image whose masks are missing, before the first batch is read.
+    a split with an image whose masks are missing, or made of other tags or another photograph than
+    it has today, before the first batch is read.
 
     Args:
         seed_root (str): The seed root, relative to the working directory (not to ``data_root``).
@@ -32,12 +34,17 @@ class SeedDataset(BaseSegDataset):
         img_suffix (str): Suffix of the image files.
         metainfo (dict, optional): ``classes``, background first, and ``palette``; taken from the
             seed root's manifest where neither this argument nor the class defines them.
+        check_records (bool): Whether to compare the tags that the seeds were made with, and the
+            size of the photographs' files, with those of today. The tags are read where the maker
+            of the seeds read them; if there are none, as on another machine, they are taken as
+            they were. Roots without records are not compared.
         **kwargs: Passed on to :class:`mmseg.datasets.BaseSegDataset`.
 
     Raises:
         FileNotFoundError: If the seed root has no manifest or an image has no mask in it.
         ValueError: If the split is empty, the classes differ from the manifest's, the seed is not
             in the manifest, or ``reduce_zero_label`` is set (label 0 is the background here).
+        StaleSeedsError: If seeds are of other tags or photographs.
     """
 
     def __init__(
@@ -48,6 +55,7 @@ class SeedDataset(BaseSegDataset):
         data_prefix: dict | None = None,
         img_suffix: str = '.jpg',
         metainfo: dict | None = None,
+        check_records: bool = True,
         **kwargs,
     ) -> None:
         if kwargs.get('reduce_zero_label'):
@@ -57,6 +65,7 @@ class SeedDataset(BaseSegDataset):
             )
         self.seed_root = seed_root
         self.seed = seed
+        self.check_records = check_records
         self.manifest = SeedManifest.load(osp.join(seed_root, MANIFEST_NAME))
         metainfo = dict(metainfo or {})
         if 'classes' not in metainfo and 'classes' not in self.METAINFO:
@@ -71,10 +80,19 @@ class SeedDataset(BaseSegDataset):
         )
 
     def full_init(self) -> None:
-        """Check the manifest against this data set, then load the list of images."""
-        if not self._fully_initialized:
-            self._check_manifest()
+        """Check the manifest against this data set, load the list of images and check each.
+
+        Raises:
+            ValueError, FileNotFoundError, StaleSeedsError: As the constructor.
+        """
+        if self._fully_initialized:
+            return
+        self._check_manifest()
         super().full_init()
+        if self.check_records:
+            infos = [self.get_data_info(index) for index in range(len(self))]
+            paths = {info['image_id']: info['img_path'] for info in infos}
+            check_seeds_of_today(self.seed_root, self.manifest, paths, self.ann_file)
 
     def load_data_list(self) -> list[dict]:
         """List the images of the split with their masks.

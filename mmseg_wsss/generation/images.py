@@ -15,7 +15,8 @@ from torch.utils.data import Dataset
 
 from ..seeds import Seed
 from ..seeds.dropout import draw_channel_weights
-from ..utils.image import read_image, resize_image, shrunk_size
+from ..store import Fingerprint
+from ..utils.image import decode_image, resize_image, shrunk_size
 from ..utils.image_info import describe_image
 
 
@@ -112,6 +113,7 @@ class SeedSample:
             if the image has no tags: there is nothing to activate.
         channels (list[Tensor]): The channel weights of each view, (1 or 2, seeds of the view, C)
             float32, the mirror image's second. Empty without dropout at seed time.
+        fingerprint (Fingerprint, optional): Of the image's file as it was read.
     """
 
     info: SeedImage
@@ -119,6 +121,7 @@ class SeedSample:
     size: tuple[int, int]
     views: list[Tensor]
     channels: list[Tensor]
+    fingerprint: Fingerprint | None = None
 
     def halved(self) -> SeedSample:
         """The same sample with half the sides, for want of memory; the masks' size stays."""
@@ -128,6 +131,7 @@ class SeedSample:
             self.size,
             [torch.from_numpy(_halve(view.numpy())) for view in self.views],
             self.channels,
+            self.fingerprint,
         )
 
 
@@ -167,7 +171,7 @@ class SeedImageDataset(Dataset):
 
     def __getitem__(self, index: int) -> SeedSample:
         info = self.images[index]
-        image = self.read(info.path)
+        image, fingerprint = self.read(info.path)
         size = image.shape[:2]
         height, width = shrunk_size(*size)
         if (height, width) != size:
@@ -179,18 +183,19 @@ class SeedImageDataset(Dataset):
             )
             image = resize_image(image, (height, width), 'area')
         if not info.tags:
-            return SeedSample(info, image, size, [], [])
+            return SeedSample(info, image, size, [], [], fingerprint)
         views = [
             torch.from_numpy(resize_image(image, view.size(height, width))) for view in self.views
         ]
         channels = []
         if self.num_channels is not None:
             channels = [self._channels(info.image_id, view) for view in self.views]
-        return SeedSample(info, image, size, views, channels)
+        return SeedSample(info, image, size, views, channels, fingerprint)
 
-    def read(self, path: str) -> np.ndarray:
-        """Read an image, uint8 (H, W, 3) RGB."""
-        return read_image(path)
+    def read(self, path: str) -> tuple[np.ndarray, Fingerprint | None]:
+        """Read an image once: uint8 (H, W, 3) RGB, and the fingerprint of its file."""
+        content = fileio.get(path)
+        return decode_image(content, path), Fingerprint.of_content(content)
 
     def _channels(self, image_id: str, view: SeedView) -> Tensor:
         weights = [

@@ -22,7 +22,7 @@ from ..seeds import Seed, aggregate_seeds
 from ..seeds.background import Background
 from ..seeds.crf.dense_crf import DenseCRF
 from ..seeds.refine import refine_seed_batch
-from ..store import SeedStore
+from ..store import ImageRecord, SeedStore
 from ..utils.image import resize_image
 from ..utils.parallel import prepare_process
 from ..utils.progress import Progress
@@ -42,7 +42,8 @@ class SeedSummary:
         seconds (float): Wall time.
         labels (np.ndarray): (K,) int64, pixels of each aggregated label.
         agreement (np.ndarray): (S + 1,) int64, pixels by the number of agreeing seeds.
-        num_bytes (int): Bytes written.
+        num_bytes (int): Bytes of the masks written.
+        dropped (int): Images whose masks were dropped, as the data set no longer has them.
     """
 
     made: int = 0
@@ -52,6 +53,7 @@ class SeedSummary:
     labels: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     agreement: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     num_bytes: int = 0
+    dropped: int = 0
 
     @classmethod
     def merge(cls, parts: Sequence[SeedSummary]) -> SeedSummary:
@@ -64,6 +66,7 @@ class SeedSummary:
             labels=sum(part.labels for part in parts),
             agreement=sum(part.agreement for part in parts),
             num_bytes=sum(part.num_bytes for part in parts),
+            dropped=sum(part.dropped for part in parts),
         )
 
     @property
@@ -76,8 +79,9 @@ class SeedSummary:
         """The summary in words and figures, several lines."""
         rate = f'{self.seconds / self.made:.3f} s an image' if self.made else 'nothing to do'
         size = f', {self.num_bytes / self.made / 1e3:.1f} kB an image' if self.made else ''
+        dropped = f', {self.dropped} dropped' if self.dropped else ''
         lines = [
-            f'Seeds: {self.made} images made, {self.skipped} found complete, '
+            f'Seeds: {self.made} images made, {self.skipped} found complete{dropped}, '
             f'{self.seconds:.1f} s ({rate}{size})'
         ]
         total = self.labels.sum()
@@ -106,7 +110,7 @@ class SeedWriter:
     Args:
         store (SeedStore): Where the masks go.
         seeds (Sequence[Seed]): The seeds.
-        num_classes (int): Number of labels K, background included.
+        classes (Sequence[str]): K class names, background first.
         palette (Sequence): Colours of the labels.
         background (Mapping | Sequence[Mapping], optional): See
             :func:`mmseg_wsss.seeds.refine.refine_seeds`.
@@ -121,7 +125,7 @@ class SeedWriter:
         self,
         store: SeedStore,
         seeds: Sequence[Seed],
-        num_classes: int,
+        classes: Sequence[str],
         palette: Sequence,
         background: Background | None = None,
         refine: str | None = 'irn',
@@ -131,7 +135,8 @@ class SeedWriter:
     ) -> None:
         self.store = store
         self.seeds = list(seeds)
-        self.num_classes = num_classes
+        self.classes = list(classes)
+        self.num_classes = len(self.classes)
         self.palette = palette
         self.background = background
         self.refinement = refine
@@ -207,7 +212,9 @@ class SeedWriter:
         # The vote of enlarged masks is the enlarged vote.
         label = resize_image(label, sample.size, 'nearest')
         agreement = resize_image(agreement, sample.size, 'nearest')
-        num_bytes = self.store.write(image_id, kept, label, agreement, self.palette)
+        tags = tuple(self.classes[tag] for tag in sample.info.tags)
+        record = ImageRecord(tags, sample.fingerprint) if sample.fingerprint else None
+        num_bytes = self.store.write(image_id, kept, label, agreement, self.palette, record)
         return (
             np.bincount(label.ravel(), minlength=256)[: self.num_classes],
             np.bincount(agreement.ravel(), minlength=len(self.seeds) + 1),

@@ -12,11 +12,11 @@ from mmengine.dist import barrier, is_main_process
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
-from torch.utils.data import Subset
+from torch.utils.data import Dataset
 
 from ..checks.images import DataItem
 from ..datasets.tags import tags_for
-from ..store import MaskFolder, write_mask
+from ..store import Fingerprint, ImageRecord, MaskFolder
 from ..utils.image import read_image, resize_image
 from ..utils.progress import Progress
 from .network_labels import MaskLabeler
@@ -140,7 +140,14 @@ class PseudoMaskMaker:
         self, images: PseudoMaskImages, image_id: str, allowed: Mapping[str, tuple[int, ...]]
     ) -> bool:
         path = images.paths[image_id]
-        return self.folder.has(image_id, path, len(self.classes), allowed[image_id])
+        labels = allowed[image_id]
+        return self.folder.has(image_id, path, len(self.classes), labels, self._tags(labels))
+
+    def _tags(self, labels: Sequence[int]) -> tuple[str, ...] | None:
+        """Names of the classes in an image's tags, for its record."""
+        if self.tags is None:
+            return None
+        return tuple(self.classes[label] for label in labels if label)
 
     @torch.inference_mode()
     def make(self, images: PseudoMaskImages, todo: Sequence[int], num_workers: int = 0) -> None:
@@ -159,7 +166,7 @@ class PseudoMaskMaker:
         allowed = self._allowed_labels([images.image_ids[index] for index in todo])
         loader = Runner.build_dataloader(
             dict(
-                dataset=Subset(images, todo),
+                dataset=_Fingerprinted(images, todo),
                 batch_size=1,
                 num_workers=num_workers,
                 sampler=torch.utils.data.SequentialSampler(range(len(todo))),
@@ -168,10 +175,12 @@ class PseudoMaskMaker:
         )
         model = self.model.module if is_model_wrapper(self.model) else self.model
         progress = Progress(len(todo), 'pseudo masks')
-        for index, batch in zip(todo, loader, strict=True):
+        for index, ((fingerprint,), batch) in zip(todo, loader, strict=True):
             image_id = images.image_ids[index]
-            mask = self._mask(model, batch, images.paths[image_id], allowed[image_id])
-            write_mask(self.folder.path(image_id), mask, self.palette)
+            labels = allowed[image_id]
+            mask = self._mask(model, batch, images.paths[image_id], labels)
+            record = ImageRecord(self._tags(labels), fingerprint)
+            self.folder.write(image_id, mask, self.palette, record)
             progress.step()
 
     def _mask(self, model: nn.Module, batch: dict, path: str, labels: Sequence[int]) -> np.ndarray:
@@ -188,3 +197,20 @@ class PseudoMaskMaker:
         mask = halve_until_it_fits(label, batch, shape_of, halve_batch, path)
         size = shape_of(batch)
         return mask if mask.shape == size else resize_image(mask, size, 'nearest')
+
+
+class _Fingerprinted(Dataset):
+    """Some of the images, each with the fingerprint of its file."""
+
+    def __init__(self, images: PseudoMaskImages, indices: Sequence[int]) -> None:
+        self.images, self.indices = images, indices
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: int) -> tuple[Fingerprint, dict]:
+        index = self.indices[index]
+        # Before the pipeline reads it: a file replaced in between does not fit its record, and its
+        # mask is made again.
+        fingerprint = Fingerprint.of_file(self.images.paths[self.images.image_ids[index]])
+        return fingerprint, self.images[index]

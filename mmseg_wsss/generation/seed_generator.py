@@ -14,9 +14,10 @@ from mmengine.logging import print_log
 from torch import nn
 
 from ..checks.images import DataItem
+from ..checks.report import examples
 from ..seeds import IGNORE_INDEX
 from ..seeds.crf.dense_crf import DenseCRF
-from ..store import SeedManifest, SeedStore
+from ..store import AGGREGATED_FOLDER, SeedManifest, SeedStore
 from ..utils.digest import json_sha256, weights_sha256
 from ..utils.palette import label_palette
 from .extractor import ActivationExtractor
@@ -37,7 +38,8 @@ class SeedGenerator:
     whatever the number of images. Several processes share the images by torch.distributed. Neither
     their number nor the order of the images changes a mask: the draws of the dropout are keyed by
     names, and batches are planned over all images. A run that was stopped is resumed by the same
-    call: images whose masks are complete are not made again.
+    call: images whose masks are complete, and made of the tags and the photograph of today, are
+    not made again. Masks of images that are no longer listed are dropped.
 
     Args:
         model (nn.Module | Mapping[float, nn.Module]): One classifier with a
@@ -105,12 +107,13 @@ class SeedGenerator:
         overwrite: bool = False,
         config: Mapping[str, Any] | None = None,
     ) -> SeedSummary:
-        """Make the seeds of all images that have none yet.
+        """Make the seeds of all images that have none yet, or those of other tags or photographs.
 
         Args:
             images (Sequence[SeedImage]): The images, with different ids.
             out (str | os.PathLike): The seed root.
-            overwrite (bool): Whether to replace a seed root made otherwise, instead of refusing.
+            overwrite (bool): Whether to replace a seed root made otherwise, or to drop more than
+                half of its images, instead of refusing.
             config (Mapping, optional): What of the config decides what the seeds are, for the
                 manifest; see :func:`~mmseg_wsss.generation.settings.config_content`.
 
@@ -119,29 +122,30 @@ class SeedGenerator:
 
         Raises:
             ValueError: If there are no images, an id comes twice, an image cannot be read, or the
-                seed root was made with other settings.
+                seed root was made with other settings or has more than twice as many images.
         """
         check_seed_images(images, len(self.classes))
         store = SeedStore(out)
         manifest = self._manifest(images, config)
+        dropped: list[str] = []
         if dist.is_main_process():
-            store.open(manifest, overwrite=overwrite)
+            dropped = store.open(manifest, overwrite=overwrite)
         dist.barrier()
         started = time.monotonic()
-        names = self.settings.seed_names if self.settings.keep == 'all' else []
+        changes: dict[str, str] = {}
         work = share_work(
             plan_batches(images, self.batch_size),
-            lambda index: store.is_complete(
-                images[index].image_id, names, len(self.seeds), len(self.classes)
-            ),
+            lambda index: self._is_done(images[index], store, changes),
         )
+        _log_changes(changes, dropped)
         check_images(
             [
                 DataItem(images[index].image_id, images[index].path, tags=images[index].tags)
                 for batch in work.todo
                 for index in batch
             ],
-            self.classes,
+            # A table of a few images would say that classes are missing.
+            self.classes if len(work.left) == len(images) else None,
             parallel=self.num_workers > 0,
         )
         summary = SeedSummary(
@@ -149,6 +153,7 @@ class SeedGenerator:
             empty=[images[i].image_id for i in work.looked_at if not images[i].tags],
             labels=np.zeros(len(self.classes), np.int64),
             agreement=np.zeros(len(self.seeds) + 1, np.int64),
+            dropped=len(dropped),
         )
         wanted = {images[index].image_id for index in work.left}
         if work.todo:
@@ -159,6 +164,18 @@ class SeedGenerator:
         total = SeedSummary.merge(parts)
         print_log(total.report(self.classes), 'current')
         return total
+
+    def _is_done(self, image: SeedImage, store: SeedStore, changes: dict[str, str]) -> bool:
+        """Tell whether an image has all its masks, made of what it is today; note what changed."""
+        names = self.settings.seed_names if self.settings.keep == 'all' else []
+        change = store.records.change(
+            image.image_id, image.path, [self.classes[tag] for tag in image.tags]
+        )
+        if change is not None:
+            if store.mask_path(AGGREGATED_FOLDER, image.image_id).exists():
+                changes[image.image_id] = change
+            return False
+        return store.is_complete(image.image_id, names, len(self.seeds), len(self.classes))
 
     def _manifest(
         self, images: Sequence[SeedImage], config: Mapping[str, Any] | None
@@ -183,7 +200,7 @@ class SeedGenerator:
         writer = SeedWriter(
             store,
             self.seeds,
-            len(self.classes),
+            self.classes,
             self.palette,
             self.settings.backgrounds,
             self.settings.refine,
@@ -198,4 +215,25 @@ class SeedGenerator:
             self.settings.random_seed,
             self.num_workers,
             self.num_writers,
+        )
+
+
+def _log_changes(changes: dict[str, str], dropped: list[str]) -> None:
+    """Log which masks of an earlier run are made anew or were dropped, and why."""
+    everyones = sorted(
+        f'those of {image_id} {change}'
+        for part in dist.all_gather_object(changes)
+        for image_id, change in part.items()
+    )
+    if everyones:
+        print_log(
+            f'The masks of {len(everyones)} images are made anew; {"; ".join(everyones[:5])}'
+            f'{"; ..." * (len(everyones) > 5)}',
+            'current',
+        )
+    if dropped:
+        print_log(
+            f'{len(dropped)} images are no longer in the data set, their masks were dropped: '
+            f'{examples(dropped)}',
+            'current',
         )

@@ -1,6 +1,7 @@
-"""What lies on disk: mask files, the manifest of a seed root, the store of seeds, image ids."""
+"""What lies on disk: masks, the manifest of a seed root, records of what masks were made of."""
 
 from .image_ids import check_image_id
+from .image_records import RECORDS_FOLDER, Fingerprint, ImageRecord, ImageRecords
 from .manifest import AGGREGATED_FOLDER, AGREEMENT_FOLDER, MANIFEST_NAME, SeedManifest
 from .mask_folder import MaskFolder
 from .masks import decode_mask, encode_mask, read_mask, write_mask
@@ -9,8 +10,12 @@ from .seed_store import SeedStore
 __all__ = [
     'AGGREGATED_FOLDER',
     'AGREEMENT_FOLDER',
+    'Fingerprint',
+    'ImageRecord',
+    'ImageRecords',
     'MANIFEST_NAME',
     'MaskFolder',
+    'RECORDS_FOLDER',
     'SeedManifest',
     'SeedStore',
     'check_image_id',

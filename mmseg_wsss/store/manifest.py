@@ -13,6 +13,7 @@ from ..seeds.codec import IGNORE_INDEX
 from ..seeds.vote import TIES
 from ..utils.atomic import write_atomic
 from .image_ids import check_image_id
+from .image_records import RECORDS_FOLDER
 
 MANIFEST_NAME = 'manifest.json'
 AGGREGATED_FOLDER = 'aggregated'
@@ -24,9 +25,11 @@ SCHEMA_VERSION = 1
 class SeedManifest:
     """What the masks of a seed root are and what they were made from.
 
-    Two manifests that do not differ stand for the same masks, so a run that finds its own manifest
-    resumes and one that finds another refuses. Nothing in it depends on time, order of work or
-    the number of processes.
+    Two manifests whose :meth:`settings` do not differ stand for masks made alike, so a run that
+    finds its own settings resumes and one that finds others refuses. Which images there are, and
+    what each was made of, is looked at image by image, see
+    :class:`~mmseg_wsss.store.ImageRecord`. Nothing in it depends on time, order of work or the
+    number of processes.
 
     Args:
         classes (Sequence[str]): Class names, background first, 1 to 255.
@@ -143,6 +146,21 @@ class SeedManifest:
         """Write the manifest atomically."""
         write_atomic(path, self.to_bytes())
 
+    def settings(self) -> SeedManifest:
+        """Give how the masks are made, whatever the images.
+
+        Returns:
+            SeedManifest: Without the list of images and without where they and their tags lie (the
+            data set of ``parameters['config']``).
+        """
+        parameters, digest = dict(self.parameters), self.config_sha256
+        config = parameters.get('config')
+        if isinstance(config, dict):
+            # The hash is that of the whole config, which says nothing beyond it.
+            parameters['config'] = {key: config[key] for key in config if key != 'dataset'}
+            digest = None
+        return dataclasses.replace(self, images=[], parameters=parameters, config_sha256=digest)
+
     def differences(self, other: SeedManifest) -> list[str]:
         """List how another manifest differs from this one, one line each; empty if equal.
 
@@ -193,7 +211,8 @@ def check_seed_name(name: str) -> str:
         ValueError: If it is no plain name or one of the root's own folders.
     """
     check_image_id(name, f'seed {name!r}')
-    if '/' in name or name in (AGGREGATED_FOLDER, AGREEMENT_FOLDER, MANIFEST_NAME):
+    own = (AGGREGATED_FOLDER, AGREEMENT_FOLDER, RECORDS_FOLDER, MANIFEST_NAME)
+    if '/' in name or name in own:
         raise ValueError(f'seed {name!r}: expected one folder name other than the root uses itself')
     return name
 

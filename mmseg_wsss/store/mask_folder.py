@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Mapping
+import shutil
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,18 @@ import numpy as np
 
 from ..utils.atomic import remove_stale_temporaries, write_atomic
 from ..utils.image_info import describe_image
-from .masks import read_mask
+from .image_records import ImageRecord, ImageRecords
+from .masks import read_mask, write_mask
 
 SETTINGS_NAME = 'pseudo_masks.json'
+# Written by earlier versions; each image has a record of its own tags instead.
+RETIRED = ('tags_sha256',)
 
 
 class MaskFolder:
     """Masks ``<root>/<image id>.png`` that were all made with the same settings.
+
+    What each was made of is in ``<root>/records``, see :class:`ImageRecord`.
 
     Args:
         root (str | os.PathLike): The folder.
@@ -27,6 +33,7 @@ class MaskFolder:
 
     def __init__(self, root: str | os.PathLike, settings: Mapping[str, Any]) -> None:
         self.root, self.settings = Path(root), dict(settings)
+        self.records = ImageRecords(root)
 
     def path(self, image_id: str) -> Path:
         """The file of an image's mask."""
@@ -48,29 +55,40 @@ class MaskFolder:
             raise ValueError(
                 f'{self.root}: holds PNG files but no {SETTINGS_NAME}; choose an empty folder.'
             )
-        if existing is not None and existing != text:
+        differences = '' if existing is None else _differences(existing, text)
+        if differences:
             if not overwrite:
                 raise ValueError(
-                    f'{path}: the masks there were made otherwise '
-                    f'({_differences(existing, text)}). Choose another folder, or --overwrite them.'
+                    f'{path}: the masks there were made otherwise ({differences}). Choose another '
+                    'folder, or --overwrite them.'
                 )
+            shutil.rmtree(self.records.folder, ignore_errors=True)
             for mask in self.root.rglob('*.png'):
                 mask.unlink()
         self.root.mkdir(parents=True, exist_ok=True)
         remove_stale_temporaries(self.root)
         write_atomic(path, text.encode())
 
-    def has(self, image_id: str, image: str, num_classes: int, labels: Collection[int]) -> bool:
-        """Whether an image's mask is there, whole, of the image's size and of no other labels.
+    def has(
+        self,
+        image_id: str,
+        image: str,
+        num_classes: int,
+        labels: Collection[int],
+        tags: Sequence[str] | None,
+    ) -> bool:
+        """Whether an image's mask is there, whole, and made of what the image is today.
 
         Args:
             image_id (str): Names the mask.
             image (str): File of the image.
             num_classes (int): Labels are below it.
             labels (Collection[int]): Those that the mask may have.
+            tags (Sequence[str], optional): Names of the classes in the image's tags; None where the
+                mask does not depend on any.
         """
         path = self.path(image_id)
-        if not path.is_file():
+        if not path.is_file() or self.records.change(image_id, image, tags) is not None:
             return False
         try:
             mask = read_mask(path, num_classes=num_classes)
@@ -80,12 +98,36 @@ class MaskFolder:
         same_size = sorted((info.height, info.width)) == sorted(mask.shape)  # EXIF may turn it
         return same_size and set(np.unique(mask)) <= set(labels)
 
+    def write(
+        self,
+        image_id: str,
+        mask: np.ndarray,
+        palette: Sequence[Sequence[int]],
+        record: ImageRecord,
+    ) -> None:
+        """Write an image's mask, and then its record.
+
+        Args:
+            image_id (str): Names the mask.
+            mask (np.ndarray): uint8 (H, W).
+            palette (Sequence[Sequence[int]]): RGB colours of the classes.
+            record (ImageRecord): What the mask was made of.
+
+        Raises:
+            OSError: If a file cannot be written; it is not left half-written.
+        """
+        self.records.remove(image_id)
+        write_mask(self.path(image_id), mask, palette)
+        self.records.write(image_id, record)
+
 
 def _differences(existing: str, wanted: str) -> str:
+    """Say which settings differ; empty if none does."""
     try:
-        old = json.loads(existing)
-    except ValueError:
+        old = dict(json.loads(existing))
+    except (ValueError, TypeError):
         return 'the file is damaged'
     new = json.loads(wanted)
-    keys = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
-    return 'other ' + ', '.join(keys)
+    keys = sorted({*old, *new} - set(RETIRED))
+    others = [key for key in keys if (key in old, old.get(key)) != (key in new, new.get(key))]
+    return 'other ' + ', '.join(others) if others else ''

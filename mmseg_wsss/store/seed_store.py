@@ -13,6 +13,7 @@ import numpy as np
 
 from ..utils.atomic import remove_stale_temporaries
 from .image_ids import check_image_id
+from .image_records import RECORDS_FOLDER, ImageRecord, ImageRecords
 from .manifest import (
     AGGREGATED_FOLDER,
     AGREEMENT_FOLDER,
@@ -23,14 +24,17 @@ from .manifest import (
 from .masks import read_mask, write_mask
 
 LOCK_NAME = '.lock'
+# Of the images of a root, those that a run drops without being told to.
+MAX_DROPPED_SHARE = 0.5
 
 
 class SeedStore:
     """The masks of a seed root.
 
     Layout: ``<root>/<seed name>/<image id>.png``, ``<root>/aggregated/<image id>.png``,
-    ``<root>/agreement/<image id>.png``, ``<root>/manifest.json``. Every file appears whole or not
-    at all, so that a run that was killed at any moment can be run again.
+    ``<root>/agreement/<image id>.png``, ``<root>/records/<image id>.txt``,
+    ``<root>/manifest.json``. Every file appears whole or not at all, so that a run that was killed
+    at any moment can be run again.
 
     Args:
         root (str | os.PathLike): The folder; made by :meth:`open`.
@@ -46,7 +50,7 @@ class SeedStore:
         ...     images=['a'],
         ... )
         >>> store = SeedStore(folder.name)
-        >>> store.open(manifest)
+        >>> dropped = store.open(manifest)
         >>> mask = np.array([[0, 1]], np.uint8)
         >>> _ = store.write('a', dict(mine=mask), mask, np.ones_like(mask), manifest.palette)
         >>> store.read_seeds('a', ['mine', 'aggregated']).tolist()
@@ -58,30 +62,43 @@ class SeedStore:
 
     def __init__(self, root: str | os.PathLike) -> None:
         self.root = Path(root)
+        self.records = ImageRecords(root)
 
     @property
     def manifest_path(self) -> Path:
         """Path of the manifest."""
         return self.root / MANIFEST_NAME
 
-    def open(self, manifest: SeedManifest, overwrite: bool = False) -> None:
-        """Make the root for a manifest, or make sure that it was made for the same one.
+    def open(self, manifest: SeedManifest, overwrite: bool = False) -> list[str]:
+        """Make the root for a manifest, or make sure that it was made with the same settings.
 
         Many processes may open one root at once. What killed processes left half-written is
-        removed. With the same manifest the masks are kept, ``overwrite`` or not.
+        removed. With the same settings the masks are kept, ``overwrite`` or not, but for those of
+        images that the manifest no longer lists: they are dropped, and the list is that of the
+        manifest.
 
         Args:
             manifest (SeedManifest): What this run is going to write.
-            overwrite (bool): Delete the masks of a root that was made for another manifest.
+            overwrite (bool): Delete the masks of a root that was made with other settings; drop
+                more than half of the images.
+
+        Returns:
+            list[str]: Ids of the images that were dropped.
 
         Raises:
-            ValueError: If the root was made for another manifest, or holds masks without one, and
-                ``overwrite`` is False; the message names each difference.
+            ValueError: If the root was made with other settings, holds masks without a manifest, or
+                lists more than twice as many images as stay, and ``overwrite`` is False; the
+                message names each difference.
         """
         self.root.mkdir(parents=True, exist_ok=True)
         with _locked(self.root):
             remove_stale_temporaries(self.root)
-            folders = [*manifest.seed_names, AGGREGATED_FOLDER, AGREEMENT_FOLDER]
+            folders = [
+                RECORDS_FOLDER,
+                *manifest.seed_names,
+                AGGREGATED_FOLDER,
+                AGREEMENT_FOLDER,
+            ]
             problems: list[str] = []
             if os.path.lexists(self.manifest_path):
                 try:
@@ -89,15 +106,15 @@ class SeedStore:
                 except ValueError as error:
                     problems = [str(error)]
                 else:
-                    problems = manifest.differences(found)
+                    problems = manifest.settings().differences(found.settings())
+                    if not problems:
+                        return self._update(found, manifest, overwrite)
                     folders += found.seed_names
             elif any((self.root / folder).exists() for folder in folders):
                 problems = [f'there are masks but no {MANIFEST_NAME}: nothing says what they are']
             else:
                 manifest.save(self.manifest_path)
-                return
-            if not problems:
-                return
+                return []
             if not overwrite:
                 raise ValueError(
                     f'{self.root}: this root was made by another run (here: this run, there: the '
@@ -111,6 +128,37 @@ class SeedStore:
                 if (self.root / folder).exists():
                     shutil.rmtree(self.root / folder)
             manifest.save(self.manifest_path)
+            return []
+
+    def _update(self, found: SeedManifest, manifest: SeedManifest, overwrite: bool) -> list[str]:
+        """Let the root list the images of another manifest with the same settings."""
+        listed = set(manifest.images)
+        dropped = [image_id for image_id in found.images if image_id not in listed]
+        if len(dropped) > MAX_DROPPED_SHARE * len(found.images) and not overwrite:
+            raise ValueError(
+                f'{self.root}: the masks of {len(dropped)} of its {len(found.images)} images would '
+                f'be dropped (first {", ".join(dropped[:3])}): this run lists '
+                f'{len(manifest.images)} images without them. Is it the right list? Choose a new '
+                'root for a part of the images, or --overwrite to drop these masks and keep the '
+                'others.'
+            )
+        for image_id in dropped:
+            self.remove(image_id, manifest.seed_names)
+        # Last: where this is interrupted, the next run drops what is left.
+        if manifest != found:
+            manifest.save(self.manifest_path)
+        return dropped
+
+    def remove(self, image_id: str, seed_names: Sequence[str]) -> None:
+        """Remove the masks of an image and its record.
+
+        Args:
+            image_id (str): The image's id.
+            seed_names (Sequence[str]): All seeds of the root, whether they are kept in it or not.
+        """
+        self.records.remove(image_id)
+        for name in (*seed_names, AGGREGATED_FOLDER, AGREEMENT_FOLDER):
+            self.mask_path(name, image_id).unlink(missing_ok=True)
 
     def mask_path(self, seed_name: str, image_id: str) -> Path:
         """Path of one mask.
@@ -134,8 +182,9 @@ class SeedStore:
         label: np.ndarray,
         agreement: np.ndarray,
         palette: Sequence[Sequence[int]],
+        record: ImageRecord | None = None,
     ) -> int:
-        """Write all masks of an image, the aggregate last.
+        """Write all masks of an image, the aggregate last, and its record after them.
 
         Args:
             image_id (str): The image's id.
@@ -144,9 +193,10 @@ class SeedStore:
             label (np.ndarray): The aggregate, uint8 (H, W).
             agreement (np.ndarray): Votes for it, uint8 (H, W).
             palette (Sequence[Sequence[int]]): RGB colours of the classes.
+            record (ImageRecord, optional): What the masks were made of, where that is known.
 
         Returns:
-            int: Bytes written.
+            int: Bytes of the masks.
 
         Raises:
             ValueError: If the masks differ in size or the id could leave the root.
@@ -158,12 +208,16 @@ class SeedStore:
                 raise ValueError(
                     f'{image_id}: {name} has shape {mask.shape}, the aggregate {label.shape}'
                 )
-        return sum(
+        self.records.remove(image_id)
+        size = sum(
             write_mask(
                 self.mask_path(name, image_id), mask, None if name == AGREEMENT_FOLDER else palette
             )
             for name, mask in masks.items()
         )
+        if record is not None:
+            self.records.write(image_id, record)
+        return size
 
     def is_complete(
         self,
@@ -173,7 +227,9 @@ class SeedStore:
         num_classes: int,
         shape: tuple[int, int] | None = None,
     ) -> bool:
-        """Tell whether all masks of an image are there, whole and valid, so nothing is to be done.
+        """Tell whether all masks of an image are there, whole and valid.
+
+        What they were made of is another question, which ``records`` answers.
 
         Args:
             image_id (str): The image's id.

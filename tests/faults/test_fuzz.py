@@ -9,7 +9,14 @@ import pytest
 from helpers.seed_roots import CLASSES, PALETTE
 
 from mmseg_wsss.datasets import read_split, read_tags
-from mmseg_wsss.store import SeedManifest, decode_mask, encode_mask
+from mmseg_wsss.store import (
+    Fingerprint,
+    ImageRecord,
+    ImageRecords,
+    SeedManifest,
+    decode_mask,
+    encode_mask,
+)
 
 INPUTS = 2000  # of each of the slower readers; five times as many of the faster ones
 
@@ -119,6 +126,22 @@ def test_manifests():
         assert SeedManifest.from_bytes(manifest.to_bytes(), 'again') == manifest
 
     assert survive(manifest_files(), read, 1, 5 * INPUTS)[0] > 20
+
+
+def test_records(tmp_path):
+    records = ImageRecords(tmp_path)
+    records.write('x', ImageRecord(('cat', 'traffic light'), Fingerprint.of_content(b'')))
+    whole = [records.path('x').read_bytes()]
+
+    def read(content):
+        records.path('x').write_bytes(content)
+        record = records.read('x')
+        if record is None:
+            raise ValueError('damaged.file')
+        records.write('x', record)
+        assert records.read('x') == record
+
+    assert survive(whole, read, 4, INPUTS // 2)[0] > 20
 
 
 @pytest.mark.parametrize('suffix', ['.csv', '.json', '.npy'])

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
 import time
@@ -117,6 +118,38 @@ def test_a_seed_changed_meanwhile_is_aggregated_anew(tmp_path, seeds, capsys):
     assert run(tmp_path) == 0
     assert '1 aggregated, 40 kept' in capsys.readouterr().out
     assert (read_mask(tmp_path / 'out' / 'aggregated' / '005.png') == 0).all()
+
+
+def test_a_seed_replaced_by_an_older_one_is_aggregated_anew(tmp_path, seeds, capsys):
+    write_mask(tmp_path / 'older.png', seeds['one', '005'] * 0)
+    assert run(tmp_path) == 0
+    os.utime(tmp_path / 'older.png', ns=(0, 0))
+    for name in ('one', 'two'):
+        shutil.copy2(tmp_path / 'older.png', tmp_path / name / '005.png')
+    capsys.readouterr()
+    assert run(tmp_path) == 0
+    assert '1 aggregated, 40 kept' in capsys.readouterr().out
+    assert (read_mask(tmp_path / 'out' / 'aggregated' / '005.png') == 0).all()
+
+
+def test_added_and_removed_images(tmp_path, seeds, capsys):
+    assert run(tmp_path) == 0
+    expected = files(tmp_path / 'out')
+    kept = (tmp_path / 'out' / 'aggregated' / '003.png').stat().st_mtime_ns
+    for folder in {name for name, _ in seeds}:
+        (tmp_path / folder / '005.png').rename(tmp_path / folder / 'new.png')
+    capsys.readouterr()
+    assert run(tmp_path) == 0
+    assert '1 aggregated, 40 kept, 1 dropped' in capsys.readouterr().out
+    assert (tmp_path / 'out' / 'aggregated' / '003.png').stat().st_mtime_ns == kept
+    found = files(tmp_path / 'out')
+    assert set(expected) - set(found) == {'aggregated/005.png', 'agreement/005.png'}
+    for folder in ('aggregated', 'agreement'):
+        assert found[f'{folder}/new.png'] == expected[f'{folder}/005.png']
+    (tmp_path / 'split.txt').write_text('000\n')
+    assert run(tmp_path, '--split', str(tmp_path / 'split.txt')) == 1
+    assert 'masks of 40 of its 41 images would be dropped' in capsys.readouterr().err
+    assert files(tmp_path / 'out') == found
 
 
 def test_split_and_other_ways_to_name_things(tmp_path, seeds):

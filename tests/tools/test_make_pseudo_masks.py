@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -135,6 +136,45 @@ def test_resumes_where_it_was(data, capsys):
     assert not list((data / 'masks').rglob('.*'))
 
 
+def times(data: Path) -> dict[str, int]:
+    return {path.stem: path.stat().st_mtime_ns for path in (data / 'masks').rglob('*.png')}
+
+
+def test_what_changed_is_made_anew_and_nothing_else(data, capsys):
+    run(data)
+    before = times(data)
+    write_tags(data / 'tags.csv', {**TAGS, 'four': (1,), 'three': (2,)}, CLASSES)
+    stat = (data / 'images' / 'one.jpg').stat()
+    image = np.random.default_rng(5).integers(0, 256, (*SHAPE, 3), dtype=np.uint8)
+    cv2.imwrite(str(data / 'images' / 'one.jpg'), image)
+    os.utime(data / 'images' / 'one.jpg', ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    capsys.readouterr()
+    assert run(data) == 0
+    assert '3 masks made, 1 kept' in capsys.readouterr().out
+    after = times(data)
+    assert {name for name in before if before[name] == after[name]} == {'two'}
+    run(data, out='expected')
+    assert files(data / 'masks') == files(data / 'expected')
+    assert run(data) == 0
+    assert '0 masks made, 4 kept' in capsys.readouterr().out
+
+
+def test_masks_of_an_earlier_version_are_made_anew(data, capsys):
+    run(data)
+    expected = files(data / 'masks')
+    shutil.rmtree(data / 'masks' / 'records')
+    path = data / 'masks' / SETTINGS_NAME
+    path.write_text(json.dumps({**json.loads(path.read_text()), 'tags_sha256': '0'}))
+    capsys.readouterr()
+    assert run(data) == 0
+    assert '4 masks made, 0 kept' in capsys.readouterr().out
+    assert files(data / 'masks') == expected
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob('*') if p.is_file()}
+
+
 def test_refuses_to_mix_settings(data, capsys):
     run(data)
     assert run(data, '--tta') == 1
@@ -168,16 +208,9 @@ def test_two_processes_make_the_same_files(data, root):
     assert done.returncode == 0, done.stderr[-3000:]
     for rank in (0, 1):
         assert f'rank {rank}: 2 masks made, 0 kept' in done.stdout
-    files = {
-        out: {
-            path.relative_to(data / out): path.read_bytes()
-            for path in (data / out).rglob('*')
-            if path.is_file()
-        }
-        for out in ('masks', 'shared')
-    }
-    assert files['shared'] == files['masks']
-    assert len(files['masks']) == len(IDS) + 1
+    found = files(data / 'shared')
+    assert found == files(data / 'masks')
+    assert len(found) == 2 * len(IDS) + 1  # masks, records, settings
 
 
 def test_one_call_for_use_from_python(data):

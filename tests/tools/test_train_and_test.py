@@ -1,6 +1,7 @@
 """tools/train.py and tools/test.py on a tiny network: training, resuming, TTA, CRF, outputs."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from helpers.network_run import TRAINING_CONFIG, command
 from helpers.seed_roots import write_images, write_seed_root, write_split
 from sklearn.metrics import confusion_matrix
 
-from mmseg_wsss.store import read_mask, write_mask
+from mmseg_wsss.store import Fingerprint, ImageRecord, ImageRecords, read_mask, write_mask
 
 IDS = ['one', 'two', 'camA/three', 'camB/three']
 
@@ -111,6 +112,28 @@ def test_augmentation_and_crf_change_the_prediction_and_are_scored(trained, tmp_
     assert {str(path.relative_to(shown)) for path in shown.rglob('*.png')} == {
         f'{image_id}.png' for image_id in IDS
     }
+
+
+def test_seeds_of_another_photograph_are_refused_before_the_first_iteration(trained, tmp_path):
+    path, config = trained
+    records = ImageRecords(tmp_path / 'seeds')
+    shutil.copytree(path / 'seeds', tmp_path / 'seeds')
+    for image_id in IDS:
+        photograph = Fingerprint.of_file(path / 'images' / f'{image_id}.jpg')
+        records.write(image_id, ImageRecord(('cat',), photograph))
+    records.write('two', ImageRecord(('cat',), Fingerprint.of_content(b'another')))
+    arguments = [str(config), '--work-dir', str(tmp_path / 'work'), '--cfg-options']
+    arguments += [f'train_dataloader.dataset.seed_root={tmp_path / "seeds"}']
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(
+        [sys.executable, root / 'tools' / 'train.py', *arguments, 'train_cfg.max_iters=1'],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1 and 'Traceback' not in done.stderr
+    assert 'error: ' in done.stderr and 'the seeds of 1 images' in done.stderr
+    assert 'the masks of two were made of another photograph' in done.stderr
+    assert not list(tmp_path.rglob('*.pth'))
 
 
 def test_options_that_do_not_fit_the_config_say_so(trained, root):

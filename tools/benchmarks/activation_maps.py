@@ -50,7 +50,7 @@ class Preloaded(SeedImageDataset):
         self.pixels = {image.path: read_image(image.path) for image in images}
 
     def read(self, path: str):
-        return self.pixels[path]
+        return self.pixels[path], None
 
 
 @torch.inference_mode()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import cv2
 import numpy as np
 import predict as tool
@@ -217,6 +219,30 @@ def test_predict_resumes_and_refuses_another_setting(data, capsys):
     assert run(data, '--crf', 'irn') == 1
     assert 'other crf' in capsys.readouterr().err
     assert run(data, '--crf', 'irn', '--overwrite', '--config', data / 'config.py') == 0
+
+
+def test_predict_makes_anew_what_changed_and_nothing_else(data, capsys):
+    tags = {'one': (2,), 'sub/two': (), 'three': (1, 2)}
+    write_tags(data / 'tags.csv', tags, CLASSES)
+    assert run(data, '--tags', data / 'tags.csv') == 0
+    kept = data / 'out' / 'masks' / 'sub' / 'two.png'
+    before = kept.stat().st_mtime_ns
+    write_tags(data / 'tags.csv', {**tags, 'three': (1,)}, CLASSES)
+    path = data / 'photos' / 'one.jpg'
+    stat = path.stat()
+    with Image.open(path) as image:
+        size = image.size
+    Image.fromarray(np.full((*size[::-1], 3), 90, np.uint8)).save(path)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    capsys.readouterr()
+    assert run(data, '--tags', data / 'tags.csv') == 0
+    assert '2 images segmented, 1 kept' in capsys.readouterr().out
+    assert kept.stat().st_mtime_ns == before
+    inferencer = Inferencer(data / 'net.pth', device='cpu')
+    (expected,) = inferencer(path, tags=['background', CLASSES[2]])
+    np.testing.assert_array_equal(mask(data, 'one'), expected.mask)
+    with Image.open(data / 'out' / 'overlays' / 'one.jpg') as file:
+        assert abs(np.asarray(file).astype(int) - expected.overlay()).mean() < 25
 
 
 def test_predict_restricts_to_tags(data, capsys):
