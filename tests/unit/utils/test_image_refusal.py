@@ -10,7 +10,7 @@ from PIL import Image, UnidentifiedImageError
 
 from mmseg_wsss.checks.images import check_image
 from mmseg_wsss.generation.images import SeedImage, plan_batches
-from mmseg_wsss.store import MaskFolder, write_mask
+from mmseg_wsss.store import Fingerprint, ImageRecord, MaskFolder
 from mmseg_wsss.utils.image import check_readable, check_readable_once, read_image
 from mmseg_wsss.utils.image_copy import load_values, read_shifted
 from mmseg_wsss.utils.image_info import describe_image
@@ -233,5 +233,6 @@ def test_what_pillow_does_not_open_is_read_and_batched(tmp_path):
     assert np.array_equal(read_image(path), 255 - RGB[..., :1].repeat(3, axis=2))
     assert plan_batches([SeedImage('a', path, ()), SeedImage('b', path, ())], 2) == [[0, 1]]
     folder = MaskFolder(tmp_path / 'masks', {})
-    write_mask(folder.path('a'), RGB[..., 0] // 128)
-    assert folder.has('a', path, 2, (0, 1))
+    record = ImageRecord(None, Fingerprint.of_file(path))
+    folder.write('a', RGB[..., 0] // 128, [[0, 0, 0], [9, 0, 0]], record)
+    assert folder.has('a', path, 2, (0, 1), None)
