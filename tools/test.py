@@ -11,11 +11,10 @@ from mmengine.config import Config, DictAction
 import mmseg_wsss.register_all  # noqa: F401  # before a config is read
 from mmseg_wsss.checks.configs import find_datasets
 from mmseg_wsss.engine import ClassesError, WSSSRunner
+from mmseg_wsss.engine.metrics import GroundTruthError, use_segmentation_metric
 from mmseg_wsss.utils.checkpoint import read_checkpoint, read_safely_in_mmengine
 from mmseg_wsss.utils.overrides import apply_overrides
 from mmseg_wsss.utils.process_group import prepare_runner_on_cpu
-
-METRICS = ('IoUMetric', 'mmseg.IoUMetric', 'SegmentationMetric', 'mmseg_wsss.SegmentationMetric')
 
 
 def parse_args() -> argparse.Namespace:
@@ -112,11 +111,7 @@ def set_metrics(cfg: Config, out: str | None) -> None:
         cfg (Config): Its evaluator is changed.
         out (str, optional): Folder of the predictions.
     """
-    evaluators = cfg.get('test_evaluator') or []
-    evaluators = evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]
-    metrics = [one for one in evaluators if one.get('type') in METRICS]
-    for metric in metrics:
-        metric['type'] = 'mmseg_wsss.SegmentationMetric'
+    metrics = use_segmentation_metric(cfg.get('test_evaluator'))
     if out is None:
         return
     if not metrics:
@@ -147,7 +142,7 @@ def main() -> None:
     prepare_runner_on_cpu(cfg)
     try:
         WSSSRunner.from_cfg(cfg).test()
-    except ClassesError as error:
+    except (ClassesError, GroundTruthError) as error:
         raise SystemExit(f'error: {error}') from None
 
 

@@ -12,6 +12,7 @@ from mmengine.config import Config, DictAction
 import mmseg_wsss.register_all  # noqa: F401  # before a config is read
 from mmseg_wsss.datasets import StaleSeedsError
 from mmseg_wsss.engine import ClassesError, ScheduleError, WSSSRunner
+from mmseg_wsss.engine.metrics import GroundTruthError, use_segmentation_metric
 from mmseg_wsss.utils.checkpoint import find_resumable, read_safely_in_mmengine
 from mmseg_wsss.utils.image import ImageError
 from mmseg_wsss.utils.overrides import apply_overrides
@@ -74,6 +75,7 @@ def build_config(args: argparse.Namespace) -> Config:
     if args.resume and not cfg.get('load_from'):
         resume_from_latest(cfg, args.trust_checkpoint)
     make_resumable(cfg)
+    use_segmentation_metric(cfg.get('val_evaluator'))
     # The same updates with fewer kernels.
     set_constructor(cfg, f'mmseg_wsss.{GROUPED}')
     return cfg
@@ -134,6 +136,7 @@ def main() -> int:
         ScheduleError,
         ClassesError,
         StaleSeedsError,
+        GroundTruthError,
     ) as error:
         print(f'\nerror: {error}', file=sys.stderr)
         return 1

@@ -52,6 +52,7 @@ def test_training_is_resumed_and_not_begun_anew(trained):
     assert 'Iter(train) [1/4]' not in logs[1]
     assert 'Iter(train) [4/4]' in logs[1]
     assert 'loss_pn_hybrid' in logs[1]
+    assert 'mIoU_classes: 3' in logs[1]  # mmseg's metric, which the config names, has no such score
     assert (path / 'work' / 'iter_4.pth').is_file()
 
 
@@ -176,3 +177,17 @@ def test_an_image_that_its_loader_would_misread_ends_a_training_with_one_line(tm
     error = run.stderr.strip().splitlines()[-1]
     assert error.startswith(f'error: {tmp_path}/images/')
     assert '16-bit RGB, values 0 to 3,839' in error
+
+
+def test_a_label_that_is_no_class_ends_the_test_with_its_file(trained, root):
+    path, config = trained
+    mask = read_mask(path / 'truth' / f'{IDS[2]}.png')
+    write_mask(path / 'truth' / f'{IDS[2]}.png', np.where(mask == 1, 128, mask).astype(np.uint8))
+    try:
+        with pytest.raises(AssertionError) as error:
+            command(root, 'test.py', config, path / 'work' / 'iter_4.pth', '--work-dir', path / 'x')
+    finally:
+        write_mask(path / 'truth' / f'{IDS[2]}.png', mask)
+    text = str(error.value)
+    assert f'error: {path}/truth/{IDS[2]}.png: label 128, expected 0 to 2 or 255' in text
+    assert 'Traceback' not in text

@@ -16,6 +16,33 @@ from ...registry import METRICS
 from ...store import write_mask
 from ...store.image_ids import image_id_of
 
+NAMES = ('IoUMetric', 'mmseg.IoUMetric', 'SegmentationMetric', 'mmseg_wsss.SegmentationMetric')
+
+
+class GroundTruthError(ValueError):
+    """The ground truth has a label that is no class."""
+
+
+def use_segmentation_metric(evaluator: Any) -> list[dict]:
+    """Put ``SegmentationMetric`` in the place of mmseg's ``IoUMetric``.
+
+    Args:
+        evaluator: ``val_evaluator`` or ``test_evaluator`` of a config: a dict, which is changed, a
+            list of such, or None.
+
+    Returns:
+        list[dict]: Those that are a ``SegmentationMetric`` now.
+
+    >>> evaluator = dict(type='IoUMetric')
+    >>> use_segmentation_metric([evaluator, dict(type='Other')])
+    [{'type': 'mmseg_wsss.SegmentationMetric'}]
+    """
+    evaluators = evaluator if isinstance(evaluator, (list, tuple)) else [evaluator or {}]
+    metrics = [one for one in evaluators if one.get('type') in NAMES]
+    for metric in metrics:
+        metric['type'] = 'mmseg_wsss.SegmentationMetric'
+    return metrics
+
 
 @METRICS.register_module()
 class SegmentationMetric(IoUMetric):
@@ -28,6 +55,8 @@ class SegmentationMetric(IoUMetric):
     * Ground truth with a label that is no class is refused; mmseg passes over these pixels.
     * Predictions are written to ``output_dir`` under the ids of their images, the paths below the
       folder of the images: two folders may have images of one name.
+
+    ``tools/train.py`` and ``tools/test.py`` put it where a config has mmseg's.
 
     Args:
         image_folder (str, optional): Folder of the images, for the names in ``output_dir``. Without
@@ -49,8 +78,8 @@ class SegmentationMetric(IoUMetric):
                 ``format_only``, ``gt_sem_seg``; labels (1, H, W).
 
         Raises:
-            ValueError: If the ground truth has a label that is no class, or the prediction cannot
-                be written under a name of its own.
+            GroundTruthError: If the ground truth has a label that is no class.
+            ValueError: If a prediction cannot be written under a name of its own.
         """
         num_classes = len(self.dataset_meta['classes'])
         for sample in data_samples:
@@ -59,10 +88,10 @@ class SegmentationMetric(IoUMetric):
                 label = sample['gt_sem_seg']['data'][0].to(prediction)
                 beyond = label[(label >= num_classes) & (label != self.ignore_index)]
                 if beyond.numel():
-                    raise ValueError(
+                    raise GroundTruthError(
                         f'{sample.get("seg_map_path", sample["img_path"])}: label '
                         f'{int(beyond.max())}, expected 0 to {num_classes - 1} or '
-                        f'{self.ignore_index}.'
+                        f'{self.ignore_index}. tools/check_data.py checks all masks.'
                     )
                 self.results.append(
                     self.intersect_and_union(prediction, label, num_classes, self.ignore_index)
