@@ -14,6 +14,7 @@ from mmseg_wsss.datasets import StaleSeedsError
 from mmseg_wsss.engine import ClassesError, ScheduleError, WSSSRunner
 from mmseg_wsss.engine.metrics import GroundTruthError, use_segmentation_metric
 from mmseg_wsss.utils.checkpoint import find_resumable, read_safely_in_mmengine
+from mmseg_wsss.utils.image import ImageError
 from mmseg_wsss.utils.overrides import apply_overrides
 from mmseg_wsss.utils.process_group import prepare_runner_on_cpu
 
@@ -138,6 +139,14 @@ def main() -> int:
         GroundTruthError,
     ) as error:
         print(f'\nerror: {error}', file=sys.stderr)
+        return 1
+    except ImageError as error:
+        # A process that loads images adds its traceback before the message.
+        message = str(error).strip().splitlines()[-1]
+        print(
+            f'\nerror: {message.removeprefix(f"{ImageError.__module__}.ImageError: ")}',
+            file=sys.stderr,
+        )
         return 1
     except KeyboardInterrupt:
         print('\ninterrupted; the same command with --resume goes on', file=sys.stderr)

@@ -76,6 +76,8 @@ def predict_folder(
         tags_filtered=tags is not None,
         weights_sha256=weights_sha256(inferencer.model),
     )
+    if inferencer.shift_bits is not None:
+        settings['shift_bits'] = inferencer.shift_bits
     folder = MaskFolder(masks, settings)
     folder.open(overwrite)
     remove_stale_temporaries(overlays)

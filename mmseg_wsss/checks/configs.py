@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from mmengine.config import Config, ConfigDict
 
-from ..datasets.seed_records import SeedSource, StaleSeedsError, find_stale_seeds
+from ..datasets.seed_records import CurrentImage, StaleSeedsError, find_stale_seeds
 from ..datasets.tags import read_tags, tags_for
 from ..registry import DATASETS
 from ..seeds import IGNORE_INDEX
@@ -59,11 +59,11 @@ def check_config(config: Config, workers: int | None = None) -> list[CheckReport
         mask_tags, remarks = find_mask_tags(built, items, plain.get('data_root') or '')
         report = check_items(where, items, classes, workers, mask_tags)
         report.problems += stale.values()
-        report.remarks += _remark_seeds(config, where, items, classes)
         report.remarks += remarks
         if items and items[0].tags is not None:
             training = not where.startswith(('val', 'test'))
             report.remarks += tag_remarks([item.tags for item in items], classes, training)
+        report.remarks += _remark_seeds(config, where, items, classes)
         report.problems += check_model(config, built)
         reports.append(report)
     if not reports:
@@ -119,7 +119,7 @@ def _remark_seeds(
     root = section.get('out') or osp.join(work_dir, 'seeds')
     records = ImageRecords(root)
     made = {
-        item.image_id: SeedSource(item.path, tuple(classes[tag] for tag in item.tags))
+        item.image_id: CurrentImage(item.path, tuple(classes[tag] for tag in item.tags))
         for item in items
         if records.read(item.image_id) is not None
     }
@@ -143,7 +143,7 @@ def list_items(dataset: Any, known: Collection[str] = ()) -> list[DataItem]:
         list[DataItem]: In the order of the data set.
     """
     items = []
-    table = records = None
+    records = table = None
     if getattr(dataset, 'check_records', False):
         records = ImageRecords(dataset.seed_root)
     for index in range(len(dataset)):
@@ -162,8 +162,8 @@ def list_items(dataset: Any, known: Collection[str] = ()) -> list[DataItem]:
                 path=path,
                 masks=tuple(_masks(info, dataset)),
                 tags=tags,
-                record=record,
                 label_table=table,
+                record=record,
             )
         )
     return items

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import os.path as osp
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from ..store import ImageRecord
-from ..store.masks import MAX_PIXELS, read_mask
+from ..store.masks import read_mask
 from ..utils.image import MAX_SEED_PIXELS, read_image
+from ..utils.image_info import ImageInfo, describe_image
 from ..utils.parallel import run_tasks
+from ..utils.pixel_limit import DECODER_ERRORS, open_image
 from .ground_truth import MaskContent, check_ground_truth, mask_content
 from .report import CheckReport, count_by_class, examples
 
@@ -37,31 +38,24 @@ def check_image(path: str) -> tuple[int, int]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is empty, truncated, too large or no image.
+        ValueError: If the file is empty, truncated, too large, no image, or of a depth or bands
+            that networks cannot read as they are.
     """
     if not osp.isfile(path):
         raise FileNotFoundError(f'{path}: no such image.')
+    if describe_image(path).file_format not in _JPEG:
+        # Readers differ in the rarer formats: which depths, and whether a TIFF is turned.
+        return read_image(path).shape[:2]
     try:
-        with Image.open(path) as image:
-            if image.format in _JPEG:
-                width, height = image.size
-                if image.getexif().get(_EXIF_ORIENTATION, 1) >= 5:  # 5 to 8: turned by 90 degrees
-                    width, height = height, width
-                image.draft('L', (max(1, image.width // 8), max(1, image.height // 8)))
-                image.load()
-                return height, width
-    except UnidentifiedImageError:
-        raise ValueError(f'{path}: not a readable image ({osp.getsize(path)} bytes).') from None
-    except Image.DecompressionBombError as error:
-        pixels = re.search(r'\d+', str(error))
-        size = f'{int(pixels[0]) / 1e6:,.0f} megapixels' if pixels else str(error)
-        raise ValueError(
-            f'{path}: too large ({size}), allowed {MAX_PIXELS / 1e6:,.0f}: shrink or cut it.'
-        ) from None
-    except (OSError, SyntaxError, ValueError) as error:
+        with open_image(path) as image:
+            width, height = image.size
+            if image.getexif().get(_EXIF_ORIENTATION, 1) >= 5:  # 5 to 8: turned by 90 degrees
+                width, height = height, width
+            image.draft('L', (max(1, image.width // 8), max(1, image.height // 8)))
+            image.load()
+            return height, width
+    except DECODER_ERRORS as error:
         raise ValueError(f'{path}: broken image ({error}).') from None
-    # Readers differ in the rarer formats: which depths, and whether a TIFF is turned.
-    return read_image(path).shape[:2]
 
 
 def find_duplicates(names: Sequence) -> list:
@@ -89,24 +83,23 @@ class DataItem:
             beyond (None: none), see :func:`mmseg_wsss.store.read_mask`.
         tags (tuple[int, ...], optional): Labels of its tags, 1 to K-1; None where it has none to
             check.
-        record (ImageRecord, optional): What its masks were made of.
         label_table (tuple[int, ...], optional): 256 labels: what each value of the first mask
             stands for. Only where this mask is ground truth.
+        record (ImageRecord, optional): What its masks were made of.
     """
 
     image_id: str
     path: str
     masks: tuple[tuple[str, int | None, int | None], ...] = ()
     tags: tuple[int, ...] | None = None
-    record: ImageRecord | None = None
     label_table: tuple[int, ...] | None = None
+    record: ImageRecord | None = None
 
 
 @dataclass
 class _Finding:
     size: tuple[int, int] | None = None
-    kind: str = ''
-    turned: bool = False
+    info: ImageInfo | None = None
     content: MaskContent | None = None
     problems: list[str] = field(default_factory=list)
 
@@ -151,9 +144,13 @@ def check_items(
                 for pick in (min, max)
             ),
         )
-    kinds = Counter(finding.kind for finding in findings if finding.kind)
-    report.add('kinds', ', '.join(f'{kind} {count:,}' for kind, count in kinds.most_common()))
-    report.add('turned upright by EXIF', sum(finding.turned for finding in findings))
+    kinds = {
+        item.image_id: finding.info
+        for item, finding in zip(items, findings, strict=True)
+        if finding.info is not None
+    }
+    summarise_kinds(report, kinds)
+    report.add('turned upright by EXIF', sum(info.turned for info in kinds.values()))
     report.add('masks', sum(len(item.masks) for item in items))
     _remark_sizes(report, sized)
     _remark_tags(report, items, classes)
@@ -184,17 +181,12 @@ def check_item(item: DataItem) -> _Finding:
     """
     finding = _Finding()
     try:
-        height, width = finding.size = check_image(item.path)
-        with Image.open(item.path) as image:  # the header only
-            finding.kind = f'{image.format} {image.mode}'
-            finding.turned = image.size != (width, height) or image.getexif().get(0x0112, 1) > 1
+        if not osp.isfile(item.path):
+            raise FileNotFoundError(f'{item.path}: no such image.')
+        finding.info = describe_image(item.path)
+        finding.size = check_image(item.path)
     except (FileNotFoundError, ValueError) as error:
         finding.problems.append(str(error))
-    if finding.size is not None and height * width > MAX_PIXELS:
-        finding.problems.append(
-            f'{item.path}: {height} x {width} (height x width), more than the {MAX_PIXELS:,} '
-            'pixels of a mask.'
-        )
     if finding.size is not None and item.record is not None:
         change = item.record.change_of_photograph(item.path)
         if change is not None:
@@ -207,6 +199,30 @@ def check_item(item: DataItem) -> _Finding:
         except (FileNotFoundError, ValueError) as error:
             finding.problems.append(str(error))
     return finding
+
+
+def summarise_kinds(report: CheckReport, kinds: Mapping[str, ImageInfo]) -> None:
+    """Add the kinds of images to a report, and remark what of them is not read.
+
+    Args:
+        report (CheckReport): The report.
+        kinds (Mapping[str, ImageInfo]): What the header of each image says, by image id.
+    """
+    counts = Counter(info.kind for info in kinds.values())
+    report.add('kinds', ', '.join(f'{kind} {count:,}' for kind, count in counts.most_common()))
+    for what, names in (
+        (
+            'a band beyond their colours (transparency, near infrared), which is not read; colours '
+            'are read as they are stored, transparent or not',
+            [name for name, info in kinds.items() if info.extra == 1],
+        ),
+        (
+            'several pages or frames, of which the first is read',
+            [name for name, info in kinds.items() if info.pages > 1],
+        ),
+    ):
+        if names:
+            report.remarks.append(f'{len(names)} images have {what} ({examples(names)}).')
 
 
 def find_twins(paths: Sequence[str]) -> list[str]:

@@ -40,6 +40,8 @@ class FolderDescription:
         img_suffix (str): Suffix of all images.
         has_val (bool): Whether there is ``val.txt``.
         has_masks (bool): Whether the images of ``val.txt`` have ground truth.
+        shift_bits (int, optional): By how many bits copies of images of more than 8 bits were
+            shifted right; None if there are none.
     """
 
     classes: list[str]
@@ -48,6 +50,7 @@ class FolderDescription:
     img_suffix: str
     has_val: bool
     has_masks: bool
+    shift_bits: int | None = None
 
     @classmethod
     def load(cls, root: str) -> FolderDescription:
@@ -68,7 +71,8 @@ class FolderDescription:
 
     def save(self, root: str) -> None:
         """Write the description into the folder of a data set, which must exist."""
-        text = json.dumps(asdict(self), indent=2, ensure_ascii=False)
+        content = {key: value for key, value in asdict(self).items() if value is not None}
+        text = json.dumps(content, indent=2, ensure_ascii=False)
         write_atomic(osp.join(root, DESCRIPTION), (text + '\n').encode())
 
 

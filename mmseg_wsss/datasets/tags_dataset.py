@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os.path as osp
 from collections.abc import Sequence
+from typing import Any
 
 from mmpretrain.datasets import MultiLabelDataset
 
 from ..registry import DATASETS
+from ..utils.image import check_readable_once
 from .splits import read_split
 from .tags import read_tags, tags_for
 
@@ -90,3 +92,13 @@ class TagsDataset(MultiLabelDataset):
                 'without any class needs an entry too, with an empty tag list.'
             )
         return data_list
+
+    def prepare_data(self, idx: int) -> Any:
+        """Load one image and its tags by the pipeline.
+
+        Raises:
+            ImageError: If the image's loader would read it as other than it is, see
+                :mod:`mmseg_wsss.utils.image_refusal`.
+        """
+        check_readable_once(self.get_data_info(idx)['img_path'])
+        return super().prepare_data(idx)

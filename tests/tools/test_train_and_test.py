@@ -6,9 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
+from helpers.classifier_run import build_config, write_data
 from helpers.network_run import TRAINING_CONFIG, command
 from helpers.seed_roots import write_images, write_seed_root, write_split
 from sklearn.metrics import confusion_matrix
@@ -157,6 +159,24 @@ def test_options_that_do_not_fit_the_config_say_so(trained, root):
         )
         assert run.returncode != 0
         assert message in run.stderr
+
+
+@pytest.mark.parametrize('workers', [0, 1])
+def test_an_image_that_its_loader_would_misread_ends_a_training_with_one_line(tmp_path, workers):
+    write_data(tmp_path)
+    deep = np.arange(32 * 40 * 3, dtype=np.uint16).reshape(32, 40, 3)
+    for image_id in 'abcd':
+        assert cv2.imwrite(str(tmp_path / 'images' / f'{image_id}.png'), deep)
+    build_config(tmp_path).dump(tmp_path / 'config.py')
+    run = subprocess.run(
+        [sys.executable, 'tools/train.py', str(tmp_path / 'config.py'), '--cfg-options',
+         f'train_dataloader.num_workers={workers}'],
+        cwd=Path(__file__).resolve().parents[2], capture_output=True, text=True,
+    )  # fmt: skip
+    assert run.returncode == 1 and 'Traceback' not in run.stderr
+    error = run.stderr.strip().splitlines()[-1]
+    assert error.startswith(f'error: {tmp_path}/images/')
+    assert '16-bit RGB, values 0 to 3,839' in error
 
 
 def test_a_label_that_is_no_class_ends_the_test_with_its_file(trained, root):
