@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
-from PIL import Image
 from torch import Tensor, nn
 
 from ..registry import MODELS, TASK_UTILS
@@ -25,6 +24,7 @@ from ..store.saliency import SaliencyFolder
 from ..utils.checkpoint import load_weights
 from ..utils.digest import weights_sha256
 from ..utils.image import resize_image
+from ..utils.image_info import describe_image
 from .normalizer import ImageNormalizer
 
 TASK_UTILS.register_module(module=DenseCRFRefiner)
@@ -177,11 +177,11 @@ class SaliencyFusion(SeedRefiner):
         for image_id, path in zip(image_ids, paths, strict=True):
             try:
                 saliency = self.maps.read(image_id)
-                with Image.open(path) as file:  # the header only
-                    width, height = file.size
+                info = describe_image(path)
             except (OSError, ValueError) as error:
                 problems.append(str(error))
                 continue
+            height, width = info.height, info.width
             if sorted(saliency.shape) != sorted((height, width)):  # EXIF may turn the image
                 problems.append(
                     f'{self.maps.path(image_id)}: {saliency.shape[0]} x {saliency.shape[1]} pixels '
