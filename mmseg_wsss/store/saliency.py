@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from ..utils.atomic import write_atomic
+from ..utils.pixel_limit import DECODER_ERRORS, check_pixels, open_image
 from .image_ids import check_image_id
 
 
@@ -50,12 +51,13 @@ class SaliencyFolder:
             ValueError: If it is no 8-bit grey image or of another size.
         """
         path = self.path(image_id)
+        if not path.is_file():
+            raise FileNotFoundError(f'{path}: the saliency map is missing')
         try:
-            with Image.open(path) as file:
+            with open_image(path, ['PNG']) as file:
+                check_pixels(path, file.height, file.width)
                 mode, saliency = file.mode, np.array(file)
-        except FileNotFoundError:
-            raise FileNotFoundError(f'{path}: the saliency map is missing') from None
-        except (OSError, SyntaxError, ValueError) as error:
+        except DECODER_ERRORS as error:
             raise ValueError(f'{path}: not a readable saliency map ({error})') from None
         if mode != 'L':
             raise ValueError(f'{path}: a PNG of mode {mode}, expected 8-bit grey (L)')
