@@ -150,6 +150,7 @@ def list_items(dataset: Any, known: Collection[str] = ()) -> list[DataItem]:
                 masks=tuple(_masks(info, dataset)),
                 tags=tags,
                 record=record,
+                saliency=info.get('saliency_path'),
             )
         )
     return items

@@ -14,6 +14,7 @@ from PIL import Image, UnidentifiedImageError
 
 from ..store import ImageRecord
 from ..store.masks import MAX_PIXELS, read_mask
+from ..store.saliency import read_saliency
 from ..utils.image import MAX_SEED_PIXELS, read_image
 from ..utils.parallel import run_tasks
 from .report import ConversionReport, count_by_class, examples
@@ -43,12 +44,10 @@ def check_image(path: str) -> tuple[int, int]:
     try:
         with Image.open(path) as image:
             if image.format in _JPEG:
-                width, height = image.size
-                if image.getexif().get(_EXIF_ORIENTATION, 1) >= 5:  # 5 to 8: turned by 90 degrees
-                    width, height = height, width
+                size = _jpeg_size(image)
                 image.draft('L', (image.width // 8, image.height // 8))
                 image.load()
-                return height, width
+                return size
     except UnidentifiedImageError:
         raise ValueError(f'{path}: not a readable image ({osp.getsize(path)} bytes).') from None
     except Image.DecompressionBombError as error:
@@ -61,6 +60,31 @@ def check_image(path: str) -> tuple[int, int]:
         raise ValueError(f'{path}: broken image ({error}).') from None
     # Readers differ in the rarer formats: which depths, and whether a TIFF is turned.
     return read_image(path).shape[:2]
+
+
+def image_size(path: str) -> tuple[int, int]:
+    """Give the size of an image, of a JPEG from its header alone.
+
+    Args:
+        path (str): Path of the image.
+
+    Returns:
+        tuple[int, int]: Height and width as the pipelines see them, EXIF orientation applied.
+
+    Raises:
+        OSError: If there is no such file, or it is no image.
+        ValueError: If it is no image that can be read.
+    """
+    with Image.open(path) as image:
+        if image.format in _JPEG:
+            return _jpeg_size(image)
+    return read_image(path).shape[:2]
+
+
+def _jpeg_size(image: Image.Image) -> tuple[int, int]:
+    width, height = image.size
+    turned = image.getexif().get(_EXIF_ORIENTATION, 1) >= 5  # 5 to 8: by 90 degrees
+    return (width, height) if turned else (height, width)
 
 
 def mask_labels(mask: np.ndarray) -> tuple[int, ...]:
@@ -105,6 +129,7 @@ class DataItem:
         tags (tuple[int, ...], optional): Labels of its tags, 1 to K-1; None where it has none to
             check.
         record (ImageRecord, optional): What its masks were made of.
+        saliency (str, optional): Path of its saliency map.
     """
 
     image_id: str
@@ -112,6 +137,7 @@ class DataItem:
     masks: tuple[tuple[str, int | None, int | None], ...] = ()
     tags: tuple[int, ...] | None = None
     record: ImageRecord | None = None
+    saliency: str | None = None
 
 
 @dataclass
@@ -119,6 +145,7 @@ class _Finding:
     size: tuple[int, int] | None = None
     kind: str = ''
     turned: bool = False
+    flat: bool = False
     problems: list[str] = field(default_factory=list)
 
 
@@ -137,8 +164,9 @@ def check_items(
         workers (int, optional): Number of processes; by default the number of cores.
 
     Returns:
-        ConversionReport: Problems are images and masks that cannot be read, masks of another size
-        than their image, and labels out of range; remarks are what will be dealt with.
+        ConversionReport: Problems are images, masks and saliency maps that cannot be read or are of
+        another size than their image, labels out of range, and more than half of the saliency maps
+        with one value everywhere; remarks are what will be dealt with.
     """
     report = ConversionReport(title, advice=ADVICE)
     findings = run_tasks(check_item, items, workers, 'images to check')
@@ -163,6 +191,11 @@ def check_items(
     report.add('kinds', ', '.join(f'{kind} {count:,}' for kind, count in kinds.most_common()))
     report.add('turned upright by EXIF', sum(finding.turned for finding in findings))
     report.add('masks', sum(len(item.masks) for item in items))
+    maps = [item.image_id for item in items if item.saliency is not None]
+    if maps:
+        report.add('saliency maps', len(maps))
+    flat = [item.image_id for item, one in zip(items, findings, strict=True) if one.flat]
+    report.problems += flat_saliency(flat, len(maps))
     _remark_sizes(report, sized)
     _remark_tags(report, items, classes)
     twins = find_twins([item.path for item in items])
@@ -205,7 +238,43 @@ def check_item(item: DataItem) -> _Finding:
             read_mask(path, finding.size, num_classes, ignore_index)
         except (FileNotFoundError, ValueError) as error:
             finding.problems.append(str(error))
+    if item.saliency is not None:
+        try:
+            finding.flat = is_flat_saliency(item.saliency, finding.size)
+        except (FileNotFoundError, ValueError) as error:
+            finding.problems.append(str(error))
     return finding
+
+
+def is_flat_saliency(path: str | os.PathLike, shape: tuple[int, int] | None) -> bool:
+    """Read a saliency map and tell whether it has one value everywhere.
+
+    Args:
+        path (str | os.PathLike): The map.
+        shape (tuple[int, int], optional): The (H, W) it must have.
+
+    Raises:
+        FileNotFoundError: If it is missing.
+        ValueError: If it is no 8-bit grey image or of another size.
+    """
+    saliency = read_saliency(path, shape)
+    return bool(saliency.min() == saliency.max())
+
+
+def flat_saliency(flat: Sequence[str], total: int) -> list[str]:
+    """Give a problem if more than half of the saliency maps have one value everywhere, else none.
+
+    Args:
+        flat (Sequence[str]): Ids of the images whose maps do.
+        total (int): Number of maps.
+    """
+    if 2 * len(flat) <= total:  # a photograph of nothing in particular may have a black map
+        return []
+    return [
+        f'{len(flat)} of {total} saliency maps have one value everywhere, e.g. '
+        f'{", ".join(flat[:3])}; expected grey from 0 (not salient) to 255. Look at them, and at '
+        'the input size and the deviations of their network.'
+    ]
 
 
 def find_twins(paths: Sequence[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
@@ -72,6 +72,11 @@ class SeedSource(ABC):
     def with_features(self, samples: Sequence[SeedSample]) -> list[tuple[Tensor, Tensor | None]]:
         """Make maps, and the feature maps (C, h, w) of the images; None for one without tags."""
         raise NotImplementedError(f'{type(self).__name__} gives no features.')
+
+
+def supervision(parts: Iterable[Any]) -> str:
+    """What parts of seed generation were made from: ``'I'``, tags, or ``'I+S'``, with saliency."""
+    return 'I+S' if any(getattr(part, 'supervision', 'I') == 'I+S' for part in parts) else 'I'
 
 
 def part_type(config: Any, base: type, key: str) -> type:

@@ -49,22 +49,38 @@ class SaliencyFolder:
             FileNotFoundError: If it is missing.
             ValueError: If it is no 8-bit grey image or of another size.
         """
-        path = self.path(image_id)
-        try:
-            with Image.open(path) as file:
-                mode, saliency = file.mode, np.array(file)
-        except FileNotFoundError:
-            raise FileNotFoundError(f'{path}: the saliency map is missing') from None
-        except (OSError, SyntaxError, ValueError) as error:
-            raise ValueError(f'{path}: not a readable saliency map ({error})') from None
-        if mode != 'L':
-            raise ValueError(f'{path}: a PNG of mode {mode}, expected 8-bit grey (L)')
-        if shape is not None and saliency.shape != tuple(shape):
-            raise ValueError(
-                f'{path}: the saliency map has {saliency.shape[0]} x {saliency.shape[1]} pixels '
-                f'(height x width), its image {shape[0]} x {shape[1]}'
-            )
-        return saliency
+        return read_saliency(self.path(image_id), shape)
+
+
+def read_saliency(path: str | os.PathLike, shape: tuple[int, int] | None = None) -> np.ndarray:
+    """Read a saliency map.
+
+    Args:
+        path (str | os.PathLike): The PNG file.
+        shape (tuple[int, int], optional): The image's (H, W).
+
+    Returns:
+        np.ndarray: uint8 (H, W).
+
+    Raises:
+        FileNotFoundError: If it is missing.
+        ValueError: If it is no 8-bit grey image or of another size.
+    """
+    try:
+        with Image.open(path) as file:
+            mode, saliency = file.mode, np.array(file)
+    except FileNotFoundError:
+        raise FileNotFoundError(f'{path}: the saliency map is missing') from None
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ValueError(f'{path}: not a readable saliency map ({error})') from None
+    if mode != 'L':
+        raise ValueError(f'{path}: a PNG of mode {mode}, expected 8-bit grey (L)')
+    if shape is not None and saliency.shape != tuple(shape):
+        raise ValueError(
+            f'{path}: the saliency map has {saliency.shape[0]} x {saliency.shape[1]} pixels '
+            f'(height x width), its image {shape[0]} x {shape[1]}'
+        )
+    return saliency
 
 
 def write_saliency(path: str | os.PathLike, saliency: np.ndarray) -> None:
