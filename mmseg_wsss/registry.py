@@ -53,5 +53,6 @@ LOOPS = _child('loop', root.LOOPS, 'mmseg_wsss.engine')
 OPTIM_WRAPPER_CONSTRUCTORS = _child(
     'optimizer wrapper constructor', root.OPTIM_WRAPPER_CONSTRUCTORS, 'mmseg_wsss.engine'
 )
+METRICS = _child('metric', root.METRICS, 'mmseg_wsss.engine')
 # Parts of seed generation: sources, background scores, refiners.
 TASK_UTILS = _child('task util', root.TASK_UTILS, 'mmseg_wsss.generation')

@@ -33,6 +33,13 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
         action='store_true',
         help='read a checkpoint that carries code; never do this with a file of unknown origin',
     )
+    parser.add_argument(
+        '--shift-bits',
+        type=int,
+        metavar='N',
+        help='read images as "folder.py prepare --copy-images" does: those of more than 8 bits are '
+        'shifted right by N bits, the number of the training images; a fourth band is left out',
+    )
     return parser.parse_args(arguments)
 
 
@@ -41,7 +48,12 @@ def main(arguments: list[str] | None = None) -> int:
     args = parse_args(arguments)
     try:
         inferencer = Inferencer(
-            args.checkpoint, args.config, args.device, args.crf, args.trust_checkpoint
+            args.checkpoint,
+            args.config,
+            args.device,
+            args.crf,
+            args.trust_checkpoint,
+            args.shift_bits,
         )
         result = predict_folder(inferencer, args.photos, args.out, args.tags, args.overwrite)
     except (OSError, ValueError) as error:

@@ -9,7 +9,9 @@ import os.path as osp
 from mmengine.config import Config, DictAction
 
 import mmseg_wsss.register_all  # noqa: F401  # before a config is read
-from mmseg_wsss.engine import WSSSRunner
+from mmseg_wsss.checks.configs import find_datasets
+from mmseg_wsss.engine import ClassesError, WSSSRunner
+from mmseg_wsss.engine.metrics import GroundTruthError, use_segmentation_metric
 from mmseg_wsss.utils.checkpoint import read_checkpoint, read_safely_in_mmengine
 from mmseg_wsss.utils.overrides import apply_overrides
 from mmseg_wsss.utils.process_group import prepare_runner_on_cpu
@@ -52,8 +54,17 @@ def parse_args() -> argparse.Namespace:
 
 
 def build_config(args: argparse.Namespace) -> Config:
-    """Read the config and apply the command line to it."""
+    """Read the config and apply the command line to it.
+
+    Raises:
+        FileNotFoundError, ValueError: If there is no such config, or it has nothing to test on.
+    """
     cfg = Config.fromfile(args.config)
+    if cfg.get('test_dataloader') is None:
+        raise ValueError(
+            f'{args.config}: there is nothing to test on (test_dataloader is None): the data set '
+            'has no masks. tools/predict.py segments photographs without.'
+        )
     cfg.launcher = args.launcher
     apply_overrides(cfg, args.cfg_options)
     if args.work_dir is not None:
@@ -71,7 +82,11 @@ def build_config(args: argparse.Namespace) -> Config:
         # Upstream's hook counts the interval in a test as well, the fork's does not.
         hook.update(draw=True, show=args.show, wait_time=args.wait_time, interval=1)
         if args.show_dir:
-            cfg.visualizer['save_dir'] = osp.join(cfg.work_dir, args.show_dir)
+            hook.update(
+                type='mmseg_wsss.PaintedPredictionsHook',
+                out_dir=osp.join(cfg.work_dir, args.show_dir),
+                image_folder=find_image_folder(cfg),
+            )
     if args.tta:
         if 'tta_pipeline' not in cfg or 'tta_model' not in cfg:
             raise SystemExit('--tta needs tta_pipeline and tta_model in the config.')
@@ -85,10 +100,33 @@ def build_config(args: argparse.Namespace) -> Config:
     if logger is not None and logger.get('type') == 'LoggerHook':
         # With several processes mmengine's can tear the file of the scores.
         cfg.default_hooks.logger = {**logger, 'type': 'ScoresLoggerHook'}
-    if args.out is not None:
-        cfg.test_evaluator['output_dir'] = args.out
-        cfg.test_evaluator['keep_results'] = True
+    set_metrics(cfg, args.out)
     return cfg
+
+
+def set_metrics(cfg: Config, out: str | None) -> None:
+    """Let mmseg's metrics say over how many classes their mIoU is, and write predictions.
+
+    Args:
+        cfg (Config): Its evaluator is changed.
+        out (str, optional): Folder of the predictions.
+    """
+    metrics = use_segmentation_metric(cfg.get('test_evaluator'))
+    if out is None:
+        return
+    if not metrics:
+        raise ValueError('--out writes masks: it needs a segmentor, with a SegmentationMetric.')
+    metrics[0].update(output_dir=out, image_folder=find_image_folder(cfg))
+
+
+def find_image_folder(cfg: Config) -> str:
+    """Find the folder of the images that are tested, or one that holds those of all data sets."""
+    folders = [
+        osp.join(one.get('data_root') or '', (one.get('data_prefix') or {}).get('img_path') or '')
+        for where, one in find_datasets(cfg)
+        if where.startswith('test_dataloader')
+    ]
+    return osp.commonpath(map(osp.abspath, folders))
 
 
 def main() -> None:
@@ -102,7 +140,10 @@ def main() -> None:
         raise SystemExit(f'error: {error}') from None
     read_safely_in_mmengine(args.trust_checkpoint)
     prepare_runner_on_cpu(cfg)
-    WSSSRunner.from_cfg(cfg).test()
+    try:
+        WSSSRunner.from_cfg(cfg).test()
+    except (ClassesError, GroundTruthError) as error:
+        raise SystemExit(f'error: {error}') from None
 
 
 if __name__ == '__main__':

@@ -12,7 +12,9 @@ from mmengine.config import Config, DictAction
 import mmseg_wsss.register_all  # noqa: F401  # before a config is read
 from mmseg_wsss.datasets import StaleSeedsError
 from mmseg_wsss.engine import ClassesError, ScheduleError, WSSSRunner
+from mmseg_wsss.engine.metrics import GroundTruthError, use_segmentation_metric
 from mmseg_wsss.utils.checkpoint import find_resumable, read_safely_in_mmengine
+from mmseg_wsss.utils.image import ImageError
 from mmseg_wsss.utils.overrides import apply_overrides
 from mmseg_wsss.utils.process_group import prepare_runner_on_cpu
 
@@ -73,6 +75,7 @@ def build_config(args: argparse.Namespace) -> Config:
     if args.resume and not cfg.get('load_from'):
         resume_from_latest(cfg, args.trust_checkpoint)
     make_resumable(cfg)
+    use_segmentation_metric(cfg.get('val_evaluator'))
     # The same updates with fewer kernels.
     set_constructor(cfg, f'mmseg_wsss.{GROUPED}')
     return cfg
@@ -133,8 +136,17 @@ def main() -> int:
         ScheduleError,
         ClassesError,
         StaleSeedsError,
+        GroundTruthError,
     ) as error:
         print(f'\nerror: {error}', file=sys.stderr)
+        return 1
+    except ImageError as error:
+        # A process that loads images adds its traceback before the message.
+        message = str(error).strip().splitlines()[-1]
+        print(
+            f'\nerror: {message.removeprefix(f"{ImageError.__module__}.ImageError: ")}',
+            file=sys.stderr,
+        )
         return 1
     except KeyboardInterrupt:
         print('\ninterrupted; the same command with --resume goes on', file=sys.stderr)

@@ -166,7 +166,7 @@ def check_seed_folders(folders: Sequence[Path], names: Sequence[str], root: Path
 
 
 def find_seed_images(folders: Sequence[Path], split: Path | None = None) -> list[str]:
-    """List the images that have a mask in every folder.
+    """List the images that have a mask in every folder; hidden files and folders do not count.
 
     Args:
         folders (Sequence[Path]): A folder of masks per seed.
@@ -179,7 +179,11 @@ def find_seed_images(folders: Sequence[Path], split: Path | None = None) -> list
         ValueError: If there is no image, an id is invalid, or a folder lacks the mask of one.
     """
     found = [
-        {path.relative_to(folder).as_posix()[:-4] for path in folder.rglob('*.png')}
+        {
+            path.relative_to(folder).as_posix()[:-4]
+            for path in folder.rglob('*.png')
+            if not any(part[0] == '.' for part in path.relative_to(folder).parts)
+        }
         for folder in folders
     ]
     image_ids = sorted(set().union(*found)) if split is None else read_split(split)

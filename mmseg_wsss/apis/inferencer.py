@@ -31,6 +31,7 @@ from ..utils.checkpoint import read_checkpoint
 from ..utils.config_text import parse_config_text
 from ..utils.digest import json_sha256
 from ..utils.image import read_image, resize_image
+from ..utils.image_copy import check_shift_bits, read_shifted
 from ..utils.palette import label_palette
 
 
@@ -77,6 +78,9 @@ class Inferencer:
         crf (str, optional): Preset of the dense CRF on the predictions, see
             :class:`mmseg_wsss.seeds.DenseCRF`.
         trust_checkpoint (bool): Read a checkpoint that carries code, which runs it.
+        shift_bits (int, optional): Read images as ``folder.py prepare --copy-images`` does: those
+            of more than 8 bits are shifted right by that many bits, the number of the training
+            images (in ``dataset.json`` of their data set); a fourth band is left out.
 
     Attributes:
         classes (list[str]): K names, background first.
@@ -102,7 +106,11 @@ class Inferencer:
         device: str | None = None,
         crf: str | None = None,
         trust_checkpoint: bool = False,
+        shift_bits: int | None = None,
     ) -> None:
+        if shift_bits is not None:
+            check_shift_bits(shift_bits)
+        self.shift_bits = shift_bits
         content = read_checkpoint(checkpoint, trust_checkpoint)
         meta = content.get('meta') if isinstance(content, dict) else None
         meta = meta if isinstance(meta, dict) else {}
@@ -132,8 +140,8 @@ class Inferencer:
 
         Args:
             inputs (str | os.PathLike | np.ndarray | Sequence): An image's path, a folder (all
-                images in it and below), an array uint8 (H, W, 3) RGB, or a sequence of paths and
-                arrays.
+                images in it and below but hidden ones), an array uint8 (H, W, 3) RGB, or a sequence
+                of paths and arrays.
             tags (Sequence[str] | Sequence[Sequence[str] | None], optional): Names of the classes
                 that can be in the images besides background: one list for all, or one per image,
                 None where every class can be.
@@ -163,7 +171,7 @@ class Inferencer:
         allowed = self._allowed(tags, len(sources))
         pending: list[tuple] = []
         for source, labels in zip(sources, allowed, strict=True):
-            image, path = _load(source)
+            image, path = self._load(source)
             data = self.pipeline(
                 dict(
                     img=np.ascontiguousarray(image[..., ::-1]),
@@ -203,6 +211,17 @@ class Inferencer:
             else sorted({0, *(self.classes.index(name) for name in names)})
             for names in tags
         ]
+
+    def _load(self, source: str | np.ndarray) -> tuple[np.ndarray, str | None]:
+        if isinstance(source, str):
+            if self.shift_bits is None:
+                return read_image(source), source
+            return read_shifted(source, self.shift_bits), source
+        if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3 or not source.size:
+            raise ValueError(
+                f'An image is {source.shape} {source.dtype}; expected (H, W, 3) uint8, RGB.'
+            )
+        return source, None
 
     def _segment(self, items: list[tuple]) -> Iterator[Segmentation]:
         try:
@@ -250,25 +269,17 @@ def list_inputs(inputs: Any) -> list[str | np.ndarray]:
     folder = os.fspath(inputs)
     if not osp.isdir(folder):
         return [folder]
-    found = [
-        osp.join(directory, name)
-        for directory, _, names in os.walk(folder)
-        for name in names
-        if osp.splitext(name)[1].lower() in SUFFIXES
-    ]
+    found = []
+    for directory, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name[0] != '.']
+        found += [
+            osp.join(directory, name)
+            for name in names
+            if name[0] != '.' and osp.splitext(name)[1].lower() in SUFFIXES
+        ]
     if not found:
         raise ValueError(f'{folder}: no images ({", ".join(SUFFIXES)}) in it.')
     return sorted(found)
-
-
-def _load(source: str | np.ndarray) -> tuple[np.ndarray, str | None]:
-    if isinstance(source, str):
-        return read_image(source), source
-    if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3 or not source.size:
-        raise ValueError(
-            f'An image is {source.shape} {source.dtype}; expected (H, W, 3) uint8, RGB.'
-        )
-    return source, None
 
 
 def _classes(meta: dict, config: Config, source: str) -> tuple[list[str], list[list[int]]]:

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..checks.report import ConversionReport
+from ..checks.report import CheckReport
 from ..converters.folder_inputs import find_images
 from ..generation.saliency_net import SaliencyNet
 from ..store.image_records import Fingerprint, ImageRecord, ImageRecords
@@ -58,7 +58,7 @@ def make_saliency(
         ValueError: If the folder has no images or two of one id, ``out`` holds other maps, or the
             network does not work.
     """
-    report = ConversionReport('images')
+    report = CheckReport('images')
     paths = find_images(os.fspath(images), report)
     if report.problems:
         raise ValueError(' '.join(report.problems))

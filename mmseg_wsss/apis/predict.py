@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from ..checks.report import ConversionReport
+from ..checks.report import CheckReport
 from ..converters.folder_inputs import find_images
 from ..datasets.tags import read_tags, tags_for
 from ..store import Fingerprint, ImageRecord, MaskFolder
@@ -63,7 +63,7 @@ def predict_folder(
         ValueError: If the folder has no images or two of one id, an image has no tags entry, or
             ``out`` holds masks made otherwise.
     """
-    report = ConversionReport('images')
+    report = CheckReport('images')
     paths = find_images(os.fspath(photos), report)
     if report.problems:
         raise ValueError(' '.join(report.problems))
@@ -76,6 +76,8 @@ def predict_folder(
         tags_filtered=tags is not None,
         weights_sha256=weights_sha256(inferencer.model),
     )
+    if inferencer.shift_bits is not None:
+        settings['shift_bits'] = inferencer.shift_bits
     folder = MaskFolder(masks, settings)
     folder.open(overwrite)
     remove_stale_temporaries(overlays)

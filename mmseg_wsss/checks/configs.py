@@ -7,20 +7,26 @@ import os.path as osp
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from mmengine.config import Config, ConfigDict
 
-from ..datasets.seed_records import SeedSource, StaleSeedsError, find_stale_seeds
+from ..datasets.seed_records import CurrentImage, StaleSeedsError, find_stale_seeds
+from ..datasets.tags import read_tags, tags_for
 from ..registry import DATASETS
 from ..seeds import IGNORE_INDEX
 from ..store import ImageRecords
+from ..store.image_ids import image_id_of
 from ..utils.digest import json_sha256
 from .images import ADVICE, DataItem, check_items
-from .report import ConversionReport, examples
+from .report import CheckReport, examples
+from .tags import tag_remarks
 
+# What the converters leave in the folder of a data set.
+TAGS_FILES = ('tags.csv', 'cls_labels.npy')
 SECTIONS = ('train_dataloader', 'val_dataloader', 'test_dataloader', 'seed_generation')
 
 
-def check_config(config: Config, workers: int | None = None) -> list[ConversionReport]:
+def check_config(config: Config, workers: int | None = None) -> list[CheckReport]:
     """Check every data set that a config names, and that its model has as many classes.
 
     Args:
@@ -28,7 +34,7 @@ def check_config(config: Config, workers: int | None = None) -> list[ConversionR
         workers (int, optional): Number of processes; by default the number of cores.
 
     Returns:
-        list[ConversionReport]: One per different data set; a data set that cannot be listed at all
+        list[CheckReport]: One per different data set; a data set that cannot be listed at all
         (tags or masks missing, other classes than its seeds) has that as its problem.
 
     Raises:
@@ -47,11 +53,16 @@ def check_config(config: Config, workers: int | None = None) -> list[ConversionR
             stale = _load(built)
             items = list_items(built, stale)
         except (FileNotFoundError, NotADirectoryError, ValueError) as error:
-            reports.append(ConversionReport(where, problems=[str(error)], advice=ADVICE))
+            reports.append(CheckReport(where, problems=[str(error)], advice=ADVICE))
             continue
         classes = getattr(built, 'all_classes', None) or built.metainfo.get('classes')
-        report = check_items(where, items, classes, workers)
+        mask_tags, remarks = find_mask_tags(built, items, plain.get('data_root') or '')
+        report = check_items(where, items, classes, workers, mask_tags)
         report.problems += stale.values()
+        report.remarks += remarks
+        if items and items[0].tags is not None:
+            training = not where.startswith(('val', 'test'))
+            report.remarks += tag_remarks([item.tags for item in items], classes, training)
         report.remarks += _remark_seeds(config, where, items, classes)
         report.problems += check_model(config, built)
         reports.append(report)
@@ -108,7 +119,7 @@ def _remark_seeds(
     root = section.get('out') or osp.join(work_dir, 'seeds')
     records = ImageRecords(root)
     made = {
-        item.image_id: SeedSource(item.path, tuple(classes[tag] for tag in item.tags))
+        item.image_id: CurrentImage(item.path, tuple(classes[tag] for tag in item.tags))
         for item in items
         if records.read(item.image_id) is not None
     }
@@ -132,11 +143,13 @@ def list_items(dataset: Any, known: Collection[str] = ()) -> list[DataItem]:
         list[DataItem]: In the order of the data set.
     """
     items = []
-    records = None
+    records = table = None
     if getattr(dataset, 'check_records', False):
         records = ImageRecords(dataset.seed_root)
     for index in range(len(dataset)):
         info = dataset.get_data_info(index)
+        if table is None and is_ground_truth(info):
+            table = label_table(info.get('label_map'))
         path = info['img_path']
         tags = record = None
         if records is not None and info['image_id'] not in known:
@@ -145,15 +158,86 @@ def list_items(dataset: Any, known: Collection[str] = ()) -> list[DataItem]:
             tags = tuple(label + 1 for label in info['gt_label'])
         items.append(
             DataItem(
-                image_id=info.get('image_id') or osp.splitext(path)[0],
+                image_id=info.get('image_id') or _image_id(path, dataset),
                 path=path,
                 masks=tuple(_masks(info, dataset)),
                 tags=tags,
+                label_table=table,
                 record=record,
                 saliency=info.get('saliency_path'),
             )
         )
     return items
+
+
+def is_ground_truth(info: Mapping[str, Any]) -> bool:
+    """Tell whether the masks of a data set are ground truth, and their label 0 the background.
+
+    Args:
+        info (Mapping): An image of the data set, as it lists it.
+    """
+    seeds = info.get('num_classes') is not None
+    has_masks = info.get('seg_map_path') is not None
+    return has_masks and not seeds and not info.get('reduce_zero_label')
+
+
+def label_table(label_map: Mapping[int, int] | None) -> tuple[int, ...]:
+    """Give the label that each value of a mask stands for.
+
+    Args:
+        label_map (Mapping[int, int], optional): mmseg's, for a choice of classes.
+
+    Returns:
+        tuple[int, ...]: 256 labels, those that are no class 255.
+
+    >>> label_table({0: 0, 1: 255, 2: 1})[:3]
+    (0, 255, 1)
+    """
+    table = np.arange(256)
+    for value, label in (label_map or {}).items():
+        table[value] = label if label >= 0 else IGNORE_INDEX
+    return tuple(table.tolist())
+
+
+def find_mask_tags(
+    dataset: Any, items: list[DataItem], root: str
+) -> tuple[dict[str, tuple[int, ...]], list[str]]:
+    """Find the tags of images with ground truth in the tags file of their data set.
+
+    Args:
+        dataset: A data set of mmseg.
+        items (list[DataItem]): Its images.
+        root (str): Its folder, where the converters leave a tags file.
+
+    Returns:
+        tuple[dict[str, tuple[int, ...]], list[str]]: Labels by image id, of those images that have
+        any, and remarks.
+    """
+    paths = [path for path in (osp.join(root, name) for name in TAGS_FILES) if osp.isfile(path)]
+    if not paths or not any(item.label_table for item in items):
+        return {}, []
+    classes = list(dataset.metainfo['classes'])
+    # Tags of a larger set, whose other classes are 255 in the masks.
+    others = [name for name in type(dataset).METAINFO.get('classes', ()) if name not in classes]
+    try:
+        tags = read_tags(paths[0], [*classes, *others])
+    except ValueError as error:
+        return {}, [f'the tags were not compared with the masks: {error}']
+    found = {item.image_id: tags_for(tags, item.image_id) for item in items}
+    return {
+        image_id: tuple(label for label in labels if label < len(classes))
+        for image_id, labels in found.items()
+        if labels is not None
+    }, []
+
+
+def _image_id(path: str, dataset: Any) -> str:
+    """Give the id of an image, or its whole path if it lies elsewhere than the others."""
+    prefix = getattr(dataset, 'data_prefix', None) or {}
+    try:
+        return image_id_of(path, prefix.get('img_path') or '')
+    except ValueError:
+        return osp.splitext(path)[0]
 
 
 def _masks(info: dict, dataset: Any) -> Iterator[tuple[str, int | None, int | None]]:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import os
 import os.path as osp
-import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from ..store import ImageRecord
-from ..store.masks import MAX_PIXELS, read_mask
-from ..store.saliency import read_saliency
+from ..store.masks import read_mask
 from ..utils.image import MAX_SEED_PIXELS, read_image
+from ..utils.image_info import ImageInfo, describe_image
 from ..utils.parallel import run_tasks
-from .report import ConversionReport, count_by_class, examples
+from ..utils.pixel_limit import DECODER_ERRORS, open_image
+from .ground_truth import MaskContent, check_ground_truth, mask_content
+from .report import CheckReport, count_by_class, examples
+from .saliency import flat_saliency, is_flat_saliency
 
 _EXIF_ORIENTATION = 0x0112
 _JPEG = ('JPEG', 'MPO')  # MPO: JPEG of a telephone with a preview behind
@@ -37,70 +39,24 @@ def check_image(path: str) -> tuple[int, int]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is empty, truncated, too large or no image.
+        ValueError: If the file is empty, truncated, too large, no image, or of a depth or bands
+            that networks cannot read as they are.
     """
     if not osp.isfile(path):
         raise FileNotFoundError(f'{path}: no such image.')
+    if describe_image(path).file_format not in _JPEG:
+        # Readers differ in the rarer formats: which depths, and whether a TIFF is turned.
+        return read_image(path).shape[:2]
     try:
-        with Image.open(path) as image:
-            if image.format in _JPEG:
-                size = _jpeg_size(image)
-                image.draft('L', (image.width // 8, image.height // 8))
-                image.load()
-                return size
-    except UnidentifiedImageError:
-        raise ValueError(f'{path}: not a readable image ({osp.getsize(path)} bytes).') from None
-    except Image.DecompressionBombError as error:
-        pixels = re.search(r'\d+', str(error))
-        size = f'{int(pixels[0]) / 1e6:,.0f} megapixels' if pixels else str(error)
-        raise ValueError(
-            f'{path}: too large ({size}), allowed {MAX_PIXELS / 1e6:,.0f}: shrink or cut it.'
-        ) from None
-    except (OSError, SyntaxError, ValueError) as error:
+        with open_image(path) as image:
+            width, height = image.size
+            if image.getexif().get(_EXIF_ORIENTATION, 1) >= 5:  # 5 to 8: turned by 90 degrees
+                width, height = height, width
+            image.draft('L', (max(1, image.width // 8), max(1, image.height // 8)))
+            image.load()
+            return height, width
+    except DECODER_ERRORS as error:
         raise ValueError(f'{path}: broken image ({error}).') from None
-    # Readers differ in the rarer formats: which depths, and whether a TIFF is turned.
-    return read_image(path).shape[:2]
-
-
-def image_size(path: str) -> tuple[int, int]:
-    """Give the size of an image, of a JPEG from its header alone.
-
-    Args:
-        path (str): Path of the image.
-
-    Returns:
-        tuple[int, int]: Height and width as the pipelines see them, EXIF orientation applied.
-
-    Raises:
-        OSError: If there is no such file, or it is no image.
-        ValueError: If it is no image that can be read.
-    """
-    with Image.open(path) as image:
-        if image.format in _JPEG:
-            return _jpeg_size(image)
-    return read_image(path).shape[:2]
-
-
-def _jpeg_size(image: Image.Image) -> tuple[int, int]:
-    width, height = image.size
-    turned = image.getexif().get(_EXIF_ORIENTATION, 1) >= 5  # 5 to 8: by 90 degrees
-    return (width, height) if turned else (height, width)
-
-
-def mask_labels(mask: np.ndarray) -> tuple[int, ...]:
-    """Give the foreground labels that occur in a mask.
-
-    Args:
-        mask (np.ndarray): uint8 (H, W).
-
-    Returns:
-        tuple[int, ...]: Sorted labels without background (0) and ignored pixels (255).
-
-    >>> mask_labels(np.array([[0, 7], [255, 3]], np.uint8))
-    (3, 7)
-    """
-    present = np.flatnonzero(np.bincount(mask.ravel(), minlength=256))
-    return tuple(int(label) for label in present if label not in (0, 255))
 
 
 def find_duplicates(names: Sequence) -> list:
@@ -128,6 +84,8 @@ class DataItem:
             beyond (None: none), see :func:`mmseg_wsss.store.read_mask`.
         tags (tuple[int, ...], optional): Labels of its tags, 1 to K-1; None where it has none to
             check.
+        label_table (tuple[int, ...], optional): 256 labels: what each value of the first mask
+            stands for. Only where this mask is ground truth.
         record (ImageRecord, optional): What its masks were made of.
         saliency (str, optional): Path of its saliency map.
     """
@@ -136,6 +94,7 @@ class DataItem:
     path: str
     masks: tuple[tuple[str, int | None, int | None], ...] = ()
     tags: tuple[int, ...] | None = None
+    label_table: tuple[int, ...] | None = None
     record: ImageRecord | None = None
     saliency: str | None = None
 
@@ -143,8 +102,8 @@ class DataItem:
 @dataclass
 class _Finding:
     size: tuple[int, int] | None = None
-    kind: str = ''
-    turned: bool = False
+    info: ImageInfo | None = None
+    content: MaskContent | None = None
     flat: bool = False
     problems: list[str] = field(default_factory=list)
 
@@ -154,7 +113,8 @@ def check_items(
     items: Sequence[DataItem],
     classes: Sequence[str] | None = None,
     workers: int | None = None,
-) -> ConversionReport:
+    mask_tags: Mapping[str, tuple[int, ...]] | None = None,
+) -> CheckReport:
     """Read every image and mask of a data set and sum up what was found.
 
     Args:
@@ -162,13 +122,15 @@ def check_items(
         items (Sequence[DataItem]): Its images.
         classes (Sequence[str], optional): All class names, background first, for the count of tags.
         workers (int, optional): Number of processes; by default the number of cores.
+        mask_tags (Mapping, optional): Labels of the tags by image id, to be compared with the
+            ground truth, see :func:`~mmseg_wsss.checks.ground_truth.check_ground_truth`.
 
     Returns:
-        ConversionReport: Problems are images, masks and saliency maps that cannot be read or are of
+        CheckReport: Problems are images, masks and saliency maps that cannot be read or are of
         another size than their image, labels out of range, and more than half of the saliency maps
         with one value everywhere; remarks are what will be dealt with.
     """
-    report = ConversionReport(title, advice=ADVICE)
+    report = CheckReport(title, advice=ADVICE)
     findings = run_tasks(check_item, items, workers, 'images to check')
     for finding in findings:
         report.problems += finding.problems
@@ -187,9 +149,13 @@ def check_items(
                 for pick in (min, max)
             ),
         )
-    kinds = Counter(finding.kind for finding in findings if finding.kind)
-    report.add('kinds', ', '.join(f'{kind} {count:,}' for kind, count in kinds.most_common()))
-    report.add('turned upright by EXIF', sum(finding.turned for finding in findings))
+    kinds = {
+        item.image_id: finding.info
+        for item, finding in zip(items, findings, strict=True)
+        if finding.info is not None
+    }
+    summarise_kinds(report, kinds)
+    report.add('turned upright by EXIF', sum(info.turned for info in kinds.values()))
     report.add('masks', sum(len(item.masks) for item in items))
     maps = [item.image_id for item in items if item.saliency is not None]
     if maps:
@@ -198,6 +164,13 @@ def check_items(
     report.problems += flat_saliency(flat, len(maps))
     _remark_sizes(report, sized)
     _remark_tags(report, items, classes)
+    contents = {
+        item.image_id: finding.content
+        for item, finding in zip(items, findings, strict=True)
+        if finding.content is not None
+    }
+    if classes is not None:
+        check_ground_truth(report, contents, mask_tags or {}, classes)
     twins = find_twins([item.path for item in items])
     if twins:
         report.remarks.append(
@@ -218,24 +191,21 @@ def check_item(item: DataItem) -> _Finding:
     """
     finding = _Finding()
     try:
-        height, width = finding.size = check_image(item.path)
-        with Image.open(item.path) as image:  # the header only
-            finding.kind = f'{image.format} {image.mode}'
-            finding.turned = image.size != (width, height) or image.getexif().get(0x0112, 1) > 1
+        if not osp.isfile(item.path):
+            raise FileNotFoundError(f'{item.path}: no such image.')
+        finding.info = describe_image(item.path)
+        finding.size = check_image(item.path)
     except (FileNotFoundError, ValueError) as error:
         finding.problems.append(str(error))
-    if finding.size is not None and height * width > MAX_PIXELS:
-        finding.problems.append(
-            f'{item.path}: {height} x {width} (height x width), more than the {MAX_PIXELS:,} '
-            'pixels of a mask.'
-        )
     if finding.size is not None and item.record is not None:
         change = item.record.change_of_photograph(item.path)
         if change is not None:
             finding.problems.append(f'the masks of {item.image_id} {change}.')
-    for path, num_classes, ignore_index in item.masks:
+    for number, (path, num_classes, ignore_index) in enumerate(item.masks):
         try:
-            read_mask(path, finding.size, num_classes, ignore_index)
+            mask = read_mask(path, finding.size, num_classes, ignore_index)
+            if number == 0 and item.label_table is not None:
+                finding.content = mask_content(np.array(item.label_table, np.uint8)[mask])
         except (FileNotFoundError, ValueError) as error:
             finding.problems.append(str(error))
     if item.saliency is not None:
@@ -246,35 +216,28 @@ def check_item(item: DataItem) -> _Finding:
     return finding
 
 
-def is_flat_saliency(path: str | os.PathLike, shape: tuple[int, int] | None) -> bool:
-    """Read a saliency map and tell whether it has one value everywhere.
+def summarise_kinds(report: CheckReport, kinds: Mapping[str, ImageInfo]) -> None:
+    """Add the kinds of images to a report, and remark what of them is not read.
 
     Args:
-        path (str | os.PathLike): The map.
-        shape (tuple[int, int], optional): The (H, W) it must have.
-
-    Raises:
-        FileNotFoundError: If it is missing.
-        ValueError: If it is no 8-bit grey image or of another size.
+        report (CheckReport): The report.
+        kinds (Mapping[str, ImageInfo]): What the header of each image says, by image id.
     """
-    saliency = read_saliency(path, shape)
-    return bool(saliency.min() == saliency.max())
-
-
-def flat_saliency(flat: Sequence[str], total: int) -> list[str]:
-    """Give a problem if more than half of the saliency maps have one value everywhere, else none.
-
-    Args:
-        flat (Sequence[str]): Ids of the images whose maps do.
-        total (int): Number of maps.
-    """
-    if 2 * len(flat) <= total:  # a photograph of nothing in particular may have a black map
-        return []
-    return [
-        f'{len(flat)} of {total} saliency maps have one value everywhere, e.g. '
-        f'{", ".join(flat[:3])}; expected grey from 0 (not salient) to 255. Look at them, and at '
-        'the input size and the deviations of their network.'
-    ]
+    counts = Counter(info.kind for info in kinds.values())
+    report.add('kinds', ', '.join(f'{kind} {count:,}' for kind, count in counts.most_common()))
+    for what, names in (
+        (
+            'a band beyond their colours (transparency, near infrared), which is not read; colours '
+            'are read as they are stored, transparent or not',
+            [name for name, info in kinds.items() if info.extra == 1],
+        ),
+        (
+            'several pages or frames, of which the first is read',
+            [name for name, info in kinds.items() if info.pages > 1],
+        ),
+    ):
+        if names:
+            report.remarks.append(f'{len(names)} images have {what} ({examples(names)}).')
 
 
 def find_twins(paths: Sequence[str]) -> list[str]:
@@ -311,7 +274,7 @@ def _repeated(items: Sequence[DataItem]) -> list[str]:
     return [f'image id {name} comes {count} times.' for name, count in counts.items() if count > 1]
 
 
-def _remark_sizes(report: ConversionReport, sized: list[tuple[str, tuple[int, int]]]) -> None:
+def _remark_sizes(report: CheckReport, sized: list[tuple[str, tuple[int, int]]]) -> None:
     large = [name for name, (height, width) in sized if height * width > MAX_SEED_PIXELS]
     if large:
         report.remarks.append(
@@ -327,7 +290,7 @@ def _remark_sizes(report: ConversionReport, sized: list[tuple[str, tuple[int, in
 
 
 def _remark_tags(
-    report: ConversionReport, items: Sequence[DataItem], classes: Sequence[str] | None
+    report: CheckReport, items: Sequence[DataItem], classes: Sequence[str] | None
 ) -> None:
     tagged = {item.image_id: item.tags for item in items if item.tags is not None}
     if not tagged or classes is None:
@@ -338,7 +301,3 @@ def _remark_tags(
         report.remarks.append(
             f'{len(empty)} images have no tag: their seeds are all background ({examples(empty)}).'
         )
-    used = {label for tags in tagged.values() for label in tags}
-    missing = [name for label, name in enumerate(classes) if label and label not in used]
-    if missing:
-        report.remarks.append(f'no image is tagged {", ".join(missing)}.')

@@ -1,4 +1,4 @@
-"""What a conversion found: counts, remarks and problems, as text and as an exit status."""
+"""What a check found: counts, remarks and problems, as text and as an exit status."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 
 
 @dataclass
-class ConversionReport:
-    """Result of a conversion.
+class CheckReport:
+    """Result of a check or of a conversion, which checks what it converts.
 
-    Problems make the conversion fail: nothing that declares the data set ready (lists, tags) is
-    written while there is one. Remarks are worth reading and fail nothing.
+    Problems make it fail: a conversion writes nothing that declares the data set ready (lists,
+    tags) while there is one. Remarks are worth reading and fail nothing.
 
     Attributes:
-        title (str): What was converted.
+        title (str): What was checked.
         rows (list[tuple[str, str]]): The summary table, name and value.
         remarks (list[str]): Found and dealt with, each with what was done about it.
         problems (list[str]): Each names the file or entry, what is wrong and what was expected.
@@ -47,7 +47,7 @@ class ConversionReport:
         Returns:
             str: Title, summary table, remarks and problems.
 
-        >>> report = ConversionReport('miniature')
+        >>> report = CheckReport('miniature')
         >>> report.add('images', 1464)
         >>> print(report.text())
         miniature

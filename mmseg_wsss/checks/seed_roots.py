@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..datasets.seed_records import SeedSource, describe_change, find_older_votes, seed_sources
+from ..datasets.seed_records import CurrentImage, describe_change, find_older_votes, seed_sources
 from ..seeds import aggregate_seeds
 from ..store import AGGREGATED_FOLDER, AGREEMENT_FOLDER, SeedManifest, SeedStore, read_mask
 from ..utils.parallel import run_parallel
@@ -62,7 +62,7 @@ def verify_seed_root(root: str | Path, jobs: int = 1) -> tuple[list[str], str]:
 
 def _find_sources(
     store: SeedStore, manifest: SeedManifest
-) -> tuple[dict[str, SeedSource] | None, str]:
+) -> tuple[dict[str, CurrentImage] | None, str]:
     """Find the tags and photographs of today; say whether they are compared."""
     if not store.records.folder.is_dir():
         return None, 'no records of tags and photographs'
@@ -77,7 +77,7 @@ def _verify_image(
     store: SeedStore,
     manifest: SeedManifest,
     seed_names: Sequence[str],
-    sources: Mapping[str, SeedSource] | None,
+    sources: Mapping[str, CurrentImage] | None,
 ) -> list[str]:
     """List what is wrong with the masks of one image."""
     problems = _verify_masks(image_id, store, manifest, seed_names)

@@ -8,15 +8,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..checks.images import check_image, mask_labels
-from ..checks.report import ConversionReport, count_by_class
+from ..checks.ground_truth import mask_content
+from ..checks.images import check_image
+from ..checks.report import CheckReport, count_by_class
 from ..datasets.class_names import COCO_CLASSES
 from ..datasets.tags import write_tags
 from ..store.masks import read_mask, write_mask
 from ..utils.atomic import remove_stale_temporaries
 from ..utils.palette import label_palette
 from ..utils.parallel import run_tasks
-from .coco_annotations import CocoImage, draw_instances, rasteriser, read_instances
+from .coco_annotations import CocoImage, draw_instances, read_instances
 from .tag_files import write_cls_labels, write_list
 
 OFFICIAL_COUNTS = dict(train=82081, val=40137)
@@ -46,7 +47,7 @@ def convert_coco14(
     annotations: str | None = None,
     tags_from: str = 'annotations',
     workers: int | None = None,
-) -> ConversionReport:
+) -> CheckReport:
     """Complete an official COCO 2014 download in place.
 
     Adds ``SegmentationClass/{train2014,val2014}``, ``train.txt``, ``val.txt``, ``cls_labels.npy``
@@ -68,7 +69,7 @@ def convert_coco14(
         workers (int, optional): Number of processes.
 
     Returns:
-        ConversionReport: Counts and problems; complete if there is no problem.
+        CheckReport: Counts and problems; complete if there is no problem.
 
     Raises:
         FileNotFoundError: If an annotation file is missing.
@@ -77,8 +78,7 @@ def convert_coco14(
     if tags_from not in ('annotations', 'mask'):
         raise ValueError(f"tags_from={tags_from!r}, expected 'annotations' or 'mask'.")
     annotations = osp.join(root, 'annotations') if annotations is None else annotations
-    report = ConversionReport(f'MS COCO 2014 in {root}')
-    report.add('rasteriser', rasteriser())
+    report = CheckReport(f'MS COCO 2014 in {root}')
     outcomes: dict[str, list[_Outcome]] = {}
     for split in OFFICIAL_COUNTS:
         path = osp.join(annotations, f'instances_{split}2014.json')
@@ -144,7 +144,7 @@ def _convert_image(task: _Task) -> _Outcome:
             mask, outcome.degenerate = draw_instances(image.shape, image.instances)
         except ValueError as error:
             raise ValueError(f'annotations of image {image.image_id}: {error}.') from None
-        outcome.mask_labels = mask_labels(mask)
+        outcome.mask_labels = mask_content(mask).foreground
         target = osp.join(task.target_folder, f'{outcome.image_id}.png')
         if _is_same(target, mask):
             outcome.mask = 'kept'
@@ -165,9 +165,7 @@ def _is_same(path: str, mask: np.ndarray) -> bool:
         return False
 
 
-def _summarise(
-    report: ConversionReport, split: str, outcomes: list[_Outcome], tags_from: str
-) -> None:
+def _summarise(report: CheckReport, split: str, outcomes: list[_Outcome], tags_from: str) -> None:
     for outcome in outcomes:
         report.problems += outcome.problems
     tags = [o.tags if tags_from == 'annotations' else o.mask_labels for o in outcomes]

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import io
 import os
 import os.path as osp
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from PIL import Image
 
-from ..checks.images import check_image, mask_labels
-from ..checks.report import ConversionReport, count_by_class, examples
+from ..checks.ground_truth import MaskContent, check_ground_truth, mask_content
+from ..checks.images import check_image, summarise_kinds
+from ..checks.report import CheckReport, count_by_class, examples
+from ..checks.tags import tag_remarks
 from ..datasets.tags import read_tags, write_tags
 from ..store.masks import read_mask, write_mask
-from ..utils.atomic import remove_stale_temporaries, write_atomic
-from ..utils.image import read_image
+from ..utils.atomic import remove_stale_temporaries
+from ..utils.image_copy import DeepValues, check_shift_bits, deep_values, load_values
+from ..utils.image_info import ImageInfo, describe_image
 from ..utils.palette import label_palette
 from ..utils.parallel import run_tasks
 from .folder_inputs import (
@@ -30,6 +31,7 @@ from .folder_inputs import (
     read_class_names,
     remark_doubtful_names,
 )
+from .image_copies import copy_deep_images, write_copy
 from .tag_files import write_list
 
 IMAGE_FOLDER = 'images'
@@ -44,7 +46,8 @@ def convert_folder(
     val_list: str | None = None,
     copy_images: bool = False,
     workers: int | None = None,
-) -> ConversionReport:
+    shift_bits: int | None = None,
+) -> CheckReport:
     """Check an own data set and lay it out.
 
     Writes ``tags.csv``, ``train.txt``, ``val.txt`` (if there is something to validate on),
@@ -67,19 +70,28 @@ def convert_folder(
             for the first class and so on, 255 for pixels that do not count.
         val_list (str, optional): Image ids for validation, one a line.
         copy_images (bool): Copy all images to ``out/images`` as PNG, upright, 8-bit RGB: for
-            folders with several suffixes. Copies that show the image pixel by pixel are kept.
+            folders with several suffixes, and for images that are refused as they are (16 bits,
+            a fourth band that is marked as alpha). Copies that show the image pixel by pixel are
+            kept.
         workers (int, optional): Number of processes.
+        shift_bits (int, optional): By how many bits the copies of images of more than 8 bits are
+            shifted right; values above 255 even then become 255. By default the fewest that keep
+            the largest value of the set. Images of 8 bits are never shifted.
 
     Returns:
-        ConversionReport: Counts and problems; complete if there is no problem.
+        CheckReport: Counts and problems; complete if there is no problem.
 
     Raises:
         FileNotFoundError: If a folder or file is missing.
         ValueError: If a tags file or list is malformed, or there is no image.
     """
+    if shift_bits is not None:
+        check_shift_bits(shift_bits)
+        if not copy_images:
+            raise ValueError('shift_bits is for copies of the images only, set copy_images.')
     names = list(classes) if classes is not None else read_class_names(tags)
     all_classes = ['background', *(name for name in names if name != 'background')]
-    report = ConversionReport(f'own data set in {out}')
+    report = CheckReport(f'own data set in {out}')
     remark_doubtful_names(all_classes[1:], report)
     paths = find_images(images, report)
     tagged = match_ids(read_tags(tags, all_classes), paths, tags, report)
@@ -111,7 +123,18 @@ def convert_folder(
     outcomes = run_tasks(convert_files, tasks, workers, 'images and masks')
     for outcome in outcomes:
         report.problems += outcome.problems
+    summarise_kinds(report, {o.image_id: o.info for o in outcomes if o.info is not None})
+    shift_bits = copy_deep_images(
+        {task.image_id: (task.image, task.copy) for task in tasks if task.copy is not None},
+        {o.image_id: o.values for o in outcomes if o.values is not None},
+        shift_bits,
+        len(tasks),
+        workers,
+        report,
+    )
     all_tags = _complete_tags(tagged, outcomes, train, val, report)
+    contents = {o.image_id: o.content for o in outcomes if o.content is not None}
+    check_ground_truth(report, contents, tagged, all_classes)
     if not train:
         report.problems.append(
             f'{tags}: no image is left for training; with a mask for every image give --val-list.'
@@ -125,6 +148,7 @@ def convert_folder(
             img_suffix='.png' if copy_images else next(iter(suffixes)),
             has_val=bool(val),
             has_masks=bool(val) and masks is not None,
+            shift_bits=shift_bits,
         )
         _write_layout(out, all_tags, train, val, description)
     return report
@@ -135,10 +159,10 @@ def _complete_tags(
     outcomes: list[FileOutcome],
     train: list[str],
     val: list[str],
-    report: ConversionReport,
+    report: CheckReport,
 ) -> dict[str, tuple[int, ...]]:
     """Give validation images without a tags entry the tags of their mask."""
-    from_mask = {o.image_id: o.mask_labels for o in outcomes if o.mask_labels is not None}
+    from_mask = {o.image_id: o.content.foreground for o in outcomes if o.content is not None}
     broken = {o.image_id for o in outcomes if o.problems}
     tags, completed = {}, []
     for image_id in [*train, *val]:
@@ -154,17 +178,11 @@ def _complete_tags(
             f'{len(completed)} validation images have no tags entry and got the tags of their '
             f'mask ({examples(completed)}).'
         )
-    beyond = [i for i, labels in from_mask.items() if set(labels) - set(tags.get(i, labels))]
-    if beyond:
-        report.remarks.append(
-            f'{len(beyond)} masks show a class that is not in the tags of their image '
-            f'({examples(beyond)}).'
-        )
     return tags
 
 
 def _summarise(
-    report: ConversionReport,
+    report: CheckReport,
     paths: dict[str, str],
     train: list[str],
     val: list[str],
@@ -186,15 +204,7 @@ def _summarise(
     report.add('training images without any tag', len(untagged))
     in_train = [tags[image_id] for image_id in train if image_id in tags]
     report.add('training images by tag', count_by_class(in_train, tuple(classes)))
-    missing = [
-        name
-        for label, name in enumerate(classes)
-        if label and not any(label in labels for labels in in_train)
-    ]
-    if missing:
-        report.remarks.append(
-            f'no training image is tagged {", ".join(missing)}: nothing can be learnt of it.'
-        )
+    report.remarks += tag_remarks(in_train, classes)
     used = {*train, *val}
     left_out = [image_id for image_id in paths if image_id not in used]
     if left_out:
@@ -250,30 +260,43 @@ class FileOutcome:
     Attributes:
         image_id (str): Its id.
         size (tuple[int, int] | None): Height and width of the image, if it can be read.
-        mask_labels (tuple[int, ...] | None): Foreground labels in the mask, if there is one.
+        info (ImageInfo | None): What the image's header says.
+        values (DeepValues | None): Of an image of more than 8 bits that is still to be copied.
+        content (MaskContent | None): What the mask shows, if there is one.
         problems (list[str]): Messages about files that are wrong.
     """
 
     image_id: str
     size: tuple[int, int] | None = None
-    mask_labels: tuple[int, ...] | None = None
+    info: ImageInfo | None = None
+    values: DeepValues | None = None
+    content: MaskContent | None = None
     problems: list[str] = field(default_factory=list)
 
 
 def convert_files(task: FileTask) -> FileOutcome:
-    """Check the files of one image and write the copies that are not there yet."""
+    """Check the files of one image and write the copies that are not there yet.
+
+    That of an image of more than 8 bits is left to :func:`copy_deep_images`: how far it is shifted
+    is known when all images have been looked at.
+    """
     outcome = FileOutcome(task.image_id)
     try:
-        outcome.size = check_image(task.image)
+        outcome.info = info = describe_image(task.image)
+        if task.copy is None or not (info.is_deep or info.multiplies):
+            outcome.size = check_image(task.image)
+        if task.copy is not None:
+            _, pixels = load_values(task.image)
+            outcome.size = pixels.shape[:2]
         if task.mask is not None:
             mask = read_mask(task.mask, shape=outcome.size, num_classes=task.num_classes)
-            outcome.mask_labels = mask_labels(mask)
+            outcome.content = mask_content(mask)
             if not _is_same(task.mask_copy, mask):
                 write_mask(task.mask_copy, mask, task.palette)
-        if task.copy is not None:
-            image = read_image(task.image)
-            if not _is_copy(task.copy, image):
-                _write_png(task.copy, image)
+        if task.copy is not None and info.is_deep:
+            outcome.values = deep_values(pixels)
+        elif task.copy is not None:
+            write_copy(task.copy, pixels)
     except (FileNotFoundError, ValueError) as error:
         outcome.problems.append(str(error))
     return outcome
@@ -284,17 +307,3 @@ def _is_same(path: str, mask: np.ndarray) -> bool:
         return np.array_equal(read_mask(path), mask)
     except (FileNotFoundError, ValueError):
         return False
-
-
-def _is_copy(path: str, image: np.ndarray) -> bool:
-    try:
-        return np.array_equal(read_image(path), image)
-    except (FileNotFoundError, ValueError):
-        return False
-
-
-def _write_png(path: str, image: np.ndarray) -> None:
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, 'PNG')
-    os.makedirs(osp.dirname(path), exist_ok=True)
-    write_atomic(path, buffer.getvalue())

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ..checks.report import ConversionReport, examples
+from ..checks.report import CheckReport, examples
 from ..datasets.splits import read_lines
 from ..datasets.tags import (
     check_header,
@@ -40,6 +40,8 @@ class FolderDescription:
         img_suffix (str): Suffix of all images.
         has_val (bool): Whether there is ``val.txt``.
         has_masks (bool): Whether the images of ``val.txt`` have ground truth.
+        shift_bits (int, optional): By how many bits copies of images of more than 8 bits were
+            shifted right; None if there are none.
     """
 
     classes: list[str]
@@ -48,6 +50,7 @@ class FolderDescription:
     img_suffix: str
     has_val: bool
     has_masks: bool
+    shift_bits: int | None = None
 
     @classmethod
     def load(cls, root: str) -> FolderDescription:
@@ -68,11 +71,12 @@ class FolderDescription:
 
     def save(self, root: str) -> None:
         """Write the description into the folder of a data set, which must exist."""
-        text = json.dumps(asdict(self), indent=2, ensure_ascii=False)
+        content = {key: value for key, value in asdict(self).items() if value is not None}
+        text = json.dumps(content, indent=2, ensure_ascii=False)
         write_atomic(osp.join(root, DESCRIPTION), (text + '\n').encode())
 
 
-def find_images(folder: str, report: ConversionReport) -> dict[str, str]:
+def find_images(folder: str, report: CheckReport) -> dict[str, str]:
     """Give the path of each image in a folder by id, the path below it without suffix."""
     if not osp.isdir(folder):
         raise FileNotFoundError(f'{folder}: no such folder of images.')
@@ -90,7 +94,7 @@ def find_images(folder: str, report: ConversionReport) -> dict[str, str]:
     return dict(sorted(paths.items()))
 
 
-def _walk(folder: str, report: ConversionReport) -> list[str]:
+def _walk(folder: str, report: CheckReport) -> list[str]:
     """Give the paths of all files below a folder, sorted, without hidden files and folders."""
     paths = []
     hidden = []
@@ -113,7 +117,7 @@ def _image_of(name: str, paths: dict[str, str]) -> str:
 
 
 def match_ids(
-    tagged: dict[str, tuple[int, ...]], paths: dict[str, str], source: str, report: ConversionReport
+    tagged: dict[str, tuple[int, ...]], paths: dict[str, str], source: str, report: CheckReport
 ) -> dict[str, tuple[int, ...]]:
     """Reduce ids with a suffix, name those without an image."""
     matched: dict[str, tuple[int, ...]] = {}
@@ -130,9 +134,7 @@ def match_ids(
     return matched
 
 
-def find_masks(
-    folder: str | None, paths: dict[str, str], report: ConversionReport
-) -> dict[str, str]:
+def find_masks(folder: str | None, paths: dict[str, str], report: CheckReport) -> dict[str, str]:
     """Give the path of each mask by image id; a mask without image is a problem."""
     if folder is None:
         return {}
@@ -158,7 +160,7 @@ def choose_val(
     mask_paths: dict[str, str],
     with_masks: bool,
     paths: dict[str, str],
-    report: ConversionReport,
+    report: CheckReport,
 ) -> list[str]:
     """Give the ids of the validation images: those listed, or those that have a mask."""
     if val_list is None:
@@ -166,7 +168,7 @@ def choose_val(
     val: list[str] = []
     for number, line in enumerate(read_lines(val_list, 'split list'), start=1):
         if line.strip():
-            # Not read_split, which drops folders: two of them may have an image of one name.
+            # Not read_split: what looks like a suffix may be part of a name here.
             name = check_image_id(line.strip(), f'{val_list}:{number}')
             image_id = _image_of(name, paths)
             if image_id in val:
@@ -236,7 +238,7 @@ def read_class_names(path: str | os.PathLike) -> list[str]:
 NOTHING = {'none', 'normal', 'background', 'nothing', 'no finding', 'no findings', 'empty', 'n/a'}
 
 
-def remark_doubtful_names(names: Sequence[str], report: ConversionReport) -> None:
+def remark_doubtful_names(names: Sequence[str], report: CheckReport) -> None:
     """Remark class names that usually mean that an image shows no class."""
     report.remarks += [
         f'{name!r} is taken as a class; if it means that an image shows none of the classes, '

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from mmseg.datasets import PascalVOCDataset
 
-from ..checks.images import check_image, mask_labels
-from ..checks.report import ConversionReport, count_by_class, examples
+from ..checks.ground_truth import MaskContent, check_ground_truth, mask_content
+from ..checks.images import check_image
+from ..checks.report import CheckReport, count_by_class, examples
 from ..datasets.splits import read_split
 from ..datasets.tags import write_tags
 from ..store.masks import read_mask, write_mask
@@ -42,7 +43,7 @@ class _Outcome:
     image_id: str
     size: tuple[int, int] | None = None
     tags: tuple[int, ...] | None = None
-    mask_labels: tuple[int, ...] = ()
+    content: MaskContent | None = None
     mask: str = 'none'
     problems: list[str] = field(default_factory=list)
 
@@ -54,7 +55,7 @@ def convert_voc12(
     tags_from: str = 'xml',
     count_difficult: bool = True,
     workers: int | None = None,
-) -> ConversionReport:
+) -> CheckReport:
     """Complete an official VOC 2012 download in place.
 
     Adds ``SegmentationClassAug`` (only with ``sbd``), ``ImageSets/Segmentation/trainaug.txt``,
@@ -77,7 +78,7 @@ def convert_voc12(
         workers (int, optional): Number of processes.
 
     Returns:
-        ConversionReport: Counts and problems; complete if there is no problem.
+        CheckReport: Counts and problems; complete if there is no problem.
 
     Raises:
         FileNotFoundError: If ``root`` is no VOC download or no source of the trainaug list exists.
@@ -85,7 +86,7 @@ def convert_voc12(
     """
     if tags_from not in ('xml', 'mask'):
         raise ValueError(f"tags_from={tags_from!r}, expected 'xml' or 'mask'.")
-    report = ConversionReport(f'PASCAL VOC 2012 in {root}')
+    report = CheckReport(f'PASCAL VOC 2012 in {root}')
     train = read_split(osp.join(root, SETS, 'train.txt'))
     val = read_split(osp.join(root, SETS, 'val.txt'))
     folder = _find_masks(root, sbd, trainaug_list)
@@ -173,11 +174,11 @@ def _convert_image(task: _Task) -> _Outcome:
     try:
         if task.source is not None:
             mask = _convert_mask(task, outcome)
-            outcome.mask_labels = mask_labels(mask)
+            outcome.content = mask_content(mask)
         if task.xml is not None:
             outcome.tags = read_xml_tags(task.xml, CLASSES, task.count_difficult)
         elif task.source is not None:
-            outcome.tags = outcome.mask_labels
+            outcome.tags = outcome.content.foreground
         else:
             outcome.problems.append(f'{task.image_id}: no mask to take the tags from.')
     except (FileNotFoundError, ValueError) as error:
@@ -208,7 +209,7 @@ def _is_same(path: str, mask: np.ndarray) -> bool:
 
 
 def _summarise(
-    report: ConversionReport, splits: dict[str, Sequence[str]], outcomes: list[_Outcome]
+    report: CheckReport, splits: dict[str, Sequence[str]], outcomes: list[_Outcome]
 ) -> None:
     for name, image_ids in splits.items():
         official = OFFICIAL_COUNTS[name]
@@ -229,14 +230,7 @@ def _summarise(
         )
     report.add('images with tags', sum(bool(labels) for labels in tags))
     report.add('images without any tag', sum(not labels for labels in tags))
-    report.add(
-        'tags beyond the mask / mask beyond the tags',
-        ' / '.join(
-            f'{sum(bool(o.mask != "none" and o.tags is not None and extra(o)) for o in outcomes):,}'
-            for extra in (
-                lambda o: set(o.tags) - set(o.mask_labels),
-                lambda o: set(o.mask_labels) - set(o.tags),
-            )
-        ),
-    )
     report.add('images by tag', count_by_class(tags, CLASSES))
+    contents = {o.image_id: o.content for o in outcomes if o.content is not None}
+    known = {o.image_id: o.tags for o in outcomes if o.tags is not None}
+    check_ground_truth(report, contents, known, CLASSES)

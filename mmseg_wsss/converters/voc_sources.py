@@ -83,7 +83,7 @@ class MaskFolder:
             if not osp.isdir(folder):
                 continue
             for suffix in ('.png', '.mat'):
-                if any(name.endswith(suffix) for name in os.listdir(folder)):
+                if any(name.endswith(suffix) and name[0] != '.' for name in os.listdir(folder)):
                     return cls(folder, suffix)
         raise FileNotFoundError(
             f'{path}: no SBD masks; expected PNG files (SegmentationClassAug) or mat files (cls of '
@@ -92,8 +92,8 @@ class MaskFolder:
         )
 
     def image_ids(self) -> list[str]:
-        """Give the sorted ids of the images that have a mask here."""
-        names = (osp.splitext(name) for name in os.listdir(self.path))
+        """Give the sorted ids of the images that have a mask here, hidden files left out."""
+        names = (osp.splitext(name) for name in os.listdir(self.path) if name[0] != '.')
         return sorted(stem for stem, suffix in names if suffix == self.suffix)
 
     def mask_path(self, image_id: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os.path as osp
+from typing import Any
 
 from mmengine import fileio
 from mmengine.logging import print_log
@@ -10,6 +11,7 @@ from mmseg.datasets import BaseSegDataset, PascalVOCDataset
 
 from ..registry import DATASETS
 from ..store import AGGREGATED_FOLDER, AGREEMENT_FOLDER, MANIFEST_NAME, SeedManifest
+from ..utils.image import check_readable_once
 from .class_names import COCO_METAINFO
 from .seed_records import check_seeds_of_today
 from .splits import read_split
@@ -136,6 +138,16 @@ class SeedDataset(BaseSegDataset):
                 info['num_seeds'] = len(self.manifest.seeds)
             data_list.append(info)
         return data_list
+
+    def prepare_data(self, idx: int) -> Any:
+        """Load one image and its seed by the pipeline.
+
+        Raises:
+            ImageError: If the image's loader would read it as other than it is, see
+                :mod:`mmseg_wsss.utils.image_refusal`.
+        """
+        check_readable_once(self.get_data_info(idx)['img_path'])
+        return super().prepare_data(idx)
 
     def image_path(self, image_id: str) -> str:
         """Path of an image; data sets with other file names override this."""

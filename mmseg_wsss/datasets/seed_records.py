@@ -31,7 +31,7 @@ class StaleSeedsError(ValueError):
 
 
 @dataclass(frozen=True)
-class SeedSource:
+class CurrentImage:
     """What the seeds of an image are to be made of.
 
     Attributes:
@@ -43,14 +43,14 @@ class SeedSource:
     tags: tuple[str, ...] | None
 
 
-def seed_sources(manifest: SeedManifest) -> dict[str, SeedSource] | None:
+def seed_sources(manifest: SeedManifest) -> dict[str, CurrentImage] | None:
     """Read the tags and list the photographs of today where the makers of seeds found theirs.
 
     Args:
         manifest (SeedManifest): Of the seed root; the data set of its config says where.
 
     Returns:
-        dict[str, SeedSource] | None: By image id, in the order of the data set; None if the
+        dict[str, CurrentImage] | None: By image id, in the order of the data set; None if the
         manifest names no data set, or its files are not here.
 
     Raises:
@@ -76,7 +76,7 @@ def seed_sources(manifest: SeedManifest) -> dict[str, SeedSource] | None:
     for index in range(len(built)):
         info = built.get_data_info(index)
         tags = tuple(manifest.classes[label + 1] for label in sorted(info['gt_label']))
-        sources[info['image_id']] = SeedSource(info['img_path'], tags)
+        sources[info['image_id']] = CurrentImage(info['img_path'], tags)
     return sources
 
 
@@ -105,7 +105,7 @@ def check_seeds_of_today(
             continue
         tagged = (its_manifest and seed_sources(its_manifest)) or {}
         images = {
-            image_id: SeedSource(path, tagged[image_id].tags if image_id in tagged else None)
+            image_id: CurrentImage(path, tagged[image_id].tags if image_id in tagged else None)
             for image_id, path in paths.items()
         }
         stale.update(find_stale_seeds(made, images))
@@ -165,14 +165,14 @@ def _time(path: Path) -> int | None:
         return None
 
 
-def find_stale_seeds(root: str, images: Mapping[str, SeedSource]) -> dict[str, str]:
+def find_stale_seeds(root: str, images: Mapping[str, CurrentImage]) -> dict[str, str]:
     """Find seeds that were made of other tags or of photographs of another size in bytes.
 
     Photographs are not read.
 
     Args:
         root (str): The seed root.
-        images (Mapping[str, SeedSource]): What there is today, by image id.
+        images (Mapping[str, CurrentImage]): What there is today, by image id.
 
     Returns:
         dict[str, str]: One line by image id for each image whose seeds are stale, or have no

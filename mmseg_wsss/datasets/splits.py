@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from ..store import check_image_id
 
-# '/JPEGImages/2007_000032.jpg' or that and '/SegmentationClassAug/2007_000032.png'.
-FILE_NAMES = re.compile(r'(\S+)\.(?:jpe?g|png)(?:\s+(\S+)\.png)?', re.IGNORECASE)
+# An image's file: 'camera_1/0001.jpg', '/JPEGImages/2007_000032.jpg'; or that and its mask's.
+_SUFFIX = r'\.(?:jpe?g|png|bmp|tiff?|webp)'
+FILE_NAMES = re.compile(rf'(.+?){_SUFFIX}(?:\s+(.+)\.png)?', re.IGNORECASE)
+# Folders of images in the field's data sets, whose lists name them; they are no part of an id.
+IMAGE_FOLDERS = ('JPEGImages', 'train2014', 'val2014')
 
 
 def read_split(path: str | os.PathLike) -> list[str]:
     """Read a split list.
 
-    One image id a line, UTF-8, blank lines ignored. Two further habits of the field are reduced to
-    the id: the image's file (``/JPEGImages/2007_000032.jpg``) and the image's and the mask's file
-    (``/JPEGImages/2007_000032.jpg /SegmentationClassAug/2007_000032.png``); folders in them are
-    dropped.
+    One image id a line, UTF-8, blank lines ignored. An id is the path below the folder of the
+    images without suffix. Names of files are reduced to it:
+
+    * ``camera_1/0001.jpg`` is ``camera_1/0001``: folders are kept.
+    * ``/JPEGImages/2007_000032.jpg`` is a path below the folder of the data set, whose first folder
+      holds the images; ``JPEGImages``, ``train2014`` and ``val2014`` are left out without the
+      slash as well.
+    * ``/JPEGImages/2007_000032.jpg /SegmentationClassAug/2007_000032.png``, image and mask: the id
+      is what they have in common.
 
     Args:
         path (str | os.PathLike): The list.
@@ -79,7 +87,16 @@ def _reduce(line: str, source: str) -> str:
     # The paths are relative to the data set whatever the leading slash says.
     for file in filter(None, (image, mask)):
         check_image_id(file.removeprefix('/'), source)
-    image_id = PurePosixPath(image).name
-    if mask is not None and PurePosixPath(mask).name != image_id:
-        raise ValueError(f'{source}: image {image} and mask {mask} have different names')
-    return image_id
+    parts = image.removeprefix('/').split('/')
+    if mask is not None:
+        common = []
+        for one, other in zip(parts[::-1], mask.removeprefix('/').split('/')[::-1], strict=False):
+            if one != other:
+                break
+            common.append(one)
+        if not common:
+            raise ValueError(f'{source}: image {image} and mask {mask} have different names')
+        return '/'.join(common[::-1])
+    if len(parts) > 1 and (image.startswith('/') or parts[0] in IMAGE_FOLDERS):
+        parts = parts[1:]
+    return '/'.join(parts)

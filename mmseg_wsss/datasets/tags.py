@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ..store import check_image_id
-from ..store.image_ids import names_of
+from ..store.image_ids import image_aliases
 from ..utils.atomic import write_atomic
 from .array_pickle import load_array_dict
 from .splits import read_lines
@@ -105,7 +105,7 @@ def write_tags(
 def tags_for(tags: Mapping[str, tuple[int, ...]], image_id: str) -> tuple[int, ...] | None:
     """Find the tags of an image under any of the names that the field gives it.
 
-    The names are those of :func:`mmseg_wsss.store.image_ids.names_of`, the id itself first.
+    The names are those of :func:`mmseg_wsss.store.image_ids.image_aliases`, the id itself first.
 
     Args:
         tags (Mapping[str, tuple[int, ...]]): From :func:`read_tags`.
@@ -119,7 +119,7 @@ def tags_for(tags: Mapping[str, tuple[int, ...]], image_id: str) -> tuple[int, .
     >>> tags_for({'COCO_val2014_000000000042': (37,)}, '42')
     (37,)
     """
-    for name in names_of(image_id):
+    for name in image_aliases(image_id):
         if name in tags:
             return tags[name]
     return None

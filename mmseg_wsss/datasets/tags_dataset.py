@@ -11,6 +11,7 @@ from mmpretrain.datasets import MultiLabelDataset
 
 from ..registry import DATASETS
 from ..store.saliency import SaliencyFolder
+from ..utils.image import check_readable_once
 from .splits import read_split
 from .tags import read_tags, tags_for
 
@@ -101,6 +102,16 @@ class TagsDataset(MultiLabelDataset):
         if maps is not None:
             _check_maps(maps, data_list)
         return data_list
+
+    def prepare_data(self, idx: int) -> Any:
+        """Load one image and its tags by the pipeline.
+
+        Raises:
+            ImageError: If the image's loader would read it as other than it is, see
+                :mod:`mmseg_wsss.utils.image_refusal`.
+        """
+        check_readable_once(self.get_data_info(idx)['img_path'])
+        return super().prepare_data(idx)
 
 
 def without_saliency(dataset: Mapping[str, Any]) -> dict[str, Any]:

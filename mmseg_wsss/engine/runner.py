@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import logging
 import warnings
-from collections import Counter
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,9 +13,11 @@ from mmengine.dist import is_main_process
 from mmengine.logging import MMLogger, print_log
 from mmengine.model import revert_sync_batchnorm
 from mmengine.optim import OptimWrapper
-from mmengine.runner import EpochBasedTrainLoop, Runner
+from mmengine.runner import BaseLoop, EpochBasedTrainLoop, Runner
 from torch import nn
+from torch.utils.data import Dataset
 
+from ..checks.tags import tag_remarks
 from .hooks.divergence_hook import non_finite_weights, weights_message
 
 # How far a scheduler has come, in contrast to what it was made with.
@@ -56,8 +57,11 @@ class WSSSRunner(Runner):
     * A training is resumed with the schedule and the optimizer's settings of the config. mmengine
       takes those of the checkpoint, and so trains at learning rate 0 beyond the old end.
     * A schedule that would train at learning rate 0, or not at all, is refused, and so is a model
-      of fewer classes than its data set. A class that every image has is remarked upon.
+      of fewer classes than its data set, or a classifier of more. A class that every training
+      image has is remarked upon.
     """
+
+    _trains = False
 
     def build_logger(self, log_level: int | str = 'INFO', **options: Any) -> MMLogger:
         """Build mmengine's logger and silence its console."""
@@ -100,8 +104,9 @@ class WSSSRunner(Runner):
         Raises:
             FloatingPointError: If training has diverged.
             ScheduleError: If there is nothing to train as the schedule says.
-            ClassesError: If the model has fewer classes than the data set.
+            ClassesError: If the model has other classes than the data set.
         """
+        self._trains = True
         try:
             return super().train()
         except FloatingPointError:
@@ -112,6 +117,8 @@ class WSSSRunner(Runner):
             if names:
                 raise FloatingPointError(weights_message(self, names)) from error
             raise
+        finally:
+            self._trains = False
 
     def load_checkpoint(self, filename: str, *args: Any, **options: Any) -> dict:
         """Load a checkpoint and remember its schedule."""
@@ -120,15 +127,24 @@ class WSSSRunner(Runner):
         return checkpoint
 
     def load_or_resume(self) -> None:
-        """Load or resume, and check that there is something to train, and for all classes.
+        """Load or resume, and check the model's classes and that there is something to train.
 
         Raises:
             ScheduleError: If there is not.
-            ClassesError: If the model has fewer classes than the data set.
+            ClassesError: If the model has other classes than the data set.
         """
+        if not self._trains:
+            loops = [
+                loop for loop in (self._val_loop, self._test_loop) if isinstance(loop, BaseLoop)
+            ]
+            for loop in loops:  # before mmengine loads weights of another shape with a warning
+                self._check_classes(loop.dataloader.dataset)
+            super().load_or_resume()
+            return
         super().load_or_resume()
         self._check_schedule()
-        self._check_classes()
+        self._check_classes(self.train_dataloader.dataset)
+        self._remark_tags(self.train_dataloader.dataset)
 
     def resume(self, filename: str, *args: Any, **options: Any) -> None:
         """Resume from a checkpoint with the config's schedule and optimizer settings.
@@ -270,36 +286,47 @@ class WSSSRunner(Runner):
             f'(--cfg-options train_cfg.{key}={end} {name}.end={end}), or its eta_min above 0.'
         )
 
-    def _check_classes(self) -> None:
+    def _check_classes(self, dataset: Dataset) -> None:
         """Compare the classes of model and data set.
 
         Raises:
-            ClassesError: If the model has fewer.
+            ClassesError: If the model has fewer, or a classifier more.
         """
-        dataset = self.train_dataloader.dataset
         classes = (getattr(dataset, 'metainfo', None) or {}).get('classes') or ()
+        tagged = hasattr(unwrap_dataset(dataset), 'all_classes')
         model = self.cfg.get('model') or {}
         for name in ('head', 'decode_head', 'auxiliary_head'):
             heads = model.get(name) or []
             for head in heads if isinstance(heads, (list, tuple)) else [heads]:
                 number = head.get('num_classes') if isinstance(head, dict) else None
-                if number is not None and number < len(classes):
+                if number is None or not classes:
+                    continue
+                if number < len(classes) or (tagged and number > len(classes)):
+                    background = ' without the background' if tagged else ''
                     raise ClassesError(
                         f'model.{name}.num_classes is {number}, the data set has {len(classes)} '
-                        f'classes ({", ".join(map(str, classes[:5]))}{", ..." * (len(classes) > 5)}'
-                        f'). Set model.{name}.num_classes={len(classes)}.'
+                        f'classes{background} ({", ".join(map(str, classes[:5]))}'
+                        f'{", ..." * (len(classes) > 5)}). Set model.{name}.num_classes='
+                        f'{len(classes)}.'
                     )
-        if hasattr(dataset, 'all_classes') and is_main_process():
-            counts = Counter()
-            for index in range(len(dataset)):
-                counts.update(set(dataset.get_cat_ids(index)))
-            common = [classes[label] for label in sorted(counts) if counts[label] == len(dataset)]
-            if common:
-                self.logger.warning(
-                    f'Every image is tagged {", ".join(common)}. A classifier learns what an '
-                    'object looks like from images with and without it: its scores will be perfect '
-                    'and its activation maps empty or anywhere. Add images without it.'
-                )
+
+    def _remark_tags(self, dataset: Dataset) -> None:
+        """Log what the tags of a data set cannot teach a classifier."""
+        plain = unwrap_dataset(dataset)
+        if hasattr(plain, 'all_classes') and is_main_process():
+            tags = [
+                tuple(label + 1 for label in plain.get_cat_ids(index))
+                for index in range(len(plain))
+            ]
+            for remark in tag_remarks(tags, plain.all_classes):
+                self.logger.warning(remark)
+
+
+def unwrap_dataset(dataset: Dataset) -> Dataset:
+    """Give the data set inside of wrappers such as ``RepeatDataset``."""
+    while hasattr(dataset, 'dataset'):
+        dataset = dataset.dataset
+    return dataset
 
 
 def _without_params(group: dict) -> dict:

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from mmengine import fileio
 from mmengine.logging import print_log
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -18,6 +17,7 @@ from ..seeds import Seed
 from ..seeds.dropout import draw_channel_weights
 from ..store import Fingerprint
 from ..utils.image import decode_image, resize_image, shrunk_size
+from ..utils.image_info import describe_image
 
 
 @dataclass(frozen=True)
@@ -257,8 +257,6 @@ def plan_batches(images: Sequence[SeedImage], batch_size: int) -> list[list[int]
 
 
 def _stored_size(path: str) -> tuple[int, int]:
-    try:
-        with fileio.get_local_path(path) as local, Image.open(local) as image:
-            return image.size
-    except OSError as error:
-        raise ValueError(f'{path}: not a readable image ({error}).') from error
+    with fileio.get_local_path(path) as local:
+        info = describe_image(local)
+    return info.width, info.height

@@ -15,7 +15,7 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
-from ..checks.images import flat_saliency, image_size, is_flat_saliency
+from ..checks.saliency import flat_saliency, image_size, is_flat_saliency
 from ..registry import MODELS, TASK_UTILS
 from ..seeds.affinity import affinity_walk
 from ..seeds.pamr import pamr

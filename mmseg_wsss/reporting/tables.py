@@ -114,12 +114,27 @@ def evaluation_head(data: Data) -> list[str]:
         lines.append('Ground truth: none. What follows is known from votes and tags alone.')
         return lines
     matched = ', classes matched by name, others 255' if truth['matched_by_name'] else ''
+    never = _never_shown(data['masks'][AGGREGATED_FOLDER])
     return lines + [
         f'Ground truth: {truth["folder"]}{matched}; {truth["pixels"]:,} pixels at the size of the '
         'masks, in one confusion matrix of 64-bit integers.',
         '255: in the ground truth a pixel does not count; in a seed or the aggregate it is a miss '
         'of its class, so leaving pixels open never raises a score.',
+        *([never] if never else []),
     ]
+
+
+def _never_shown(scores: Data) -> str:
+    """Name the classes that the ground truth does not show; empty if there is none."""
+    # Of a class without pixels there is no recall.
+    names = [name for name, one in scores['classes'].items() if one['recall'] is None]
+    if not names:
+        return ''
+    return (
+        f'Never in the ground truth: {", ".join(names)}. Where a mask shows such a class its IoU '
+        'is 0, elsewhere the mIoU is a mean over the others '
+        f'({scores["classes_scored"]} of {len(scores["classes"])} classes).'
+    )
 
 
 def evaluation_tables(data: Data, num_suspicious: int = 20) -> list[Table]:
@@ -379,6 +394,8 @@ def background_tables(data: Data) -> list[Table]:
         f'{head["split"]}. Before the dense CRF: each pixel has the label of the highest '
         'activation map of its tags, or background where that does not exceed the threshold.'
     )
+    never = _never_shown(next(iter(seeds.values()))['best'])
+    note += f' {never}' if never else ''
     wanted = {round(100 * seed['best']['threshold']) - 1 for seed in seeds.values()}
     in_use = None if current is None else round(100 * current) - 1
     shown = sorted({*range(4, len(thresholds), 5), *wanted, *([] if in_use is None else [in_use])})

@@ -6,12 +6,16 @@ section 3.3. Nothing is learned.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+# Products with CSR matrices are old enough; torch still announces a beta once per process.
+warnings.filterwarnings('ignore', message='Sparse CSR tensor support is in beta')
 # Keeps the quotient finite where all neighbours have one colour (authors' code).
 _EPSILON = 1e-8
 
@@ -54,25 +58,49 @@ def pamr(
         )
     if iterations == 0:
         return scores
-    images = images.float()
-    neighbours = torch.stack([*_neighbours(images, dilations)], dim=2)  # (B, 3, N, H, W)
-    deviation = neighbours.std(dim=2, keepdim=True)
-    weights = -(neighbours - images.unsqueeze(2)).abs() / (_EPSILON + 0.1 * deviation)
-    weights = weights.mean(dim=1).softmax(dim=1)  # (B, N, H, W)
-    del neighbours, deviation
+    refined = [
+        _refine(image.float(), one, iterations, dilations)
+        for image, one in zip(images, scores, strict=True)
+    ]
+    return torch.stack(refined)
+
+
+def _refine(image: Tensor, scores: Tensor, iterations: int, dilations: Sequence[int]) -> Tensor:
+    """(3, H, W), (M, H, W) to (M, H, W)."""
+    weights = torch.stack([*_neighbours(image, dilations)], dim=1)  # (3, N, H, W)
+    deviation = weights.std(dim=1, keepdim=True)
+    weights = weights.sub_(image.unsqueeze(1)).abs_().div_(_EPSILON + 0.1 * deviation)
+    weights = weights.mean(dim=0).neg_().softmax(dim=0).flatten(1)  # (N, H W)
+    # A product with a sparse matrix, which reads the scores of a pixel at once.
+    number, pixels = weights.shape
+    crow = torch.arange(0, pixels * number + 1, number, dtype=torch.int32)
+    columns = _columns(*scores.shape[-2:], tuple(dilations))
+    matrix = torch.sparse_csr_tensor(
+        crow.to(weights.device),
+        columns.to(weights.device),
+        weights.T.flatten(),
+        (pixels, pixels),
+        check_invariants=False,
+    )
+    refined = scores.flatten(1).T.contiguous()
     for _ in range(iterations):
-        total = torch.zeros_like(scores)
-        for number, shifted in enumerate(_neighbours(scores, dilations)):
-            total.addcmul_(shifted, weights[:, number : number + 1])
-        scores = total
-    return scores
+        refined = matrix @ refined
+    return refined.T.reshape(scores.shape)
+
+
+@lru_cache(maxsize=2)  # photographs come in few sizes
+def _columns(height: int, width: int, dilations: tuple[int, ...]) -> Tensor:
+    """Number of each neighbour of each pixel, (H W N,) int32."""
+    pixels = torch.arange(height * width, dtype=torch.float64).view(1, height, width)
+    neighbours = torch.cat([*_neighbours(pixels, dilations)])
+    return neighbours.flatten(1).T.to(torch.int32).flatten()
 
 
 def _neighbours(values: Tensor, dilations: Sequence[int]) -> Iterator[Tensor]:
-    """Views (B, C, H, W) of the eight neighbours at each distance."""
+    """Views (C, H, W) of the eight neighbours at each distance."""
     height, width = values.shape[-2:]
     reach = max(dilations)
-    padded = F.pad(values, (reach,) * 4, mode='replicate')
+    padded = F.pad(values[None], (reach,) * 4, mode='replicate')[0]
     for dilation in dilations:
         for dy in (-dilation, 0, dilation):
             for dx in (-dilation, 0, dilation):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import os.path as osp
 import re
 from collections.abc import Iterator
 
@@ -51,14 +53,40 @@ def check_image_id(image_id: str, source: str) -> str:
     raise ValueError(f'{source}: image id {shown!r} {reason}')
 
 
+def image_id_of(path: str, folder: str) -> str:
+    """Give the id of an image by its file: the path below the folder of the images, no suffix.
+
+    Args:
+        path (str): The image.
+        folder (str): The folder of the images.
+
+    Returns:
+        str: The id, with ``/`` between subfolders.
+
+    Raises:
+        ValueError: If the image is not below the folder.
+
+    >>> image_id_of('data/../photos/camera_1/0001.jpg', 'photos')
+    'camera_1/0001'
+    """
+    name = osp.relpath(path, folder or '.').replace(os.sep, '/')
+    if name.startswith('../'):
+        raise ValueError(f'{path}: is not in the folder of the images, {folder!r}')
+    return osp.splitext(name)[0]
+
+
+# Names that are unique the world over, so that folders before them say nothing more.
+UNIQUE_NAME = re.compile(r'[0-9]{4}_[0-9]{6}|COCO_(?:train|val)2014_[0-9]{12}')
+COCO_FOLDER = re.compile(r'(?:.*/)?(?:train|val)2014/[0-9]+')
 COCO_NAME = re.compile(r'(?:COCO_(?:train|val)2014_)?([0-9]{12})|([1-9][0-9]{0,11}|0)')
 VOC_NAME = re.compile(r'([0-9]{4})_([0-9]{6})')
 
 
-def names_of(image_id: str) -> Iterator[str]:
+def image_aliases(image_id: str) -> Iterator[str]:
     """Give the names under which an image may be listed.
 
-    The id itself comes first, then without its folders. MS COCO's
+    The id itself comes first. Names of PASCAL VOC and MS COCO are known without their folders as
+    well; others are not, two folders may have images of one name. MS COCO's
     ``COCO_train2014_000000000009``, ``000000000009`` and ``9`` name one image (the numbers of
     train2014 and val2014 do not overlap), and so do PASCAL VOC's ``2007_000032`` and
     ``2007000032``.
@@ -69,11 +97,15 @@ def names_of(image_id: str) -> Iterator[str]:
     Yields:
         str: A name; some come twice.
 
-    >>> list(names_of('animals/2007_000032'))
+    >>> list(image_aliases('animals/2007_000032'))
     ['animals/2007_000032', '2007_000032', '2007000032']
+    >>> list(image_aliases('camera_1/0001'))
+    ['camera_1/0001']
     """
     yield image_id
-    name = image_id.rpartition('/')[2]
+    folder, _, name = image_id.rpartition('/')
+    if folder and not (UNIQUE_NAME.fullmatch(name) or COCO_FOLDER.fullmatch(image_id)):
+        return
     yield name
     if match := VOC_NAME.fullmatch(name):
         yield ''.join(match.groups())

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from ..utils.atomic import remove_stale_temporaries, write_atomic
+from ..utils.image_info import describe_image
 from .image_records import ImageRecord, ImageRecords
 from .masks import read_mask, write_mask
 
@@ -94,8 +94,8 @@ class MaskFolder:
             mask = read_mask(path, num_classes=num_classes)
         except ValueError:
             return False
-        with Image.open(image) as file:  # the header only
-            same_size = sorted(file.size) == sorted(mask.shape)  # EXIF may turn it
+        info = describe_image(image)
+        same_size = sorted((info.height, info.width)) == sorted(mask.shape)  # EXIF may turn it
         return same_size and set(np.unique(mask)) <= set(labels)
 
     def write(

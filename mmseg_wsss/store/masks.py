@@ -10,14 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from ..seeds.codec import IGNORE_INDEX
 from ..utils.atomic import write_atomic
+from ..utils.pixel_limit import DECODER_ERRORS, check_pixels, open_image
 
 SIGNATURE = b'\x89PNG\r\n\x1a\n'
-# More than any photograph; a header that asks for more is damaged or hostile.
-MAX_PIXELS = 1 << 27
 # Colour of 255 where the palette does not name it, PASCAL VOC's "void".
 IGNORE_COLOR = (224, 224, 192)
 COLOR_TYPES = {0: 'grey', 2: 'RGB', 3: 'palette', 4: 'grey with alpha', 6: 'RGBA'}
@@ -208,8 +206,9 @@ def _parse(content: bytes, name: str) -> tuple[int, int, int, int, int, bytes]:
             compressed.append(body)
         position = end + 4
     width, height, depth, color_type, _, _, interlace = header
-    if not 0 < width * height <= MAX_PIXELS:
-        raise ValueError(f'{name}: {height} x {width} pixels, expected 1 to {MAX_PIXELS} pixels')
+    if width * height == 0:
+        raise ValueError(f'{name}: {height} x {width} pixels, expected at least 1')
+    check_pixels(name, height, width)
     expected = height * (width + 1) if depth == 8 and color_type in (0, 3) else None
     data = b''
     if expected is not None and interlace == 0:
@@ -234,9 +233,9 @@ def _inflate(compressed: bytes, expected: int, name: str) -> bytes:
 def _decode_with_pillow(content: bytes, name: str) -> np.ndarray:
     """Decode filtered rows, interlacing and palettes of fewer than 8 bits."""
     try:
-        with Image.open(io.BytesIO(content), formats=['PNG']) as image:
+        with open_image(io.BytesIO(content), formats=['PNG']) as image:
             return np.array(image, np.uint8)
-    except (OSError, SyntaxError, EOFError, ValueError) as error:
+    except DECODER_ERRORS as error:
         raise ValueError(f'{name}: the file is damaged ({error})') from None
 
 

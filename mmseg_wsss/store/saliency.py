@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from ..utils.atomic import write_atomic
+from ..utils.pixel_limit import DECODER_ERRORS, check_pixels, open_image
 from .image_ids import check_image_id
 
 
@@ -66,12 +67,13 @@ def read_saliency(path: str | os.PathLike, shape: tuple[int, int] | None = None)
         FileNotFoundError: If it is missing.
         ValueError: If it is no 8-bit grey image or of another size.
     """
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f'{path}: the saliency map is missing')
     try:
-        with Image.open(path) as file:
+        with open_image(path, ['PNG']) as file:
+            check_pixels(path, file.height, file.width)
             mode, saliency = file.mode, np.array(file)
-    except FileNotFoundError:
-        raise FileNotFoundError(f'{path}: the saliency map is missing') from None
-    except (OSError, SyntaxError, ValueError) as error:
+    except DECODER_ERRORS as error:
         raise ValueError(f'{path}: not a readable saliency map ({error})') from None
     if mode != 'L':
         raise ValueError(f'{path}: a PNG of mode {mode}, expected 8-bit grey (L)')

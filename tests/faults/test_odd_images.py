@@ -4,23 +4,26 @@ import json
 
 import check_data
 import cv2
+import mmcv
 import numpy as np
 import pytest
 from helpers.classifier_run import build_config, write_data
 from helpers.network_run import TRAINING_CONFIG as CONFIG
 from helpers.seed_generators import build_generator
-from helpers.seed_roots import write_images, write_seed_root, write_split
+from helpers.seed_roots import CLASSES, write_images, write_seed_root, write_split
+from helpers.tiff import write_tiff
 from mmcv.transforms import LoadImageFromFile
 from mmengine.config import Config
-from PIL import Image
+from PIL import Image, ImageOps
 
 from mmseg_wsss.checks.images import DataItem, check_image, check_items, find_twins
 from mmseg_wsss.converters.folder import convert_folder
-from mmseg_wsss.datasets import FolderSeedDataset
+from mmseg_wsss.datasets import FolderSeedDataset, TagsDataset
 from mmseg_wsss.generation import SeedImage
 from mmseg_wsss.generation import images as seed_image_dataset
 from mmseg_wsss.store import read_mask, write_mask
 from mmseg_wsss.utils.image import read_image, shrunk_size
+from mmseg_wsss.utils.image_copy import read_shifted
 
 SHAPE = (20, 30)
 FOLDERS = ('0.00-1.00', '0.30-1.00', '0.30-1.20', 'aggregated', 'agreement')
@@ -43,6 +46,22 @@ def save_deep(path, grey):
     assert cv2.imwrite(str(path), deep[..., 0] if grey else deep)
 
 
+def save_bands(path, extra):
+    """RGB and a fourth band, as satellite images have it."""
+    write_tiff(path, np.dstack([pixels(), pixels()[..., 0]]), extra=extra)
+
+
+def save_cut_out(path, **options):
+    """RGB under a mask of transparency."""
+    visible = np.where(pixels()[..., :1] < 128, 0, 255).astype(np.uint8)
+    Image.fromarray(np.dstack([pixels(), visible])).save(path, **options)
+
+
+def save_two(path, **options):
+    first, second = Image.fromarray(pixels()), Image.fromarray(pixels()[::-1])
+    first.save(path, save_all=True, append_images=[second], **options)
+
+
 def save_transparent(path):
     image = Image.fromarray(pixels()).convert('P')
     image.save(path, transparency=3)
@@ -57,9 +76,20 @@ KINDS = {
     'palette.png': lambda path: save(path, 'P'),
     'transparent palette.png': save_transparent,
     'one bit.png': lambda path: save(path, '1'),
-    '16 bit grey.png': lambda path: save_deep(path, grey=True),
-    '16 bit.png': lambda path: save_deep(path, grey=False),
-    '16 bit.tif': lambda path: save_deep(path, grey=False),
+    'one bit.tif': lambda path: save(path, '1'),
+    'cut out.png': save_cut_out,
+    'cut out.webp': lambda path: save_cut_out(path, lossless=True, exact=True),
+    'four bands.tif': lambda path: save_bands(path, [0]),
+    'four bands of unknown kind.tif': lambda path: save_bands(path, []),
+    'grey with alpha.tif': lambda path: save(path, 'LA'),
+    'cmyk.tif': lambda path: save(path, 'CMYK'),
+    'palette.tif': lambda path: save(path, 'P'),
+    'pages.tif': save_two,
+    'animated.webp': lambda path: save_two(path, lossless=True),
+    'animated.png': save_two,
+    'png as.jpg': lambda path: save(path, format='PNG'),
+    'jpeg as.png': lambda path: save(path, format='JPEG'),
+    'gif as.jpg': lambda path: save(path, format='GIF'),
     'plain.bmp': save,
     'plain.webp': save,
     **{
@@ -85,8 +115,16 @@ def test_image_seeds_and_training_agree(tmp_path, name):
     path = tmp_path / name
     KINDS[name](path)
     image = read_image(str(path))
+    with Image.open(path) as file:  # another decoder: CMYK and JPEG are rounded otherwise
+        expected = np.asarray(ImageOps.exif_transpose(file).convert('RGB'))
+    assert image.shape == expected.shape
+    assert np.abs(image.astype(int) - expected).max() <= ('cmyk' in name)
     assert np.array_equal(image[..., ::-1], LoadImageFromFile()(dict(img_path=str(path)))['img'])
+    # As mmseg draws predictions on it.
+    assert np.array_equal(image, mmcv.imfrombytes(path.read_bytes(), channel_order='rgb'))
     assert check_image(str(path)) == image.shape[:2]
+    copied = read_shifted(str(path), 0)
+    assert np.array_equal(copied, image)
     image_id, suffix = path.stem, path.suffix
     generator = build_generator(refine='irn', scales=(0.5, 1.0))
     summary = generator.run([SeedImage(image_id, str(path), (1, 3))], tmp_path / 'seeds')
@@ -141,6 +179,13 @@ UNREADABLE = {
     'truncated.jpg': truncated,
     'truncated.png': truncated,
     'float.tif': lambda path: Image.fromarray(np.zeros(SHAPE, np.float32)).save(path),
+    '16 bit grey.png': lambda path: save_deep(path, grey=True),
+    '16 bit.png': lambda path: save_deep(path, grey=False),
+    '16 bit.tif': lambda path: save_deep(path, grey=False),
+    'infrared as alpha.tif': lambda path: save_bands(path, [2]),
+    'five bands.tif': lambda path: write_tiff(
+        path, np.dstack([pixels()] * 2)[..., :5], extra=[0] * 2
+    ),
     'missing.jpg': lambda path: None,
     'folder.jpg': lambda path: path.mkdir(),
 }
@@ -210,6 +255,65 @@ def test_same_name_with_two_suffixes(tmp_path):
         str(tmp_path), str(tmp_path / 'tags.csv'), str(tmp_path / 'out'), workers=1
     )
     assert any('two images of one name' in problem for problem in report.problems)
+
+
+REFUSED = {
+    '16 bit.png': '16-bit RGB, values 0 to 65,535',
+    'infrared as alpha.tif': 'its fourth band is marked as transparency',
+    'five bands.tif': '5 bands',
+}
+
+
+@pytest.mark.parametrize('name', REFUSED)
+def test_a_training_refuses_what_its_loader_would_misread(tmp_path, name):
+    UNREADABLE[name](tmp_path / name)
+    image_id, suffix = (tmp_path / name).stem, (tmp_path / name).suffix
+    write_split(tmp_path / 'train.txt', [image_id])
+    (tmp_path / 'tags.json').write_text(json.dumps({image_id: ['cat']}))
+    write_seed_root(tmp_path / 'seeds', [image_id], SHAPE)
+    common = dict(
+        ann_file=str(tmp_path / 'train.txt'),
+        data_prefix=dict(img_path=str(tmp_path)),
+        img_suffix=suffix,
+    )
+    tagged = TagsDataset(
+        tags_file=str(tmp_path / 'tags.json'),
+        metainfo=dict(classes=CLASSES),
+        pipeline=[dict(type='mmpretrain.LoadImageFromFile')],
+        **common,
+    )
+    seeded = FolderSeedDataset(
+        seed_root=str(tmp_path / 'seeds'), pipeline=[dict(type='LoadImageFromFile')], **common
+    )
+    for dataset in (tagged, seeded):
+        with pytest.raises(ValueError, match=f'{name}: .*{REFUSED[name]}'):
+            dataset[0]
+
+
+def test_a_check_shows_kinds_and_what_is_not_read(tmp_path):
+    names = [
+        'cut out.png',
+        'four bands.tif',
+        'pages.tif',
+        'animated.webp',
+        'exif 6.jpg',
+        '16 bit.tif',
+    ]
+    for name in names:
+        {**KINDS, **UNREADABLE}[name](tmp_path / name)
+    items = [DataItem(name, str(tmp_path / name)) for name in names]
+    report = check_items('images', items, workers=1)
+    rows = dict(report.rows)
+    assert sorted(rows['kinds'].split(', ')) == [
+        'JPEG RGB 1', 'PNG RGBA 1', 'TIFF RGB 16-bit 1', 'TIFF RGB 2', 'WEBP RGB 1',
+    ]  # fmt: skip
+    assert rows['turned upright by EXIF'] == '1'
+    assert len(report.problems) == 1 and '16 bit.tif: 16-bit RGB, values 0 to' in report.problems[0]
+    remarks = [remark for remark in report.remarks if 'images have' in remark]
+    assert [remark.split(' (')[-1] for remark in remarks] == [
+        'cut out.png, four bands.tif).',
+        'pages.tif, animated.webp).',
+    ]
 
 
 def test_check_of_a_classifier_s_data(tmp_path, capsys):

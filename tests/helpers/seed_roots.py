@@ -17,11 +17,12 @@ SEED_NAMES = ('a', 'b', 'c')
 
 def write_images(folder: Path, image_ids: list[str], shape: tuple[int, int] = (24, 32)) -> None:
     """Write noise photographs as ``folder/<id>.jpg``."""
-    folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
     for image_id in image_ids:
         image = rng.integers(0, 256, (*shape, 3), dtype=np.uint8)
-        assert cv2.imwrite(str(folder / f'{image_id}.jpg'), image)
+        path = folder / f'{image_id}.jpg'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        assert cv2.imwrite(str(path), image)
 
 
 def write_seed_root(

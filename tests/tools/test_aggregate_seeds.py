@@ -183,6 +183,13 @@ def test_missing_masks_are_found_before_anything_is_written(tmp_path, seeds, cap
     assert not (tmp_path / 'out').exists()
 
 
+def test_hidden_files_are_no_seeds(tmp_path, seeds):
+    (tmp_path / 'two' / '._003.png').write_bytes(b'no mask')
+    (tmp_path / 'one' / '.ipynb_checkpoints').mkdir()
+    (tmp_path / 'one' / '.ipynb_checkpoints' / '003.png').write_bytes(b'no mask')
+    assert run(tmp_path) == 0
+
+
 @pytest.mark.parametrize(
     'damage, expected',
     [

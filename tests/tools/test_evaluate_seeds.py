@@ -118,6 +118,16 @@ def test_head_says_what_was_scored(folder, capsys):
     assert '255: in the ground truth a pixel does not count' in out
     pixels = plain_matrix(folder, 'a', IDS[:3]).sum()
     assert f'{pixels:,} pixels' in out
+    assert 'Never in the ground truth' not in out
+
+
+def test_classes_that_the_ground_truth_never_shows_are_named(folder, capsys):
+    for path in (folder / 'truth').glob('*.png'):
+        truth = read_mask(path)
+        write_mask(path, np.where(truth == 0, 0, 255).astype(np.uint8))
+    assert run(folder) == 0
+    out = capsys.readouterr().out
+    assert 'Never in the ground truth: ' in out and ' of 3 classes)' in out
 
 
 def test_without_ground_truth(folder, capsys):

@@ -6,16 +6,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
+from helpers.classifier_run import build_config, write_data
 from helpers.network_run import TRAINING_CONFIG, command
 from helpers.seed_roots import write_images, write_seed_root, write_split
 from sklearn.metrics import confusion_matrix
 
 from mmseg_wsss.store import Fingerprint, ImageRecord, ImageRecords, read_mask, write_mask
 
-IDS = ['one', 'two', 'three', 'four']
+IDS = ['one', 'two', 'camA/three', 'camB/three']
 
 
 @pytest.fixture(scope='module')
@@ -50,6 +52,7 @@ def test_training_is_resumed_and_not_begun_anew(trained):
     assert 'Iter(train) [1/4]' not in logs[1]
     assert 'Iter(train) [4/4]' in logs[1]
     assert 'loss_pn_hybrid' in logs[1]
+    assert 'mIoU_classes: 3' in logs[1]  # mmseg's metric, which the config names, has no such score
     assert (path / 'work' / 'iter_4.pth').is_file()
 
 
@@ -106,7 +109,10 @@ def test_augmentation_and_crf_change_the_prediction_and_are_scored(trained, tmp_
     for name in ('tta', 'crf', 'both'):
         assert (masks[name] != masks['plain']).any()
     # Every image is painted, also where mmseg's hook has an interval for tests.
-    assert len(list(tmp_path.glob('both/shown/**/*.png'))) == len(IDS)
+    shown = tmp_path / 'both' / 'shown'
+    assert {str(path.relative_to(shown)) for path in shown.rglob('*.png')} == {
+        f'{image_id}.png' for image_id in IDS
+    }
 
 
 def test_seeds_of_another_photograph_are_refused_before_the_first_iteration(trained, tmp_path):
@@ -153,3 +159,35 @@ def test_options_that_do_not_fit_the_config_say_so(trained, root):
         )
         assert run.returncode != 0
         assert message in run.stderr
+
+
+@pytest.mark.parametrize('workers', [0, 1])
+def test_an_image_that_its_loader_would_misread_ends_a_training_with_one_line(tmp_path, workers):
+    write_data(tmp_path)
+    deep = np.arange(32 * 40 * 3, dtype=np.uint16).reshape(32, 40, 3)
+    for image_id in 'abcd':
+        assert cv2.imwrite(str(tmp_path / 'images' / f'{image_id}.png'), deep)
+    build_config(tmp_path).dump(tmp_path / 'config.py')
+    run = subprocess.run(
+        [sys.executable, 'tools/train.py', str(tmp_path / 'config.py'), '--cfg-options',
+         f'train_dataloader.num_workers={workers}'],
+        cwd=Path(__file__).resolve().parents[2], capture_output=True, text=True,
+    )  # fmt: skip
+    assert run.returncode == 1 and 'Traceback' not in run.stderr
+    error = run.stderr.strip().splitlines()[-1]
+    assert error.startswith(f'error: {tmp_path}/images/')
+    assert '16-bit RGB, values 0 to 3,839' in error
+
+
+def test_a_label_that_is_no_class_ends_the_test_with_its_file(trained, root):
+    path, config = trained
+    mask = read_mask(path / 'truth' / f'{IDS[2]}.png')
+    write_mask(path / 'truth' / f'{IDS[2]}.png', np.where(mask == 1, 128, mask).astype(np.uint8))
+    try:
+        with pytest.raises(AssertionError) as error:
+            command(root, 'test.py', config, path / 'work' / 'iter_4.pth', '--work-dir', path / 'x')
+    finally:
+        write_mask(path / 'truth' / f'{IDS[2]}.png', mask)
+    text = str(error.value)
+    assert f'error: {path}/truth/{IDS[2]}.png: label 128, expected 0 to 2 or 255' in text
+    assert 'Traceback' not in text

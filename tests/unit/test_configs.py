@@ -346,3 +346,49 @@ def test_number_of_parameters_of_deeplab(network: str, branches: int) -> None:
     expected = 44_549_160 - 2_049_000 + branches * (2048 * 21 * 9 + 21)
     model = build(load(f'pnl/{network}_voc.py'))
     assert sum(parameter.numel() for parameter in model.parameters()) == expected
+
+
+AFFINITY = sorted(path.name for path in ROOT.glob('affinity/*.py'))
+
+
+@pytest.mark.parametrize('name', [name for name in AFFINITY if 'affinity-net' in name])
+def test_an_affinity_network_trains_a_step(name: str) -> None:
+    config = load(f'affinity/{name}')
+    for part in (config.model, config.model.backbone):
+        part.pop('init_cfg', None)
+    torch.manual_seed(0)
+    model = MODELS.build(config.model)
+    shrink(model, config)
+    model.train()
+    wrapper = build_optim_wrapper(model, config.optim_wrapper)
+    before = {key: value.clone() for key, value in model.named_parameters()}
+    batch = segmentation_batch(7, noisy=False)
+    losses = model.train_step(batch, wrapper)
+    assert float(losses['loss']) > 0
+    changed = {
+        key for key, value in model.named_parameters() if not torch.equal(before[key], value)
+    }
+    assert changed and all(key.startswith('decode_head') for key in changed)
+    step = config.train_dataloader.dataset.pipeline[1]
+    assert step == dict(type='LoadSeedAnnotations', noisy='ignore')
+
+
+@pytest.mark.parametrize('name', [name for name in AFFINITY if 'affinity-seeds' in name])
+def test_the_three_affinity_configs_fit_each_other(name: str) -> None:
+    """Each reads what the one before leaves where it leaves it."""
+    network = name.replace('affinity-seeds', 'affinity-net')
+    labels = name.replace('affinity-seeds', 'affinity-labels')
+    walk, crf = load(f'affinity/{name}').seed_generation.refine
+    assert walk.type == 'AffinityRefiner' and crf.type == 'DenseCRFRefiner'
+    assert walk.config == f'configs/affinity/{network}'
+    trained = load(f'affinity/{network}')
+    last = trained.train_cfg.max_iters
+    assert walk.checkpoint == f'work_dirs/{Path(network).stem}/iter_{last}.pth'
+    assert trained.param_scheduler[-1].end == last
+    root = f'work_dirs/{Path(labels).stem}/seeds'
+    assert trained.train_dataloader.dataset.seed_root == root
+    made = load(f'affinity/{labels}')
+    classifier = load(f'cls/{name.replace("affinity-seeds_", "")}')
+    assert made.model == classifier.model
+    low, high = sorted(one.threshold for one in made.seed_generation.background)
+    assert len(made.seed_generation.seeds) == 2 and low < high

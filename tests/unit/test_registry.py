@@ -6,7 +6,7 @@ import sys
 import pytest
 from mmengine.registry import DefaultScope
 from mmpretrain.registry import MODELS as PRETRAIN_MODELS
-from mmseg.registry import DATASETS, HOOKS, LOOPS, MODELS, TRANSFORMS
+from mmseg.registry import DATASETS, HOOKS, LOOPS, METRICS, MODELS, TRANSFORMS
 
 import mmseg_wsss.registry as plugin
 
@@ -19,6 +19,7 @@ PARTS = [
     (TRANSFORMS, 'LoadSeedAnnotations'),
     (HOOKS, 'MultiSeedCAMHook'),
     (LOOPS, 'DenseCRFTestLoop'),
+    (METRICS, 'SegmentationMetric'),
 ]
 
 
@@ -45,7 +46,7 @@ def test_mmpretrain_parts_build_from_the_scope_of_mmseg():
 
 def test_every_entry_of_the_plugin_is_in_the_root_too():
     registries = [r for r in vars(plugin).values() if isinstance(r, plugin.PluginRegistry)]
-    assert len(registries) >= 7
+    assert len(registries) >= 8
     for registry in registries:
         for name, cls in registry.module_dict.items():
             assert registry.parent.get(name) is cls

@@ -31,7 +31,16 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--val-list', help='ids of the validation images; default: those that have a mask'
     )
     prepare.add_argument(
-        '--copy-images', action='store_true', help='copy all images to OUT/images as PNG'
+        '--copy-images',
+        action='store_true',
+        help='copy all images to OUT/images as 8-bit RGB PNG, whatever their formats and depths',
+    )
+    prepare.add_argument(
+        '--shift-bits',
+        type=int,
+        metavar='N',
+        help='copies of images of more than 8 bits: shift values right by N bits; default: the '
+        'fewest that keep the largest value of the set',
     )
     prepare.add_argument('--workers', type=int, help='processes; default: number of cores')
     prepare.add_argument('--max-problems', type=int, default=20, help='printed; 0 for all')
@@ -66,6 +75,7 @@ def main(argv: list[str] | None = None) -> int:
             val_list=args.val_list,
             copy_images=args.copy_images,
             workers=args.workers,
+            shift_bits=args.shift_bits,
         )
     except (FileExistsError, FileNotFoundError, ValueError) as error:
         print(f'error: {error}', file=sys.stderr)

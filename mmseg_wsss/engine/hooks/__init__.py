@@ -5,6 +5,7 @@ from .channels_last_hook import ChannelsLastHook
 from .divergence_hook import DivergenceHook
 from .initial_weights_hook import InitialWeightsHook
 from .multi_seed_cam_hook import MultiSeedCAMHook
+from .painted_predictions_hook import PaintedPredictionsHook
 from .resumable_randomness_hook import ResumableRandomnessHook
 from .scores_logger_hook import ScoresLoggerHook
 from .seed_picture_hook import SeedPictureHook
@@ -16,6 +17,7 @@ __all__ = [
     'DivergenceHook',
     'InitialWeightsHook',
     'MultiSeedCAMHook',
+    'PaintedPredictionsHook',
     'ResumableRandomnessHook',
     'ScoresLoggerHook',
     'SeedPictureHook',

@@ -11,6 +11,7 @@ import pytest
 import torch
 from helpers.network_run import PSEUDO_MASK_CONFIG
 from helpers.seed_roots import CLASSES, write_images
+from helpers.tiff import write_tiff
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from PIL import Image
@@ -270,3 +271,26 @@ def test_predict_refuses_a_checkpoint_that_carries_code(data, capsys):
 
 class Opaque:
     """A class that no checkpoint should need."""
+
+
+def test_images_of_more_bits_are_refused_or_shifted_as_those_of_the_training(data, capsys):
+    values = np.random.default_rng(0).integers(0, 4096, (24, 32, 3)).astype(np.uint16)
+    write_tiff(data / 'photos' / 'deep.tif', values)
+    assert run(data) == 1
+    assert 'deep.tif: 16-bit RGB, values 0 to 4,09' in capsys.readouterr().err
+    assert run(data, '--shift-bits', '4') == 1  # the masks there were made otherwise
+    assert 'shift_bits' in capsys.readouterr().err
+    assert run(data, '--shift-bits', '4', '--overwrite') == 0
+    (result,) = Inferencer(data / 'net.pth', device='cpu')((values // 16).astype(np.uint8))
+    np.testing.assert_array_equal(mask(data, 'deep'), result.mask)
+    (result,) = Inferencer(data / 'net.pth', device='cpu')(photo(data, 'one'))
+    np.testing.assert_array_equal(mask(data, 'one'), result.mask)  # 8 bits are not shifted
+    assert run(data, '--shift-bits', '-1') == 1
+    assert 'shift_bits=-1, expected 0 to 24' in capsys.readouterr().err
+
+
+def test_hidden_files_of_a_folder_are_left_out(data):
+    (data / 'photos' / '._one.jpg').write_bytes(b'no image')
+    (data / 'photos' / '.ipynb_checkpoints').mkdir()
+    (data / 'photos' / '.ipynb_checkpoints' / 'one.jpg').write_bytes(b'no image')
+    assert len(Inferencer(data / 'net.pth', device='cpu')(data / 'photos')) == len(IDS)

@@ -9,7 +9,8 @@ from mmengine.config import Config
 from PIL import Image
 
 from mmseg_wsss.checks.configs import check_config
-from mmseg_wsss.checks.images import check_image, image_size
+from mmseg_wsss.checks.images import check_image
+from mmseg_wsss.checks.saliency import image_size
 from mmseg_wsss.store import write_saliency
 
 IDS = ['one', 'two', 'three']

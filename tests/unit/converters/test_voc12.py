@@ -126,6 +126,13 @@ def test_complete_layout(download, sbd_png):
     assert 'trainaug images' in text and '2 (official 10,582)' in text and text.endswith('complete')
 
 
+def test_hidden_files_among_the_masks_are_no_masks(download, sbd_png):
+    for folder in (sbd_png, download / 'SegmentationClassAug'):
+        folder.mkdir(exist_ok=True)
+        (folder / '._2008_000002.png').write_bytes(b'no mask')
+    assert convert_voc12(str(download), sbd=str(sbd_png), workers=1).problems == []
+
+
 def test_second_run_keeps_masks_and_mends_a_broken_one(download, sbd_png):
     convert_voc12(str(download), sbd=str(sbd_png), workers=1)
     before = files_below(download / 'SegmentationClassAug')

@@ -35,6 +35,10 @@ def write(folder, content):
             ['2007_000032', '2007_000039'],
         ),
         ('/JPEGImages/2007_000032.jpg\na.jpeg\nb.png', ['2007_000032', 'a', 'b']),
+        ('val0.jpg\ncamA/val0.jpg\ncamB/val0.TIF', ['val0', 'camA/val0', 'camB/val0']),
+        ('/JPEGImages/camA/v.jpg\nJPEGImages/camB/v.jpg', ['camA/v', 'camB/v']),
+        ('/JPEGImages/camA/v.jpg /SegmentationClass/camA/v.png', ['camA/v']),
+        ('a photo.jpg\nb c/d.jpg', ['a photo', 'b c/d']),
     ],
 )  # fmt: skip
 def test_habits_of_the_field(folder, content, expected):

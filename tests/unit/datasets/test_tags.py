@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmseg_wsss.checks.report import ConversionReport
+from mmseg_wsss.checks.report import CheckReport
 from mmseg_wsss.converters.folder_inputs import read_class_names, remark_doubtful_names
 from mmseg_wsss.datasets.tags import read_tags, tags_for, write_tags
 
@@ -358,7 +358,8 @@ def test_what_cannot_be_written(tmp_path, name, tags):
         ('42', '000000000042'),
         ('2007_000032', '2007000032'),
         ('2007000032', '2007_000032'),
-        ('a', 'folder/a'),
+        ('9', 'data/train2014/9'),
+        ('2007_000032', 'animals/2007_000032'),
         ('folder/a', 'folder/a'),
     ],
 )
@@ -366,7 +367,11 @@ def test_names_of_one_image(stored, asked):
     assert tags_for({stored: (1,)}, asked) == (1,)
 
 
-@pytest.mark.parametrize('stored, asked', [('1', '0001'), ('9', 'COCO_train2014_9'), ('a', 'b')])
+@pytest.mark.parametrize(
+    'stored, asked',
+    [('1', '0001'), ('9', 'COCO_train2014_9'), ('a', 'b'), ('a', 'folder/a'), ('1', 'camera/1'),
+     ('camera/a', 'a')],
+)  # fmt: skip
 def test_names_of_different_images(stored, asked):
     assert tags_for({stored: (1,)}, asked) is None
 
@@ -447,6 +452,6 @@ def test_distinct_names_stay_distinct(folder):
 
 
 def test_words_for_nothing_get_a_remark():
-    report = ConversionReport('t')
+    report = CheckReport('t')
     remark_doubtful_names(['cat', 'No_Finding', 'normal', 'abnormal'], report)
     assert [remark.split("'")[1] for remark in report.remarks] == ['No_Finding', 'normal']

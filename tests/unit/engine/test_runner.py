@@ -241,10 +241,34 @@ def test_another_batch_size_goes_on_at_the_same_epoch(tmp_path):
     assert last['meta']['iter'] == 24
 
 
-def test_too_few_classes_are_named_before_training(tmp_path, project):
-    status, output = train(classifier(tmp_path / 'data', num_classes=1), tmp_path / 'few')
+@pytest.mark.parametrize('number', [1, 3])
+def test_another_number_of_classes_is_named_before_training(tmp_path, number):
+    status, output = train(classifier(tmp_path / 'data', num_classes=number), tmp_path / 'work')
     assert status == 1 and 'Traceback' not in output
-    assert 'model.head.num_classes is 1, the data set has 2 classes (red, green)' in output
+    assert (
+        f'model.head.num_classes is {number}, the data set has 2 classes without the background '
+        '(red, green). Set model.head.num_classes=2.' in output
+    )
+
+
+def test_a_classifier_is_tested_without_its_training_images(tmp_path, root):
+    config = classifier(tmp_path / 'data')
+    with config.open('a') as file:
+        file.write(
+            'test_dataloader = dict(batch_size=2, num_workers=0, dataset=train_dataloader["dataset"'
+            '], sampler=dict(type="DefaultSampler", shuffle=False))\n'
+            'test_cfg = dict()\ntest_evaluator = dict(type="mmpretrain.MultiLabelMetric")\n'
+            'train_dataloader = dict(train_dataloader, dataset=dict(type="Missing"))\n'
+        )
+    weights = tmp_path / 'weights.pth'
+    torch.save(dict(state_dict={}, meta={}), weights)
+    arguments = [config, weights, '--work-dir', tmp_path / 'work']
+    command(root, 'test.py', *arguments)
+    with pytest.raises(AssertionError, match=r'Set model\.head\.num_classes=2'):
+        command(root, 'test.py', *arguments, '--cfg-options', 'model.head.num_classes=1')
+
+
+def test_too_few_classes_of_a_network_are_named_before_training(project):
     options = ('model.decode_head.num_classes=2',)
     status, output = train(project / 'config.py', project / 'few', *options)
     assert status == 1 and 'Set model.decode_head.num_classes=3' in output
@@ -255,7 +279,7 @@ def test_a_class_that_every_image_has_is_remarked_upon(tmp_path, everywhere):
     tags = {'a': ['red'], 'b': ['red', 'green'], 'c': ['red'], 'd': ['red'] * everywhere}
     status, output = train(classifier(tmp_path, tags), tmp_path / 'work', 'train_cfg.max_epochs=1')
     assert status == 0
-    assert ('Every image is tagged red.' in output) == everywhere
+    assert ('every training image is tagged red:' in output) == everywhere
 
 
 def test_the_console_has_one_line_for_each_log_interval(project, root):

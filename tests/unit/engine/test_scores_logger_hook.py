@@ -55,7 +55,7 @@ def test_who_writes(tmp_path, monkeypatch, main):
 )
 def test_the_command_puts_it_in_place_of_mmengines(tmp_path, monkeypatch, root, hooks, expected):
     tool = runpy.run_path(str(root / 'tools' / 'test.py'))
-    (tmp_path / 'config.py').write_text(hooks)
+    (tmp_path / 'config.py').write_text(f'test_dataloader = dict()\n{hooks}')
     monkeypatch.setattr(sys, 'argv', ['test.py', str(tmp_path / 'config.py'), 'weights.pth'])
     config = tool['build_config'](tool['parse_args']())
     assert config.default_hooks['logger'] == expected

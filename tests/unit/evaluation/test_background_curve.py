@@ -126,5 +126,13 @@ def test_tables_show_the_best_the_current_and_say_what_they_were_tuned_on(images
     for table in (first, second, third):
         assert 'Tuned on the ground truth' in table.note and 'some.txt' in table.note
         assert 'Before the dense CRF' in table.note
+        assert 'Never in the ground truth' not in table.note
     head['current'] = None
     assert not background_tables(background_data(curves, classes, head))[0].strong
+
+
+def test_tables_name_a_class_that_the_ground_truth_never_shows(images):
+    curve = total([(*rest, np.where(truth == 1, 0, truth)) for *rest, truth in images])
+    data = background_data({'a': curve}, ['background', 'cat', 'dog', 'cow', 'fox'], {'split': 's'})
+    for table in background_tables(data):
+        assert 'Never in the ground truth: cat. Where' in table.note

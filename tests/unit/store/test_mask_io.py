@@ -16,7 +16,6 @@ from mmseg.datasets.transforms import LoadAnnotations
 from PIL import Image
 
 from mmseg_wsss.store import decode_mask, encode_mask, read_mask, write_mask
-from mmseg_wsss.store import masks as mask_io
 
 PALETTE = [[0, 0, 0], [128, 0, 0], [0, 128, 0]]
 MASK = np.array([[0, 1, 2, 255], [2, 2, 1, 0], [255, 0, 0, 1]], np.uint8)
@@ -129,7 +128,7 @@ def test_decoded_mask_is_writable():
         (raw_png(b'', depth=16, color=3), '16-bit palette'),
         (raw_png(b'', color=9), 'colour type 9'),
         (raw_png(b'', width=0), '3 x 0 pixels'),
-        (raw_png(b'', width=1 << 30, height=1 << 30), 'pixels, expected 1 to'),
+        (raw_png(b'', width=1 << 30, height=1 << 30), 'too large'),
         (raw_png(b'no zlib stream'), 'damaged'),
         (raw_png(b''), 'damaged'),
         (raw_png(zlib.compress(bytes(14))), 'more or fewer pixels'),
@@ -262,7 +261,3 @@ def test_a_failed_write_leaves_the_old_mask(tmp_path, monkeypatch):
         write_mask(path, MASK * 0)
     np.testing.assert_array_equal(read_mask(path), MASK)
     assert [file.name for file in tmp_path.iterdir()] == ['a.png']
-
-
-def test_the_largest_mask_is_below_pillow_s_own_limit():
-    assert mask_io.MAX_PIXELS < 2 * Image.MAX_IMAGE_PIXELS
