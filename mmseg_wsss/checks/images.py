@@ -88,6 +88,7 @@ class DataItem:
             stands for. Only where this mask is ground truth.
         record (ImageRecord, optional): What its masks were made of.
         saliency (str, optional): Path of its saliency map.
+        saliency_record (ImageRecord, optional): What its saliency map was made of.
     """
 
     image_id: str
@@ -97,6 +98,7 @@ class DataItem:
     label_table: tuple[int, ...] | None = None
     record: ImageRecord | None = None
     saliency: str | None = None
+    saliency_record: ImageRecord | None = None
 
 
 @dataclass
@@ -213,6 +215,13 @@ def check_item(item: DataItem) -> _Finding:
             finding.flat = is_flat_saliency(item.saliency, finding.size)
         except (FileNotFoundError, ValueError) as error:
             finding.problems.append(str(error))
+    if finding.size is not None and item.saliency_record is not None:
+        change = item.saliency_record.change_of_photograph(item.path)
+        if change is not None:
+            finding.problems.append(
+                f'{item.saliency}: the grey values {change}; tools/make_saliency.py makes the map '
+                'anew.'
+            )
     return finding
 
 

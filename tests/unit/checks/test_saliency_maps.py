@@ -11,7 +11,7 @@ from PIL import Image
 from mmseg_wsss.checks.configs import check_config
 from mmseg_wsss.checks.images import check_image
 from mmseg_wsss.checks.saliency import image_size
-from mmseg_wsss.store import write_saliency
+from mmseg_wsss.store import Fingerprint, ImageRecord, ImageRecords, write_saliency
 
 IDS = ['one', 'two', 'three']
 SLOPE = np.tile(np.arange(32, dtype=np.uint8), (24, 1))
@@ -78,6 +78,18 @@ def test_mostly_flat_maps(data):
     write_saliency(data / 'maps/two.png', np.full((24, 32), 255, np.uint8))
     (problem,) = check(data).problems
     assert '2 of 3 saliency maps have one value everywhere, e.g. one, two' in problem
+
+
+def test_maps_of_photographs_that_were_replaced(data):
+    records = ImageRecords(data / 'maps')
+    for image_id in IDS[:2]:  # the third map is of another origin
+        content = Fingerprint.of_file(data / f'images/{image_id}.jpg')
+        records.write(image_id, ImageRecord(None, content))
+    assert not check(data).problems
+    for image_id in IDS[1:]:
+        Image.new('RGB', (32, 24), 'red').save(data / f'images/{image_id}.jpg')
+    (problem,) = check(data).problems
+    assert 'maps/two.png' in problem and 'were made of another photograph' in problem
 
 
 def test_size_of_an_image_that_is_turned(tmp_path):
