@@ -9,10 +9,11 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
+from mmengine.config import Config
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from ..registry import TASK_UTILS
+from ..registry import MODELS, TASK_UTILS
 from ..seeds import Seed
 from ..seeds.activation import (
     activation_rows,
@@ -311,17 +312,27 @@ class ClassProbability(ActivationExtractor):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for net in self.models.values():
-            if not hasattr(net.head, 'background_weight'):
-                raise ValueError(
-                    f'ClassProbability needs a head with a map of the background, such as '
-                    f'SaliencyActivationHead, got {type(net.head).__name__}; leave out source.'
-                )
+            _check_background(type(net.head))
+
+    @classmethod
+    def check_config(cls, config: Config) -> None:
+        """Check that the head that a config names has a map of the background."""
+        kind = ((config.get('model') or {}).get('head') or {}).get('type')
+        _check_background(MODELS.get(kind) if isinstance(kind, str) else kind)
 
     def _maps(
         self, net: nn.Module, features: Tensor, present: Sequence[int], channels: Tensor
     ) -> Tensor:
         weight = torch.cat([net.head.class_weight, net.head.background_weight]).float()
         return view_probability(features, weight, present, channels, self.flip)
+
+
+def _check_background(head: type | None) -> None:
+    if head is not None and not hasattr(head, 'background_weight'):
+        raise ValueError(
+            'source: ClassProbability needs a head with a map of the background, such as '
+            f'SaliencyActivationHead, got {head.__name__}; leave out the source.'
+        )
 
 
 def _feature_map(net: nn.Module, inputs: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mmengine.config import Config
 from torch import Tensor, nn
 
 from ..registry import TASK_UTILS
@@ -56,6 +57,17 @@ class SeedSource(ABC):
             **options: Further keys of ``seed_generation.source``.
         """
         return cls(model, settings, **options)
+
+    @classmethod  # noqa: B027  # most sources take any classifier
+    def check_config(cls, config: Config) -> None:
+        """Check before a training that its classifier will be one for this source.
+
+        Args:
+            config (Config): The classifier's config.
+
+        Raises:
+            ValueError: If it will not.
+        """
 
     @abstractmethod
     def __call__(self, samples: Sequence[SeedSample]) -> list[Tensor]:

@@ -12,6 +12,7 @@ from helpers.seed_generators import CHANNELS, build_classifier, build_generator,
 from mmengine.runner import Runner
 from PIL import Image
 
+from mmseg_wsss.apis import check_generation
 from mmseg_wsss.generation import ActivationExtractor, ClassProbability, read_images
 from mmseg_wsss.generation.images import SeedSample
 from mmseg_wsss.models.heads import SaliencyActivationHead
@@ -44,7 +45,7 @@ def test_classifiers_of_several_dropout_rates(model):
     assert ActivationExtractor({0.1: plain, 0.2: plain}, seeds).supervision == 'I'
     assert ActivationExtractor({0.1: plain, 0.2: model}, seeds).supervision == 'I+S'
     assert ClassProbability({0.1: model, 0.2: model}, seeds).supervision == 'I+S'
-    with pytest.raises(ValueError, match='got ClassActivationHead; leave out source'):
+    with pytest.raises(ValueError, match='got ClassActivationHead; leave out the source'):
         ClassProbability({0.1: plain, 0.2: model}, seeds)
 
 
@@ -108,6 +109,15 @@ def test_from_training_to_seeds(tmp_path, config):
     (log,) = (tmp_path / 'work').rglob('scalars.json')
     values = [json.loads(line) for line in log.read_text().splitlines()]
     assert any('loss_saliency' in one and 'loss_cls' in one for one in values)
+
+
+def test_a_head_without_background_is_refused_before_the_training(config):
+    check_generation(config)
+    config.model.head.type = 'mmseg_wsss.ClassActivationHead'
+    with pytest.raises(ValueError, match='ClassProbability needs a head with a map of the backg'):
+        check_generation(config)
+    config.seed_generation.source = dict(type='ClassActivation')
+    check_generation(config)
 
 
 def test_seeds_need_no_saliency_maps(tmp_path, config):
