@@ -34,6 +34,7 @@ NETWORKS = {
     'SegformerHead': 'SegFormer',
     'PNMask2FormerHead': 'Mask2Former',
     'ClassActivationHead': 'classifier',
+    'SaliencyActivationHead': 'EPS classifier',
 }
 MIT_SIZES = {
     (32, 2, 2, 2, 2): 'B0',
@@ -97,7 +98,7 @@ def labels(config: Config) -> str:
     if 'LoadAnnotations' in steps:
         return 'ground truth'
     if 'LoadSeedAnnotations' not in steps:
-        return 'tags'
+        return 'tags, saliency (I+S)' if 'LoadSaliency' in steps else 'tags'
     step = steps['LoadSeedAnnotations']
     if dataset.get('seed') is not None:
         return f'seed {dataset.seed}'
@@ -111,7 +112,8 @@ def labels(config: Config) -> str:
 
 def crop(config: Config) -> str:
     """Size of the training crops."""
-    for step in config.train_dataloader.dataset.pipeline:
+    steps = config.train_dataloader.dataset.pipeline
+    for step in [inner for one in steps for inner in (one, *one.get('transforms', ()))]:
         size = step.get('crop_size') or (bare(step.type) == 'RandomResizedCrop' and step.scale)
         if size:
             height, width = (size, size) if isinstance(size, int) else size
@@ -136,7 +138,8 @@ def loss(config: Config, model: nn.Module) -> str:
     head = config.model.get('decode_head')
     if head is None:
         module = model.head.loss_module
-        return type(module).__name__ + (' (use_sigmoid=True)' if module.use_sigmoid else '')
+        name = type(module).__name__ + (' (use_sigmoid=True)' if module.use_sigmoid else '')
+        return name + (' + saliency loss' if hasattr(model.head, 'saliency_weight') else '')
     parts = ['set loss'] if 'loss_mask' in head else []
     own = head.get('loss_decode')
     if own:

@@ -16,6 +16,7 @@ from ..generation.images import SeedImage
 from ..generation.pipeline import SeedSummary
 from ..generation.seed_generator import SeedGenerator
 from ..generation.settings import SeedSettings, config_content
+from ..generation.sources import SeedSource, part_type
 from ..reporting.seed_page import PAGE_NAME, write_seed_root_page
 from ..utils.parallel import available_cpus
 
@@ -34,11 +35,13 @@ def check_generation(
 
     Raises:
         ValueError: If a setting is invalid, there is no place for the seeds, the data set cannot
-            work, or the classifier's head has another number of classes than the data set.
+            work, or the classifier's head does not go with the source or has another number of
+            classes than the data set.
     """
     settings = SeedSettings.from_config(config, **options)
     if settings.out is None and config.get('work_dir') is None:
         raise ValueError('Set seed_generation.out or work_dir: there is no place for the seeds.')
+    part_type(settings.source, SeedSource, 'source').check_config(config)
     images, classes, palette = settings.read_images()
     ids, paths = [one.image_id for one in images], [one.path for one in images]
     for refiner in settings.build_refiners():  # what they lack is found before the training

@@ -143,17 +143,21 @@ def list_items(dataset: Any, known: Collection[str] = ()) -> list[DataItem]:
         list[DataItem]: In the order of the data set.
     """
     items = []
-    records = table = None
+    records = saliency_records = table = None
     if getattr(dataset, 'check_records', False):
         records = ImageRecords(dataset.seed_root)
+    if getattr(dataset, 'data_prefix', {}).get('saliency_path'):
+        saliency_records = ImageRecords(dataset.data_prefix['saliency_path'])
     for index in range(len(dataset)):
         info = dataset.get_data_info(index)
         if table is None and is_ground_truth(info):
             table = label_table(info.get('label_map'))
         path = info['img_path']
-        tags = record = None
+        tags = record = saliency_record = None
         if records is not None and info['image_id'] not in known:
             record = records.read(info['image_id'])
+        if saliency_records is not None:
+            saliency_record = saliency_records.read(info['image_id'])
         if hasattr(dataset, 'all_classes'):
             tags = tuple(label + 1 for label in info['gt_label'])
         items.append(
@@ -164,6 +168,8 @@ def list_items(dataset: Any, known: Collection[str] = ()) -> list[DataItem]:
                 tags=tags,
                 label_table=table,
                 record=record,
+                saliency=info.get('saliency_path'),
+                saliency_record=saliency_record,
             )
         )
     return items

@@ -19,6 +19,7 @@ from ..utils.parallel import run_tasks
 from ..utils.pixel_limit import DECODER_ERRORS, open_image
 from .ground_truth import MaskContent, check_ground_truth, mask_content
 from .report import CheckReport, count_by_class, examples
+from .saliency import flat_saliency, is_flat_saliency
 
 _EXIF_ORIENTATION = 0x0112
 _JPEG = ('JPEG', 'MPO')  # MPO: JPEG of a telephone with a preview behind
@@ -86,6 +87,8 @@ class DataItem:
         label_table (tuple[int, ...], optional): 256 labels: what each value of the first mask
             stands for. Only where this mask is ground truth.
         record (ImageRecord, optional): What its masks were made of.
+        saliency (str, optional): Path of its saliency map.
+        saliency_record (ImageRecord, optional): What its saliency map was made of.
     """
 
     image_id: str
@@ -94,6 +97,8 @@ class DataItem:
     tags: tuple[int, ...] | None = None
     label_table: tuple[int, ...] | None = None
     record: ImageRecord | None = None
+    saliency: str | None = None
+    saliency_record: ImageRecord | None = None
 
 
 @dataclass
@@ -101,6 +106,7 @@ class _Finding:
     size: tuple[int, int] | None = None
     info: ImageInfo | None = None
     content: MaskContent | None = None
+    flat: bool = False
     problems: list[str] = field(default_factory=list)
 
 
@@ -122,8 +128,9 @@ def check_items(
             ground truth, see :func:`~mmseg_wsss.checks.ground_truth.check_ground_truth`.
 
     Returns:
-        CheckReport: Problems are images and masks that cannot be read, masks of another size
-        than their image, and labels out of range; remarks are what will be dealt with.
+        CheckReport: Problems are images, masks and saliency maps that cannot be read or are of
+        another size than their image, labels out of range, and more than half of the saliency maps
+        with one value everywhere; remarks are what will be dealt with.
     """
     report = CheckReport(title, advice=ADVICE)
     findings = run_tasks(check_item, items, workers, 'images to check')
@@ -152,6 +159,11 @@ def check_items(
     summarise_kinds(report, kinds)
     report.add('turned upright by EXIF', sum(info.turned for info in kinds.values()))
     report.add('masks', sum(len(item.masks) for item in items))
+    maps = [item.image_id for item in items if item.saliency is not None]
+    if maps:
+        report.add('saliency maps', len(maps))
+    flat = [item.image_id for item, one in zip(items, findings, strict=True) if one.flat]
+    report.problems += flat_saliency(flat, len(maps))
     _remark_sizes(report, sized)
     _remark_tags(report, items, classes)
     contents = {
@@ -198,6 +210,18 @@ def check_item(item: DataItem) -> _Finding:
                 finding.content = mask_content(np.array(item.label_table, np.uint8)[mask])
         except (FileNotFoundError, ValueError) as error:
             finding.problems.append(str(error))
+    if item.saliency is not None:
+        try:
+            finding.flat = is_flat_saliency(item.saliency, finding.size)
+        except (FileNotFoundError, ValueError) as error:
+            finding.problems.append(str(error))
+    if finding.size is not None and item.saliency_record is not None:
+        change = item.saliency_record.change_of_photograph(item.path)
+        if change is not None:
+            finding.problems.append(
+                f'{item.saliency}: the grey values {change}; tools/make_saliency.py makes the map '
+                'anew.'
+            )
     return finding
 
 

@@ -102,8 +102,12 @@ def _read_base(base: str, config_folder: str, dataset_type: str) -> tuple[str, C
 
 def _cls_text(root: str, description: FolderDescription, reference: str, base: Config) -> str:
     num_classes = len(description.classes)
+    prefix = base.train_dataloader.dataset.get('data_prefix') or {}
+    # A base that learns from saliency maps looks for them beside the lists.
+    maps = isinstance(prefix, Mapping) and bool(prefix.get('saliency_path'))
 
     def dataset(split: str) -> dict:
+        saliency = dict(saliency_path='saliency') if maps and split == 'train' else {}
         return dict(
             dataset=dict(
                 _delete_=True,
@@ -111,7 +115,7 @@ def _cls_text(root: str, description: FolderDescription, reference: str, base: C
                 data_root=Raw('data_root'),
                 tags_file='tags.csv',
                 ann_file=f'{split}.txt',
-                data_prefix=dict(img_path=description.img_path),
+                data_prefix=dict(img_path=description.img_path, **saliency),
                 img_suffix=description.img_suffix,
                 metainfo=Raw('metainfo'),
                 pipeline=Raw(f'_base_.{split}_dataloader.dataset.pipeline'),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from ..registry import DATASETS
 from ..store import AGGREGATED_FOLDER, MANIFEST_NAME, ImageRecords, SeedManifest
 from ..store.image_records import NO_RECORD
 from ..store.mask_folder import SETTINGS_NAME
+from .tags_dataset import without_saliency
 
 SHOWN = 10  # images named in one message
 
@@ -61,7 +61,7 @@ def seed_sources(manifest: SeedManifest) -> dict[str, CurrentImage] | None:
     if not isinstance(dataset, Mapping) or DATASETS.get(str(dataset.get('type'))) is None:
         return None
     plain = dict(pipeline=[], lazy_init=False, serialize_data=False)
-    options = {**copy.deepcopy(dict(dataset)), **plain}
+    options = {**without_saliency(dataset), **plain}
     try:
         built: Any = DATASETS.build(options)
     except (FileNotFoundError, NotADirectoryError):

@@ -3,7 +3,7 @@
 from .. import registry  # noqa: F401  # patches the dependency stack before mmseg is imported
 from .activations import activation_stream, class_activation
 from .classifiers import load_classifier
-from .extractor import ActivationExtractor
+from .extractor import ActivationExtractor, ClassProbability
 from .images import SeedImage
 from .pipeline import SeedSummary
 from .refiners import AffinityRefiner, PAMRRefiner, SaliencyFusion
@@ -13,6 +13,7 @@ from .sources import SeedSource
 
 __all__ = [
     'ActivationExtractor',
+    'ClassProbability',
     'AffinityRefiner',
     'BackgroundScore',
     'PAMRRefiner',

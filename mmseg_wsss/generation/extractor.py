@@ -6,20 +6,27 @@ import copy
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
+from mmengine.config import Config
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from ..registry import TASK_UTILS
+from ..registry import MODELS, TASK_UTILS
 from ..seeds import Seed
-from ..seeds.activation import activation_rows, normalise_activation, sum_views, view_activation
+from ..seeds.activation import (
+    activation_rows,
+    normalise_activation,
+    sum_views,
+    view_activation,
+    view_probability,
+)
 from .classifiers import prepare_classifiers
 from .images import SeedSample, plan_views
 from .normalizer import ImageNormalizer
 from .out_of_memory import LEAST_SIDE, is_out_of_memory
-from .sources import SeedSource
+from .sources import SeedSource, supervision
 
 if TYPE_CHECKING:
     from .settings import SeedSettings
@@ -81,6 +88,7 @@ class ActivationExtractor(SeedSource):
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.shared = not isinstance(model, Mapping)
         self.models = prepare_classifiers(model, self.seeds, self.device, self.memory_format)
+        self.supervision = supervision(net.head for net in self.models.values())
         self.normalizers = {key: ImageNormalizer(net) for key, net in self.models.items()}
         self._fallback: ActivationExtractor | None = None
 
@@ -228,11 +236,9 @@ class ActivationExtractor(SeedSource):
                 features = self._features(net, self.normalizers[key](pixels))
                 if keep and number == own_scale and kept[0] is None:
                     kept = [one[0] for one in features]
-                weight = net.head.class_weight.float()
                 for position, sample in enumerate(samples):
                     channels = self._channels(sample, number, len(users), features)
-                    rows = activation_rows(weight, present[position], channels)
-                    activation = view_activation(features[position], rows, self.flip)
+                    activation = self._maps(net, features[position], present[position], channels)
                     for index, part in zip(users, activation.chunk(len(users)), strict=True):
                         maps[position][index].append(part)
         return [
@@ -250,6 +256,13 @@ class ActivationExtractor(SeedSource):
         with half:
             features = self.feature_map(net, inputs)
         return features.float().unflatten(0, (len(pixels), -1))
+
+    def _maps(
+        self, net: nn.Module, features: Tensor, present: Sequence[int], channels: Tensor
+    ) -> Tensor:
+        """Maps (S * P, h, w) of one view, seeds major, the mirror image's added."""
+        rows = activation_rows(net.head.class_weight.float(), present, channels)
+        return view_activation(features, rows, self.flip)
 
     def _channels(
         self, sample: SeedSample, number: int, num_seeds: int, features: Tensor
@@ -281,6 +294,45 @@ class ActivationExtractor(SeedSource):
                 f'Image {sample.info.image_id} ({sample.info.path}): {error} Check the weights of '
                 'the classifier and its data_preprocessor; without amp it may work.'
             ) from error
+
+
+@TASK_UTILS.register_module()
+class ClassProbability(ActivationExtractor):
+    """Maps of the softmax over all classes, the background included.
+
+    For a :class:`mmseg_wsss.models.heads.SaliencyActivationHead`: its maps are trained as
+    probabilities, and these are what EPS (Lee et al., CVPR 2021) makes its seeds of. Arguments as
+    :class:`ActivationExtractor`. With several draws of the dropout the softmax is taken of the mean
+    of the scores.
+
+    Raises:
+        ValueError: If the head has no map of the background.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for net in self.models.values():
+            _check_background(type(net.head))
+
+    @classmethod
+    def check_config(cls, config: Config) -> None:
+        """Check that the head that a config names has a map of the background."""
+        kind = ((config.get('model') or {}).get('head') or {}).get('type')
+        _check_background(MODELS.get(kind) if isinstance(kind, str) else kind)
+
+    def _maps(
+        self, net: nn.Module, features: Tensor, present: Sequence[int], channels: Tensor
+    ) -> Tensor:
+        weight = torch.cat([net.head.class_weight, net.head.background_weight]).float()
+        return view_probability(features, weight, present, channels, self.flip)
+
+
+def _check_background(head: type | None) -> None:
+    if head is not None and not hasattr(head, 'background_weight'):
+        raise ValueError(
+            'source: ClassProbability needs a head with a map of the background, such as '
+            f'SaliencyActivationHead, got {head.__name__}; leave out the source.'
+        )
 
 
 def _feature_map(net: nn.Module, inputs: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
+from ..checks.saliency import flat_saliency, image_size, is_flat_saliency
 from ..registry import MODELS, TASK_UTILS
 from ..seeds.affinity import affinity_walk
 from ..seeds.pamr import pamr
@@ -24,7 +25,6 @@ from ..store.saliency import SaliencyFolder
 from ..utils.checkpoint import load_weights
 from ..utils.digest import weights_sha256
 from ..utils.image import resize_image
-from ..utils.image_info import describe_image
 from .normalizer import ImageNormalizer
 
 TASK_UTILS.register_module(module=DenseCRFRefiner)
@@ -176,31 +176,18 @@ class SaliencyFusion(SeedRefiner):
         problems, flat = [], []
         for image_id, path in zip(image_ids, paths, strict=True):
             try:
-                saliency = self.maps.read(image_id)
-                info = describe_image(path)
+                if is_flat_saliency(self.maps.path(image_id), image_size(path)):
+                    flat.append(image_id)
             except (OSError, ValueError) as error:
                 problems.append(str(error))
-                continue
-            height, width = info.height, info.width
-            if sorted(saliency.shape) != sorted((height, width)):  # EXIF may turn the image
-                problems.append(
-                    f'{self.maps.path(image_id)}: {saliency.shape[0]} x {saliency.shape[1]} pixels '
-                    f'(height x width), its image has {height} x {width}'
-                )
-            elif saliency.min() == saliency.max():
-                flat.append(image_id)
         if problems:
             shown = problems[:10] + ['...'] * (len(problems) > 10)
             raise ValueError(
                 f'{self.maps.root}: {len(problems)} of {len(image_ids)} saliency maps cannot be '
                 'used; make them by tools/make_saliency.py:\n  ' + '\n  '.join(shown)
             )
-        if 2 * len(flat) > len(image_ids):
-            raise ValueError(
-                f'{self.maps.root}: {len(flat)} of {len(image_ids)} saliency maps have one value '
-                f'everywhere, e.g. {", ".join(flat[:3])}; expected grey from 0 (not salient) to '
-                '255. Look at them, and at the input size and the deviations of their network.'
-            )
+        for problem in flat_saliency(flat, len(image_ids)):
+            raise ValueError(f'{self.maps.root}: {problem}')
 
     def record(self) -> dict[str, Any]:
         """Arguments for the manifest: the maps by the settings they were made with, if known."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -13,6 +12,7 @@ import torch
 from mmengine.config import Config, ConfigDict
 from torch import Tensor
 
+from ..datasets.tags_dataset import without_saliency
 from ..registry import DATASETS
 from ..seeds import PAPER_SEEDS, TIES, Seed
 from ..seeds.background import Background, list_backgrounds
@@ -20,7 +20,7 @@ from ..seeds.refine import REFINE_KINDS, DenseCRFRefiner, RefinerInput, SeedRefi
 from .extractor import AMP_TYPES
 from .images import SeedImage, check_seed_images
 from .pipeline import KEEP_KINDS
-from .sources import SeedSource, build_part, part_record, part_type
+from .sources import SeedSource, build_part, part_record, part_type, supervision
 
 # A mask is 8-bit and 255 means "no vote".
 MAX_CLASSES = 255
@@ -336,11 +336,6 @@ class SeedSettings:
         return images, classes, palette
 
 
-def supervision(parts: Sequence[Any]) -> str:
-    """What parts of seed generation were made from: ``'I'``, tags, or ``'I+S'``, with saliency."""
-    return 'I+S' if any(getattr(part, 'supervision', 'I') == 'I+S' for part in parts) else 'I'
-
-
 def config_content(config: Config, settings: SeedSettings) -> dict[str, Any]:
     """Give what of a config decides what its seeds are, for the manifest.
 
@@ -407,7 +402,7 @@ def read_images(dataset: Mapping[str, Any]) -> tuple[list[SeedImage], list[str],
         ValueError: If the data set is no ``TagsDataset``; what the data set itself refuses, such as
             an image without a tags entry, is raised as it is.
     """
-    config = {**copy.deepcopy(dict(dataset)), 'pipeline': [], 'lazy_init': False}
+    config = {**without_saliency(dataset), 'pipeline': [], 'lazy_init': False}
     expected = 'expected a TagsDataset, which knows ids and tags of the images.'
     try:
         built = DATASETS.build(config)

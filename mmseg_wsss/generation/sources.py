@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mmengine.config import Config
 from torch import Tensor, nn
 
 from ..registry import TASK_UTILS
@@ -57,6 +58,17 @@ class SeedSource(ABC):
         """
         return cls(model, settings, **options)
 
+    @classmethod  # noqa: B027  # most sources take any classifier
+    def check_config(cls, config: Config) -> None:
+        """Check before a training that its classifier will be one for this source.
+
+        Args:
+            config (Config): The classifier's config.
+
+        Raises:
+            ValueError: If it will not.
+        """
+
     @abstractmethod
     def __call__(self, samples: Sequence[SeedSample]) -> list[Tensor]:
         """Make the maps of some images.
@@ -72,6 +84,11 @@ class SeedSource(ABC):
     def with_features(self, samples: Sequence[SeedSample]) -> list[tuple[Tensor, Tensor | None]]:
         """Make maps, and the feature maps (C, h, w) of the images; None for one without tags."""
         raise NotImplementedError(f'{type(self).__name__} gives no features.')
+
+
+def supervision(parts: Iterable[Any]) -> str:
+    """What parts of seed generation were made from: ``'I'``, tags, or ``'I+S'``, with saliency."""
+    return 'I+S' if any(getattr(part, 'supervision', 'I') == 'I+S' for part in parts) else 'I'
 
 
 def part_type(config: Any, base: type, key: str) -> type:

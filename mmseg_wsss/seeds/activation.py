@@ -50,6 +50,37 @@ def view_activation(features: Tensor, rows: Tensor, mirrored: bool = True) -> Te
     return maps[0] + maps[1].flip(-1) if mirrored else maps[0]
 
 
+def view_probability(
+    features: Tensor,
+    class_weight: Tensor,
+    present: Sequence[int],
+    channels: Tensor,
+    mirrored: bool = True,
+) -> Tensor:
+    """Probability maps of one scale, the softmax over all classes, the mirror image's added.
+
+    Args:
+        features (Tensor): (V, C, h, w), see :func:`view_activation`.
+        class_weight (Tensor): (K, C), rows of the class layer, the background among them.
+        present (Sequence[int]): Rows whose maps are wanted, P of them.
+        channels (Tensor): (V, S, C), one weight per view, seed and channel.
+        mirrored (bool): Whether the second feature map is that of the mirror image.
+
+    Returns:
+        Tensor: (S * P, h, w), seeds major.
+    """
+    rows = activation_rows(class_weight, range(len(class_weight)), channels)
+    maps = [
+        view_activation(feature[None], row[None], mirrored=False)
+        for feature, row in zip(features, rows, strict=True)
+    ]
+    maps = [
+        one.unflatten(0, (-1, len(class_weight))).softmax(dim=1)[:, list(present)].flatten(0, 1)
+        for one in maps
+    ]
+    return maps[0] + maps[1].flip(-1) if mirrored else maps[0]
+
+
 def sum_views(maps: Iterable[Tensor], size: tuple[int, int]) -> Tensor:
     """Add maps of several scales at one size.
 

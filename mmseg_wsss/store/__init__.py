@@ -11,7 +11,7 @@ from .manifest import (
 )
 from .mask_folder import MaskFolder
 from .masks import decode_mask, encode_mask, read_mask, write_mask
-from .saliency import SaliencyFolder, write_saliency
+from .saliency import SaliencyFolder, read_saliency, write_saliency
 from .seed_store import SeedStore
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     'decode_mask',
     'encode_mask',
     'read_mask',
+    'read_saliency',
     'write_mask',
     'write_saliency',
 ]

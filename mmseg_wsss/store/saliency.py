@@ -50,23 +50,39 @@ class SaliencyFolder:
             FileNotFoundError: If it is missing.
             ValueError: If it is no 8-bit grey image or of another size.
         """
-        path = self.path(image_id)
-        if not path.is_file():
-            raise FileNotFoundError(f'{path}: the saliency map is missing')
-        try:
-            with open_image(path, ['PNG']) as file:
-                check_pixels(path, file.height, file.width)
-                mode, saliency = file.mode, np.array(file)
-        except DECODER_ERRORS as error:
-            raise ValueError(f'{path}: not a readable saliency map ({error})') from None
-        if mode != 'L':
-            raise ValueError(f'{path}: a PNG of mode {mode}, expected 8-bit grey (L)')
-        if shape is not None and saliency.shape != tuple(shape):
-            raise ValueError(
-                f'{path}: the saliency map has {saliency.shape[0]} x {saliency.shape[1]} pixels '
-                f'(height x width), its image {shape[0]} x {shape[1]}'
-            )
-        return saliency
+        return read_saliency(self.path(image_id), shape)
+
+
+def read_saliency(path: str | os.PathLike, shape: tuple[int, int] | None = None) -> np.ndarray:
+    """Read a saliency map.
+
+    Args:
+        path (str | os.PathLike): The PNG file.
+        shape (tuple[int, int], optional): The image's (H, W).
+
+    Returns:
+        np.ndarray: uint8 (H, W).
+
+    Raises:
+        FileNotFoundError: If it is missing.
+        ValueError: If it is no 8-bit grey image or of another size.
+    """
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f'{path}: the saliency map is missing')
+    try:
+        with open_image(path, ['PNG']) as file:
+            check_pixels(path, file.height, file.width)
+            mode, saliency = file.mode, np.array(file)
+    except DECODER_ERRORS as error:
+        raise ValueError(f'{path}: not a readable saliency map ({error})') from None
+    if mode != 'L':
+        raise ValueError(f'{path}: a PNG of mode {mode}, expected 8-bit grey (L)')
+    if shape is not None and saliency.shape != tuple(shape):
+        raise ValueError(
+            f'{path}: the saliency map has {saliency.shape[0]} x {saliency.shape[1]} pixels '
+            f'(height x width), its image {shape[0]} x {shape[1]}'
+        )
+    return saliency
 
 
 def write_saliency(path: str | os.PathLike, saliency: np.ndarray) -> None:

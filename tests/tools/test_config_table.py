@@ -38,6 +38,14 @@ def test_two_configs(root, capsys):
     ]  # fmt: skip
 
 
+def test_a_classifier_of_tags_and_saliency_maps(root):
+    cells = rows(tool.table([root / 'configs/cls/eps_mobilenetv2_voc_animals.py']))[-1]
+    assert cells[1:6] == [
+        'EPS classifier', 'MobileNet-V2', 'Animals-7', 'tags, saliency (I+S)', '192 x 192'
+    ]  # fmt: skip
+    assert cells[8] == 'CrossEntropyLoss (use_sigmoid=True) + saliency loss'
+
+
 @pytest.mark.parametrize(
     ('name', 'labels', 'loss'),
     [

@@ -76,10 +76,13 @@ def segmentation_batch(num_classes: int, noisy: bool) -> dict:
     return dict(inputs=list(images), data_samples=samples)
 
 
-def classification_batch(num_classes: int) -> dict:
+def classification_batch(num_classes: int, saliency: bool) -> dict:
     from mmpretrain.structures import DataSample
 
     samples = [DataSample().set_gt_label([0, num_classes - 1]), DataSample().set_gt_label([2])]
+    if saliency:
+        for sample in samples:
+            sample.set_field(torch.randint(0, 256, (SIZE, SIZE)).byte(), 'gt_saliency')
     images = torch.randint(0, 256, (2, 3, SIZE, SIZE), dtype=torch.uint8)
     return dict(inputs=images, data_samples=samples)
 
@@ -164,7 +167,8 @@ def test_trains_and_tests_one_step(name: str) -> None:
     num_classes = num_classes_of(config)
     noisy = marks_noisy(config)
     if classifier:
-        batches = [classification_batch(num_classes - 1) for _ in range(2)]
+        saliency = 'cls/eps_' in name
+        batches = [classification_batch(num_classes - 1, saliency) for _ in range(2)]
     else:
         shrink(model, config)
         batches = [segmentation_batch(num_classes, noisy) for _ in range(2)]
@@ -175,6 +179,7 @@ def test_trains_and_tests_one_step(name: str) -> None:
     model.train()
     losses = model.train_step(batches[0], wrapper)
     assert losses['loss'].isfinite() and losses['loss'] > 0
+    assert ('loss_saliency' in losses) == ('cls/eps_' in name)
     assert any(not torch.equal(before[key], weights[key]) for key in before)
     # Only the labels of hybrid learning and of losses that know noisy pixels carry the flag.
     if not classifier and not noisy:
@@ -208,7 +213,8 @@ def test_every_network_of_the_paper_is_there_for_both_data_sets() -> None:
     for room, what in (('pnl', ''), ('plain', '_aggregate')):
         names = {f'{network}_{data}{what}.py' for network in NETWORKS for data in ('voc', 'coco')}
         assert names <= {path.name for path in (ROOT / room).glob('*.py')}
-    names = {f'{net}_{data}.py' for net in CLASSIFIERS for data in ('voc', 'coco')}
+    classifiers = (*CLASSIFIERS, 'eps_resnet50', 'eps_resnet38d')
+    names = {f'{net}_{data}.py' for net in classifiers for data in ('voc', 'coco')}
     assert names <= {path.name for path in (ROOT / 'cls').glob('*.py')}
 
 
@@ -259,6 +265,24 @@ def test_overrides_that_the_readme_names(tmp_path: Path) -> None:
     config = overridden('plain/deeplabv2_r101_voc_urn.py', tmp_path)
     codes = training_codes(config)
     assert torch.equal(codes // 256, disagreement.masked_fill(codes == 255, 0))
+
+
+EPS = [name for name in CONFIGS if name.startswith('cls/eps_')]
+
+
+@pytest.mark.parametrize('name', EPS)
+def test_eps_differs_from_its_plain_classifier_in_supervision_alone(name: str) -> None:
+    config, plain = load(name).to_dict(), load(name.replace('eps_', '')).to_dict()
+    data = config['train_dataloader']['dataset']
+    assert data['data_prefix'].pop('saliency_path') == 'saliency'
+    assert config['model']['head'].pop('type') == 'SaliencyActivationHead'
+    assert config['seed_generation'].pop('source') == dict(type='ClassProbability')
+    load_saliency, moved = data['pipeline'][1:3]
+    assert load_saliency == dict(type='LoadSaliency')
+    data['pipeline'][1:3] = moved['transforms']
+    assert data['pipeline'][-1].pop('algorithm_keys') == ['gt_saliency']
+    del config['train_pipeline'], plain['train_pipeline']
+    assert differences(config, plain) == {'model.head.type'}
 
 
 def test_no_two_configs_share_a_work_dir() -> None:

@@ -4,6 +4,7 @@ from .affinity_head import AffinityHead
 from .class_activation_head import ClassActivationHead
 from .deeplab_heads import DeepLabV1Head, DeepLabV2Head
 from .pn_mask2former_head import PNMask2FormerHead
+from .saliency_activation_head import SaliencyActivationHead
 
 __all__ = [
     'AffinityHead',
@@ -11,4 +12,5 @@ __all__ = [
     'DeepLabV1Head',
     'DeepLabV2Head',
     'PNMask2FormerHead',
+    'SaliencyActivationHead',
 ]

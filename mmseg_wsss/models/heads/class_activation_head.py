@@ -33,7 +33,13 @@ class ClassActivationHead(MultiLabelClsHead):
 
     Raises:
         ValueError: If an argument is out of its range, or a feature map does not fit.
+
+    Attributes:
+        supervision (str): What it learns from: ``'I'``, image tags, or ``'I+S'``, image tags and
+            saliency maps.
     """
+
+    supervision = 'I'
 
     def __init__(
         self,

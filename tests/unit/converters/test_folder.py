@@ -21,6 +21,7 @@ from mmseg_wsss.converters.folder import convert_folder
 from mmseg_wsss.converters.folder_configs import make_config
 from mmseg_wsss.converters.folder_inputs import read_class_names
 from mmseg_wsss.registry import DATASETS, MODELS
+from mmseg_wsss.store import write_saliency
 
 SHAPE = (20, 28)
 TAGS = 'image_id,tags\na,cat\nb.jpg,cat dog\nsub/c,dog\nv,\n'
@@ -356,6 +357,21 @@ def test_configs_fit_the_data_set(photos, monkeypatch, cls_base, pnl_base):
     assert numbers and set(numbers) == {3}
     if 'mask2former' in pnl_base:
         assert pnl_config.model.decode_head.loss_cls.class_weight == [1.0] * 3 + [0.1]
+
+
+def test_a_base_that_learns_from_saliency_maps(photos):
+    convert(photos)
+    out = photos / 'out'
+    path, _ = make_config(str(out), str(photos / 'configs'), 'mine', 'cls/eps_resnet50_voc.py')
+    config = Config.fromfile(path)
+    assert 'saliency_path' not in config.val_dataloader.dataset.data_prefix
+    init_default_scope('mmseg')
+    with pytest.raises(FileNotFoundError, match=r'saliency: there is no such folder'):
+        DATASETS.build(config.train_dataloader.dataset)
+    for image_id in ('a', 'b', 'sub/c'):
+        write_saliency(out / f'saliency/{image_id}.png', np.zeros(SHAPE, np.uint8))
+    sample = DATASETS.build(config.train_dataloader.dataset)[2]['data_samples']
+    assert sample.gt_saliency.shape == (448, 448)
 
 
 def find_numbers(value) -> list[int]:

@@ -201,7 +201,7 @@ def gone(folder, ids):
 
 def small(folder, ids):
     write_saliency(folder / f'{ids[0]}.png', np.zeros((3, 4), np.uint8))
-    return rf'{ids[0]}\.png: 3 x 4 pixels \(height x width\), its image has 24 x 32'
+    return rf'{ids[0]}\.png: .* 3 x 4 pixels \(height x width\), its image 24 x 32'
 
 
 def coloured(folder, ids):

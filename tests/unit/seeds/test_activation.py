@@ -9,6 +9,7 @@ from mmseg_wsss.seeds.activation import (
     normalise_activation,
     sum_views,
     view_activation,
+    view_probability,
 )
 from mmseg_wsss.seeds.dropout import channel_masks, draw_channel_weights
 
@@ -76,6 +77,22 @@ def test_without_mirror_image():
     torch.testing.assert_close(found[0], torch.einsum('c,chw->hw', weight[2], features[0][0]))
     with pytest.raises(ValueError, match='2 views'):
         view_activation(features[0][:1], rows)
+
+
+@pytest.mark.parametrize('mirrored', [True, False])
+def test_probabilities_against_a_softmax_of_every_map(mirrored):
+    weight, (view, *_) = make_inputs()
+    views = view[: 1 + mirrored]
+    channels = torch.rand(1 + mirrored, 3, CHANNELS, dtype=torch.float64)
+    found = view_probability(views, weight, [3, 1], channels, mirrored)
+    expected = torch.zeros(6, *view.shape[-2:], dtype=torch.float64)
+    for seed in range(3):
+        for number, features in enumerate(views):
+            scores = torch.einsum('kc,c,chw->khw', weight, channels[number, seed], features)
+            powers = scores.exp()
+            maps = (powers / powers.sum(dim=0))[[3, 1]]
+            expected[2 * seed : 2 * seed + 2] += maps.flip(-1) if number else maps
+    torch.testing.assert_close(found, expected)
 
 
 def test_a_mirrored_image_gives_the_same_map():
