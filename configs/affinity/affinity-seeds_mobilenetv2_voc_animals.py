@@ -2,6 +2,7 @@
 # affinity-net_mobilenetv2_voc_animals.py.
 _base_ = '../cls/mobilenetv2_voc_animals.py'
 seed_generation = dict(
+    background=dict(_delete_=True, threshold='auto'),  # no mask is looked at
     refine=[
         dict(
             type='AffinityRefiner',

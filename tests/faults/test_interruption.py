@@ -74,7 +74,8 @@ def test_conversion(tmp_path):
     (tmp_path / 'tags.csv').write_text('\n'.join(lines))
     (tmp_path / 'masks').mkdir()
     for image_id in IDS[20:]:
-        mask = np.ones((24, 32), np.uint8)
+        mask = np.zeros((24, 32), np.uint8)
+        mask[8:16, 8:24] = 1
         (tmp_path / 'masks' / f'{image_id}.png').write_bytes(encode_mask(mask))
 
     def run(out='out'):
