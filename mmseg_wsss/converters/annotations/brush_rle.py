@@ -67,7 +67,7 @@ def decode(encoded: Sequence[int], shape: tuple[int, int]) -> np.ndarray:
     array([[False,  True]])
     """
     try:
-        bits = _BitReader(bytes(encoded))
+        bits = _BitReader(bytes(list(encoded)))
     except (TypeError, ValueError):
         raise ValueError('the run lengths are no list of bytes, 0 to 255') from None
     number = bits.read(32)

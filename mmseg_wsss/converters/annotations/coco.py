@@ -147,7 +147,7 @@ def _draw(shape: tuple[int, int], regions: list[tuple[Any, int, Any]], source: s
         try:
             # Drawn by itself as 1: label 0, of a background that was drawn, is a label as well.
             drawn, degenerate = draw_instances(shape, [(1, segmentation)])
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise ValueError(f'{source}, annotation {number}: {error}') from None
         if degenerate:
             raise ValueError(

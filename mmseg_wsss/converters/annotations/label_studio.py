@@ -103,19 +103,19 @@ def read(path: Path, labels: LabelNames) -> Iterator[AnnotatedImage]:
         )
     for number, task in enumerate(tasks, start=1):
         data = task['data']
-        name = data.get('image_id') or data.get(OBJECT)
+        names = [one for one in (data.get('image_id'), data.get(OBJECT)) if isinstance(one, str)]
         source = f'{path}: task {task.get("id", number)}'
-        if not isinstance(name, str):
+        if not names:
             raise ValueError(
                 f'{source}: has no image, expected data.image_id or data.{OBJECT} (has '
                 f'{", ".join(data)})'
             )
-        source = f'{source} ({name})'
+        source = f'{source} ({names[0]})'
         result = _submitted(task, source)
         if result is None:
             continue
         mask = _draw(result, data, labels, source)
-        yield AnnotatedImage(name, mask, source, is_reviewed=True)
+        yield AnnotatedImage(names[0], mask, source, is_reviewed=True)
 
 
 def _submitted(task: Mapping[str, Any], source: str) -> list | None:

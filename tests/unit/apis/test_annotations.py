@@ -124,10 +124,17 @@ def test_the_worst_come_first_and_those_corrected_last(root, tmp_path):
     tags.write_text(json.dumps({one: ['cat', 'dog'] for one in IDS}))
     done = export_annotations(root, tmp_path / 'tags', 'png', tags=tags)
     assert done.images[0] == 'three' and 'contradictions with the tags' in done.ranking
+    # So do the tags that the masks were made with, where all are recorded.
+    for number, image_id in enumerate(IDS):
+        done = export_annotations(root, tmp_path / f'recorded {number}', 'png')
+        assert done.images == ['sub/two', 'four', 'one', 'three']
+        ImageRecords(root).write(image_id, ImageRecord(('cat', 'dog'), Fingerprint(1, 'x')))
+    done = export_annotations(root, tmp_path / 'recorded', 'png')
+    assert done.images == ['three', 'sub/two', 'four', 'one']
     masks = png_folder(tmp_path / 'masks', **{'sub/two': draw(root, 'sub/two')})
     import_annotations(root, masks, 'png')
     done = export_annotations(root, tmp_path / 'corrected', 'png')
-    assert (done.images, done.corrected) == (['four', 'one', 'three', 'sub/two'], 1)
+    assert (done.images, done.corrected) == (['three', 'four', 'one', 'sub/two'], 1)
 
 
 def test_masks_of_a_network_by_its_confidence(tmp_path):
@@ -161,6 +168,13 @@ def test_names_of_the_photographs(root, tmp_path):
     export_annotations(root, tmp_path / 'png', 'coco', img_suffix='.png')
     content = json.loads((tmp_path / 'png' / 'annotations.json').read_bytes())
     assert {one['file_name'] for one in content['images']} == {f'{one}.png' for one in IDS}
+    # Without either, as the config says that made the seeds.
+    manifest = manifest_of(root)
+    manifest.parameters = dict(config=dict(dataset=dict(img_suffix='.tif')))
+    manifest.save(root / 'manifest.json')
+    export_annotations(root, tmp_path / 'tif', 'coco', number=1)
+    content = json.loads((tmp_path / 'tif' / 'annotations.json').read_bytes())
+    assert content['images'][0]['file_name'].endswith('.tif')
 
 
 def test_an_export_replaces_nothing_unasked(root, tmp_path, capsys):

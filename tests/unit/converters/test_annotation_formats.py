@@ -185,8 +185,9 @@ def test_lists_of_values_in_brush_run_lengths():
             decode(content[:end], (2, 1))
     with pytest.raises(ValueError, match='8 values, expected 12'):
         decode(content, (3, 1))
-    with pytest.raises(ValueError, match='no list of bytes'):
-        decode([300], (1, 1))
+    for wrong in ([300], 7, None, 'ab'):
+        with pytest.raises(ValueError, match='no list of bytes'):
+            decode(wrong, (1, 1))
 
 
 def coco_file(tmp_path, **changes):
@@ -233,6 +234,8 @@ def test_an_image_without_annotation_is_background(tmp_path):
         (dict(images=[dict(id=1, file_name='a.jpg', height=6, width=9)] * 2), 'have the id 1'),
         (dict(images=[dict(id=1, file_name='a', height=0, width=9)]), '0 x 9 pixels'),
         (dict(images=['a.jpg']), 'expected an object'),
+        (dict(annotation=dict(segmentation=dict(size=None, counts=[54]))), 'a.jpg, annotation 1'),
+        (dict(annotation=dict(segmentation=[['a'] * 6])), 'a.jpg, annotation 1'),
         (dict(images=None), "no file of COCO's annotations"),
         (dict(categories=[dict(id=3, name='cat'), dict(id=3, name='dog')]), "'cat' and 'dog'"),
     ],
@@ -277,7 +280,7 @@ def result_of(task):
             'region r1: has no pixel',
         ),
         (lambda task: result_of(task).clear(), 'nothing is annotated, and the task does not say'),
-        (lambda task: task['data'].clear(), 'has no image'),
+        (lambda task: task['data'].update(image=1), 'has no image'),
         (lambda task: [dict(image='a.jpg', label=[])], 'choose the export format JSON'),
     ],
 )
