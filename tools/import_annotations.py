@@ -33,6 +33,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         '--allow-empty', action='store_true', help='images without any annotation are background'
     )
     parser.add_argument(
+        '--replace', action='store_true', help='replace other masks of images that are corrected'
+    )
+    parser.add_argument(
         '--discard',
         nargs='+',
         metavar='ID',
@@ -64,6 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             split=args.split,
             accept_unchanged=args.accept_unchanged,
             allow_empty=args.allow_empty,
+            replace=args.replace,
         )
     except (ValueError, OSError) as error:
         print(f'\nerror: {error}', file=sys.stderr)

@@ -49,6 +49,7 @@ def import_annotations(
     split: str | os.PathLike | None = None,
     accept_unchanged: bool = False,
     allow_empty: bool = False,
+    replace: bool = False,
 ) -> Import:
     """Take corrected masks into a seed root.
 
@@ -64,6 +65,7 @@ def import_annotations(
         accept_unchanged (bool): Whether masks that are still those of the seeds count as looked at
             and found right. Annotations that were submitted in Label Studio do in any case.
         allow_empty (bool): Whether a mask may be background all over, where the seeds show a class.
+        replace (bool): Whether a mask may replace another one of an image that is corrected.
 
     Returns:
         Import: What was taken.
@@ -111,6 +113,13 @@ def import_annotations(
         is_same = np.array_equal(one.mask, current)
         if is_same and image_id in manifest.corrected:
             result.kept.append(image_id)
+        elif image_id in manifest.corrected and not replace:
+            # It may be an export that is older than the correction, with the mask of the seeds.
+            problems.append(
+                f'{one.source}: {image_id} is corrected by hand already, with another mask than '
+                'this one; --replace takes this one, --split leaves images out'
+            )
+            continue
         elif is_same and not (accept_unchanged or one.is_reviewed):
             result.unchanged.append(image_id)
             continue

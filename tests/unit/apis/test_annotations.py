@@ -285,8 +285,13 @@ def test_a_correction_is_corrected_again_and_given_up(root, tmp_path, capsys):
     import_annotations(root, png_folder(tmp_path / '1', one=first), 'png')
     second = first.copy()
     second[0] = 1
-    done = import_annotations(root, png_folder(tmp_path / '2', one=second), 'png')
-    assert (done.corrected, done.total) == (['one'], 1)
+    folder = png_folder(tmp_path / '2', one=second)
+    before = files_of(root)
+    assert import_tool.main([str(root), str(folder), '--format', 'png']) == 1
+    assert 'one is corrected by hand already, with another mask' in capsys.readouterr().err
+    assert files_of(root) == before
+    assert import_tool.main([str(root), str(folder), '--format', 'png', '--replace']) == 0
+    assert manifest_of(root).corrected == ['one']
     assert np.array_equal(masks_of(root)['one'], second)
     assert import_tool.main([str(root), '--discard', 'three']) == 1
     assert 'three is not corrected by hand; corrected: one' in capsys.readouterr().err
