@@ -32,6 +32,7 @@ SLOW = (
     'tools/test_make_pseudo_masks.py',
     'tools/test_make_seeds.py',
     'tools/test_train_and_test.py',
+    'tools/test_train_classifiers.py',
     'unit/engine/test_runner.py',
     'unit/models/losses/test_hybrid_kernel.py',
     'unit/reporting/test_report_in_browser.py',

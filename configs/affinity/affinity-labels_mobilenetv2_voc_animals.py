@@ -5,5 +5,5 @@
 _base_ = '../cls/mobilenetv2_voc_animals.py'
 seed_generation = dict(
     seeds=[(0.00, 1.0), (0.05, 1.0)],
-    background=[dict(threshold=0.40), dict(threshold=0.15)],
+    background=[dict(threshold=0.60), dict(threshold=0.25)],
 )

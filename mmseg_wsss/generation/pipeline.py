@@ -341,13 +341,21 @@ class SeedPipeline:
             self.random_seed,
             self.source.flip,
         )
-        yield from DataLoader(
+        loader = DataLoader(
             dataset,
             batch_sampler=batches,
             num_workers=self.num_workers,
             collate_fn=list,
             worker_init_fn=partial(_start_reader, os.getpid()),
         )
+        try:
+            yield from loader
+        except (ConnectionError, EOFError) as error:
+            # A sample was on its way when its reader died; torch sees only the broken pipe.
+            raise RuntimeError(
+                'A DataLoader worker, which reads images, was killed, perhaps for want of memory; '
+                'the same command resumes.'
+            ) from error
 
 
 def _count(summary: SeedSummary, result: tuple[np.ndarray, np.ndarray, int]) -> None:

@@ -87,7 +87,7 @@ def test_a_rerun_makes_a_damaged_mask_anew(tmp_path, fault):
     [
         (dict(random_seed=5), 'parameters.random_seed: 5 here, 0 there'),
         (dict(scales=(1.0,)), 'parameters.scales'),
-        (dict(refine='irn'), "parameters.refine: 'irn' here, None there"),
+        (dict(refine='irn'), r"parameters.refine: \[\{.*'irn'\}\] here, \[\] there"),
         (dict(palette=[[0] * 3, [1] * 3, [2] * 3, [3] * 3]), 'palette'),
         (dict(aggregate=dict(tie='foreground')), "tie: 'foreground' here, 'lowest' there"),
         (dict(keep='aggregate'), "parameters.keep: 'aggregate' here, 'all' there"),

@@ -22,9 +22,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from scenes import CLASSES as SCENE_CLASSES
 from scenes import SceneSet, write_scenes
 
 from mmseg_wsss.datasets import read_split
+from mmseg_wsss.store import read_mask, write_mask
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
@@ -107,11 +109,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     scenes = path / 'generated'
     write_scenes(scenes, SceneSet(8, 4))
     shutil.copytree(scenes / 'images', path / 'PHOTOS')
-    shutil.copytree(scenes / 'masks', path / 'GROUND_TRUTH')
+    # A class list that is taken from tags is in alphabetical order.
+    order = np.argsort(np.argsort(SCENE_CLASSES[1:])) + 1
+    table = np.array([0, *order, *range(len(SCENE_CLASSES), 256)], np.uint8)
+    for file in (scenes / 'masks').iterdir():
+        write_mask(path / 'GROUND_TRUTH' / file.name, table[read_mask(file)])
     shutil.copy(scenes / 'tags.csv', path / 'tags.csv')
     (path / 'MASKS').mkdir()
     for name in read_split(scenes / 'val.txt'):
-        shutil.copy(scenes / 'masks' / f'{name}.png', path / 'MASKS')
+        shutil.copy(path / 'GROUND_TRUTH' / f'{name}.png', path / 'MASKS')
     rng = np.random.default_rng(0)
     for seed in 'abc':
         (path / 'seeds' / seed).mkdir(parents=True)

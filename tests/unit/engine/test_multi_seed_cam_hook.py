@@ -94,7 +94,7 @@ def test_bad_sections(tmp_path):
 @pytest.mark.parametrize(
     'changes, message',
     [
-        ({'seed_generation.refine': 'dcrf'}, "refine must be None or one of .*, got 'dcrf'"),
+        ({'seed_generation.refine': 'dcrf'}, "refine must be None, one of .*, got 'dcrf'"),
         ({'seed_generation.refin': 'irn'}, "unknown key 'refin'; it may hold seeds, scales"),
         ({'seed_generation.seeds': []}, 'seeds is empty'),
         ({'seed_generation.seeds': [0.1]}, r'seeds holds 0.1, expected \(dropout, scale\)'),

@@ -1,11 +1,10 @@
 """Saliency maps: the network that makes them, the folder, and seeds made with them."""
 
-import importlib.util
 import json
 import os
 import sys
-from pathlib import Path
 
+import make_saliency as tool
 import numpy as np
 import pytest
 import torch
@@ -18,7 +17,6 @@ from mmseg_wsss.store import SaliencyFolder, SeedManifest, read_mask, write_sali
 
 onnx = pytest.importorskip('onnx')
 pytest.importorskip('onnxruntime')
-TOOL = Path(__file__).resolve().parents[3] / 'tools' / 'make_saliency.py'
 SIZE, MEAN, STD = 8, (0.5, 0.4, 0.3), (0.2, 0.25, 0.5)
 
 
@@ -128,9 +126,6 @@ def test_maps_of_a_folder_are_resumed_and_follow_the_photographs(tmp_path, netwo
 
 
 def test_command(tmp_path, network, capsys):
-    specification = importlib.util.spec_from_file_location('make_saliency_tool', TOOL)
-    tool = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(tool)
     photos = write_photos(tmp_path / 'photos', ['a.png'])
     options = ['--model', str(network), '--out', str(tmp_path / 'out'), '--size', str(SIZE)]
     assert tool.main([str(photos), *options, '--backend', 'cv2']) == 0
