@@ -5,7 +5,9 @@ from ..evaluation import evaluate_seed_root
 from .aggregate_folders import Aggregation, aggregate_folders
 from .background_study import background_curve, study_background
 from .evaluate_seeds import evaluate_seeds
+from .export_annotations import Export, export_annotations
 from .generate_seeds import check_generation, generate_seeds
+from .import_annotations import Import, discard_corrections, import_annotations
 from .inferencer import Inferencer, Segmentation
 from .make_pseudo_masks import make_pseudo_masks
 from .predict import predict_folder
@@ -13,14 +15,19 @@ from .visualize_seeds import visualize_seeds
 
 __all__ = [
     'Aggregation',
+    'Export',
+    'Import',
     'Inferencer',
     'Segmentation',
     'aggregate_folders',
     'background_curve',
     'check_generation',
+    'discard_corrections',
     'evaluate_seed_root',
     'evaluate_seeds',
+    'export_annotations',
     'generate_seeds',
+    'import_annotations',
     'make_pseudo_masks',
     'predict_folder',
     'study_background',

@@ -67,7 +67,8 @@ def aggregate_folders(
     overwrite: bool = False,
 ) -> Aggregation:
     """Vote the masks of several folders into a seed root. A stopped run is resumed by the same
-    call; images that were added are made, masks of images that were removed are dropped.
+    call; images that were added are made, masks of images that were removed are dropped. Aggregates
+    that a person corrected stay as they are.
 
     Args:
         folders (Sequence[str | Path]): One per seed, each with one PNG of the same name and size
@@ -228,9 +229,11 @@ def _aggregate_image(
     num_seeds = len(directories)
     sources = [directory / f'{image_id}.png' for directory in directories]
     try:
-        if _is_up_to_date(store, image_id, sources) and store.is_complete(
+        whole = _is_up_to_date(store, image_id, sources) and store.is_complete(
             image_id, [], num_seeds, num_classes
-        ):
+        )
+        corrected = store.corrections.has(image_id)
+        if whole and (not corrected or store.corrections.is_applied(image_id)):
             agreement = store.read_agreement(image_id, num_seeds)
             return _Result(image_id, _count(agreement, num_seeds), kept=True)
         first = read_mask(sources[0], num_classes=num_classes)
@@ -238,9 +241,11 @@ def _aggregate_image(
         label, agreement = aggregate_seeds(
             np.stack([first, *others]), num_classes, tie=tie, seed_order=seed_order
         )
+        store.write(image_id, {}, label, agreement, palette)
+        if corrected:
+            agreement = store.read_agreement(image_id, num_seeds)
     except (ValueError, FileNotFoundError) as error:
         return _Result(image_id, failure=str(error))
-    store.write(image_id, {}, label, agreement, palette)
     return _Result(image_id, _count(agreement, num_seeds))
 
 

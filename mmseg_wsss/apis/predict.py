@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from PIL import Image
@@ -99,6 +99,7 @@ def predict_folder(
                 with atomic_path(overlay) as temporary:
                     Image.fromarray(segmentation.overlay()).save(temporary, 'JPEG', quality=90)
                 # Last: an image with a record is done.
+                record = replace(record, confidence=segmentation.confidence)
                 folder.write(image_id, segmentation.mask, inferencer.palette, record)
                 result.made += 1
         except (FileNotFoundError, ValueError) as error:

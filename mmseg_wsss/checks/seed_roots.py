@@ -10,7 +10,14 @@ import numpy as np
 
 from ..datasets.seed_records import CurrentImage, describe_change, find_older_votes, seed_sources
 from ..seeds import aggregate_seeds
-from ..store import AGGREGATED_FOLDER, AGREEMENT_FOLDER, SeedManifest, SeedStore, read_mask
+from ..store import (
+    AGGREGATED_FOLDER,
+    AGREEMENT_FOLDER,
+    CORRECTED_FOLDER,
+    SeedManifest,
+    SeedStore,
+    read_mask,
+)
 from ..utils.parallel import run_parallel
 from ..utils.progress import Progress
 
@@ -57,6 +64,8 @@ def verify_seed_root(root: str | Path, jobs: int = 1) -> tuple[list[str], str]:
         ]
     seeds = f'{len(names)} seeds each' if names else 'the seeds are not kept here'
     checked = f'{len(manifest.images)} images, {seeds}, {len(manifest.classes)} classes'
+    if manifest.corrected:
+        checked += f', {len(manifest.corrected)} images corrected by hand'
     return problems, f'{checked}; {compared}'
 
 
@@ -102,12 +111,20 @@ def _verify_masks(
         agreement = store.read_agreement(image_id, len(manifest.seeds), label.shape)
         if ((agreement == 0) != (label == manifest.ignore_index)).any():
             return [f'{path}: has a label where no seed votes, or none where one does']
+        corrected = image_id in manifest.corrected
+        if corrected and not store.corrections.is_applied(image_id):
+            return [
+                f'{path}: is not the corrected mask of {store.corrections.path(image_id)}; import '
+                'it again (tools/import_annotations.py)'
+            ]
         if not seed_names:
             return []
         paths = [store.mask_path(name, image_id) for name in seed_names]
         seeds = np.stack(
             [read_mask(one, label.shape, num_classes, manifest.ignore_index) for one in paths]
         )
+        if corrected:
+            return []
         expected_label, expected_agreement = aggregate_seeds(
             seeds,
             num_classes,
@@ -132,7 +149,14 @@ def _list_strangers(
         for image_id in sorted(store.records.image_ids())
         if image_id not in known
     ]
-    for folder in (*seed_names, AGGREGATED_FOLDER, AGREEMENT_FOLDER):
+    corrected = set(manifest.corrected)
+    strangers += [
+        f'{store.corrections.path(image_id)}: the manifest does not list the image as corrected; '
+        'import it again (tools/import_annotations.py) or remove the file'
+        for image_id in sorted(store.corrections.image_ids())
+        if image_id in known and image_id not in corrected
+    ]
+    for folder in (*seed_names, AGGREGATED_FOLDER, AGREEMENT_FOLDER, CORRECTED_FOLDER):
         for path in sorted((store.root / folder).rglob('*.png')):
             if path.relative_to(store.root / folder).as_posix()[:-4] not in known:
                 strangers.append(f'{path}: the manifest has no such image')

@@ -30,7 +30,8 @@ class SeedDataset(BaseSegDataset):
         seed_root (str): The seed root, relative to the working directory (not to ``data_root``).
         ann_file (str): The split: image ids, one a line. Relative to ``data_root``.
         seed (str): ``'aggregated'`` or the name of one seed, e.g. ``'0.05-1.20'``. One seed has no
-            agreement: all of its pixels are clean.
+            agreement: all of its pixels are clean. Images that are corrected by hand have their
+            corrected mask in any case.
         data_prefix (dict): ``img_path``, the folder of the images, relative to ``data_root``.
         img_suffix (str): Suffix of the image files.
         metainfo (dict, optional): ``classes``, background first, and ``palette``; taken from the
@@ -120,11 +121,14 @@ class SeedDataset(BaseSegDataset):
                 f'missing, first {", ".join(missing[:3])}. Make them (the same command resumes) '
                 'or take the images out of the split.'
             )
+        # Of an image that is corrected, the aggregate is the corrected mask.
+        corrected = set(self.manifest.corrected)
         data_list = []
         for image_id in image_ids:
+            folder = AGGREGATED_FOLDER if image_id in corrected else self.seed
             info = dict(
                 img_path=self.image_path(image_id),
-                seg_map_path=osp.join(self.seed_root, self.seed, f'{image_id}.png'),
+                seg_map_path=osp.join(self.seed_root, folder, f'{image_id}.png'),
                 image_id=image_id,
                 num_classes=len(self.manifest.classes),
                 label_map=None,

@@ -202,6 +202,7 @@ def _image(image: ImageStatistics, classes: tuple[str, ...]) -> dict[str, Any]:
         missing_tags=names(image.missing),
         untagged_classes=names(image.untagged),
         pixel_accuracy=image.accuracy,
+        corrected=image.corrected,
     )
 
 

@@ -30,6 +30,7 @@ class ImageStatistics:
         untagged (tuple[int, ...] | None): Foreground labels of any seed (or the aggregate) that are
             no tag; None where the tags are not known.
         accuracy (float | None): Share of right pixels of the aggregate; None without a truth.
+        corrected (bool): Whether the aggregate is a mask that a person corrected.
     """
 
     image_id: str
@@ -41,6 +42,7 @@ class ImageStatistics:
     missing: tuple[int, ...] | None = None
     untagged: tuple[int, ...] | None = None
     accuracy: float | None = None
+    corrected: bool = False
 
 
 def label_quality_score(votes: Sequence[int] | np.ndarray) -> float:
@@ -120,15 +122,16 @@ def rank_suspicious(images: Iterable[ImageStatistics]) -> list[ImageStatistics]:
     """Sort images, the one to look at first in front.
 
     Images whose seeds contradict their tags come first, those with the most contradictions (missing
-    tags and untagged classes) in front; all others follow by their quality, the lowest first.
+    tags and untagged classes) in front; all others follow by their quality, the lowest first. Those
+    that are corrected by hand come last.
 
     Args:
         images (Iterable[ImageStatistics]): In any order; equal ones are sorted by id.
     """
 
-    def key(image: ImageStatistics) -> tuple[int, float, str]:
+    def key(image: ImageStatistics) -> tuple[bool, int, float, str]:
         contradictions = len(image.missing or ()) + len(image.untagged or ())
-        return -contradictions, image.quality, image.image_id
+        return image.corrected, -contradictions, image.quality, image.image_id
 
     return sorted(images, key=key)
 

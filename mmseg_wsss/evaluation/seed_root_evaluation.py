@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -98,6 +98,7 @@ def evaluate_seed_root(
     )
     evaluation, missing, failures = SeedEvaluation(setting), [], []
     progress = Progress(len(ids), 'images to evaluate')
+    corrected = set(manifest.corrected)
     for result in run_parallel(work, ids, jobs):
         progress.step()
         if result.failure is not None:
@@ -107,7 +108,8 @@ def evaluate_seed_root(
         elif result.missing is not None:
             missing.append(result.missing)
         else:
-            evaluation.add(result.counts, result.statistics)
+            statistics = replace(result.statistics, corrected=result.image_id in corrected)
+            evaluation.add(result.counts, statistics)
     if failures:
         lines = [one.failure for one in sorted(failures, key=lambda one: one.image_id)]
         more = ' or more, stopped there' if len(failures) > MAX_FAILURES else ''
@@ -229,4 +231,5 @@ def _head(
         ground_truth=ground_truth,
         supervision=manifest.parameters.get('supervision'),
         background_fit=manifest.parameters.get('background_fit'),
+        corrected=sum(image.corrected for image in evaluation.images),
     )

@@ -178,25 +178,33 @@ class PseudoMaskMaker:
         for index, ((fingerprint,), batch) in zip(todo, loader, strict=True):
             image_id = images.image_ids[index]
             labels = allowed[image_id]
-            mask = self._mask(model, batch, images.paths[image_id], labels)
-            record = ImageRecord(self._tags(labels), fingerprint)
+            mask, confidence = self._mask(model, batch, images.paths[image_id], labels)
+            record = ImageRecord(self._tags(labels), fingerprint, confidence)
             self.folder.write(image_id, mask, self.palette, record)
             progress.step()
 
-    def _mask(self, model: nn.Module, batch: dict, path: str, labels: Sequence[int]) -> np.ndarray:
-        """Mask of one image; where memory does not suffice, with half the sides and enlarged."""
+    def _mask(
+        self, model: nn.Module, batch: dict, path: str, labels: Sequence[int]
+    ) -> tuple[np.ndarray, float]:
+        """Mask of one image and the mean probability of its labels.
 
-        def label(batch: dict) -> np.ndarray:
+        Where memory does not suffice, with half the sides and enlarged.
+        """
+
+        def label(batch: dict) -> tuple[np.ndarray, float]:
             (sample,) = model.test_step(batch)
             logits = sample.seg_logits.data
             image = None
             if self.labeler.needs_image:
                 image = resize_image(read_image(path), tuple(logits.shape[-2:]), 'area')
-            return self.labeler(logits, image, labels).cpu().numpy()
+            kept, probabilities = self.labeler.probabilities(logits, image, labels)
+            mask = kept[probabilities.argmax(dim=0)].to(torch.uint8)
+            return mask.cpu().numpy(), float(probabilities.amax(dim=0).mean())
 
-        mask = halve_until_it_fits(label, batch, shape_of, halve_batch, path)
+        mask, confidence = halve_until_it_fits(label, batch, shape_of, halve_batch, path)
         size = shape_of(batch)
-        return mask if mask.shape == size else resize_image(mask, size, 'nearest')
+        mask = mask if mask.shape == size else resize_image(mask, size, 'nearest')
+        return mask, confidence
 
 
 class _Fingerprinted(Dataset):

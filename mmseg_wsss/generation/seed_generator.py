@@ -41,7 +41,8 @@ class SeedGenerator:
     their number nor the order of the images changes a mask: the draws of the dropout are keyed by
     names, and batches are planned over all images. A run that was stopped is resumed by the same
     call: images whose masks are complete, and made of the tags and the photograph of today, are
-    not made again. Masks of images that are no longer listed are dropped.
+    not made again. Masks of images that are no longer listed are dropped. Aggregates that a person
+    corrected stay as they are.
 
     Args:
         model (nn.Module | Mapping[float, nn.Module]): One classifier with a
@@ -117,7 +118,8 @@ class SeedGenerator:
 
         Raises:
             ValueError: If there are no images, an id comes twice, an image cannot be read, or the
-                seed root was made with other settings or has more than twice as many images.
+                seed root was made with other settings, has more than twice as many images, or has
+                corrected masks of photographs that were replaced or are no longer listed.
         """
         check_seed_images(images, len(self.classes))
         store = SeedStore(out)
@@ -133,10 +135,12 @@ class SeedGenerator:
         dist.barrier()
         started = time.monotonic()
         changes: dict[str, str] = {}
+        replaced: dict[str, str] = {}
         work = share_work(
             plan_batches(images, self.batch_size),
-            lambda index: self._is_done(images[index], store, changes),
+            lambda index: self._is_done(images[index], store, changes, replaced),
         )
+        _refuse_replaced(replaced, store)
         _log_changes(changes, dropped)
         check_images(
             [
@@ -164,21 +168,38 @@ class SeedGenerator:
         parts = dist.all_gather_object(summary)
         total = SeedSummary.merge(parts)
         print_log(total.report(self.classes), 'current')
-        if manifest.parameters['supervision'] != 'I':
-            print_log(f'Supervision: {SUPERVISIONS[manifest.parameters["supervision"]]}', 'current')
+        manifest = SeedManifest.load(store.manifest_path)
+        if manifest.supervision != SUPERVISIONS['I']:
+            print_log(f'Supervision: {manifest.supervision}', 'current')
         return total
 
-    def _is_done(self, image: SeedImage, store: SeedStore, changes: dict[str, str]) -> bool:
-        """Tell whether an image has all its masks, made of what it is today; note what changed."""
+    def _is_done(
+        self,
+        image: SeedImage,
+        store: SeedStore,
+        changes: dict[str, str],
+        replaced: dict[str, str],
+    ) -> bool:
+        """Tell whether an image has all its masks, made of what it is today; note what changed.
+
+        Of the changes, those of photographs whose masks a person corrected are in ``replaced``.
+        """
         names = self.settings.seed_names if self.settings.keep == 'all' else []
         change = store.records.change(
             image.image_id, image.path, [self.classes[tag] for tag in image.tags]
         )
+        corrected = store.corrections.has(image.image_id)
+        if corrected and (record := store.records.read(image.image_id)) is not None:
+            other = record.change_of_photograph(image.path)
+            if other is not None:
+                replaced[image.image_id] = other
+                return False
         if change is not None:
             if store.mask_path(AGGREGATED_FOLDER, image.image_id).exists():
                 changes[image.image_id] = change
             return False
-        return store.is_complete(image.image_id, names, len(self.seeds), len(self.classes))
+        complete = store.is_complete(image.image_id, names, len(self.seeds), len(self.classes))
+        return complete and (not corrected or store.corrections.is_applied(image.image_id))
 
     def _manifest(
         self, images: Sequence[SeedImage], config: Mapping[str, Any] | None
@@ -222,7 +243,7 @@ class SeedGenerator:
         if found is not None and 'background_fit' in found.parameters:
             fit = found.parameters.pop('background_fit')
             # More images or fewer do not change the threshold of a root.
-            found.images = manifest.images
+            found.images, found.corrected = manifest.images, manifest.corrected
             if not manifest.differences(found):
                 return fit
         fit = fit_background(self.source, self.refiners, self.settings, images)
@@ -251,6 +272,22 @@ class SeedGenerator:
             self.settings.random_seed,
             self.num_workers,
             self.num_writers,
+        )
+
+
+def _refuse_replaced(replaced: dict[str, str], store: SeedStore) -> None:
+    """Stop all processes where a photograph is not the one that a person corrected the mask of."""
+    everyones: dict[str, str] = {}
+    for part in dist.all_gather_object(replaced):
+        everyones.update(part)
+    if everyones:
+        lines = [f'the corrected mask of {one}: {everyones[one]}' for one in sorted(everyones)]
+        raise ValueError(
+            f'{store.root}: the photographs of {len(lines)} images whose masks are corrected by '
+            'hand were replaced:\n  '
+            + '\n  '.join(lines[:10] + ['...'] * (len(lines) > 10))
+            + '\nPut the photographs back, or give these corrections up: '
+            f'tools/import_annotations.py {store.root} --discard ID ...'
         )
 
 

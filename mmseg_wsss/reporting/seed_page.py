@@ -88,7 +88,10 @@ def review_rows(
             true = resize_image(truth.read(image_id, shape, classes), size, 'nearest')
         figures = review_figures(masks, agreement, setting.num_seeds, manifest.palette, image, true)
         shown = [classes[label] for label in one.classes if label]
-        note = '; '.join([f'quality {one.quality:.3f}', *_contradictions(one, classes), reason])
+        marks = ['corrected by hand'] * one.corrected
+        note = '; '.join(
+            [f'quality {one.quality:.3f}', *_contradictions(one, classes), *marks, reason]
+        )
         rows.append(FigureRow(image_id, figures, shown, one.unanimous, note))
     return rows
 
@@ -127,6 +130,8 @@ def evaluation_page(title: str, data: Mapping[str, Any], rows: Sequence[FigureRo
         plots += [calibration_plot(data), class_plot(data)]
     if head['background_fit']:
         plots.append(background_fit_plot(data))
+    if head['corrected']:
+        figures.append(('images corrected by hand', f'{head["corrected"]:,}'))
     figures.append(('of the pixels unanimous', _percent(pixels[-1] / sum(pixels))))
     if with_truth:
         clean = data['thresholds'][str(len(head['seeds']))]['clean_accuracy']

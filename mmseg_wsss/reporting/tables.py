@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from ..store import AGGREGATED_FOLDER, SUPERVISIONS
@@ -103,6 +103,12 @@ def evaluation_head(data: Data) -> list[str]:
     ]
     if head['supervision']:
         lines.append(f'Supervision: {SUPERVISIONS[head["supervision"]]}')
+    if head['corrected']:
+        lines.append(
+            f'Corrected by hand: {head["corrected"]:,} of the {head["images"]:,} images. Their '
+            'aggregate is what a person drew, and their agreement that of all seeds, in all '
+            'figures; the scores of single seeds are those of the seeds as made.'
+        )
     fit = head['background_fit']
     if fit:
         lines.append(
@@ -148,7 +154,8 @@ def evaluation_tables(data: Data, num_suspicious: int = 20) -> list[Table]:
     Returns:
         list[Table]: Those that need ground truth first, if there is one.
     """
-    tables = []
+    corrected = _corrected(data)
+    tables: list[Table] = []
     if 'thresholds' in data:
         tables += [_scores(data), _classes_by_mask(data), _classes(data)]
         tables += [_thresholds(data), _calibration(data), _class_calibration(data)]
@@ -176,7 +183,16 @@ def evaluation_tables(data: Data, num_suspicious: int = 20) -> list[Table]:
         )
     if 'tags' in data:
         tables.append(_tag_errors(data))
-    return tables + ([_suspicious(data, num_suspicious)] if num_suspicious else [])
+    tables += [_suspicious(data, num_suspicious)] if num_suspicious else []
+    return [replace(one, note=f'{one.note} {corrected}'.strip()) for one in tables]
+
+
+def _corrected(data: Data) -> str:
+    """Say how many images are corrected by hand; empty if none is."""
+    head = data['head']
+    if not head['corrected']:
+        return ''
+    return f'{head["corrected"]:,} of {head["images"]:,} images corrected by hand.'
 
 
 def _scores(data: Data) -> Table:

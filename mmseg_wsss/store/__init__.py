@@ -1,10 +1,12 @@
 """What lies on disk: masks, the manifest of a seed root, records of what masks were made of."""
 
+from .corrections import Corrections
 from .image_ids import check_image_id
 from .image_records import RECORDS_FOLDER, Fingerprint, ImageRecord, ImageRecords
 from .manifest import (
     AGGREGATED_FOLDER,
     AGREEMENT_FOLDER,
+    CORRECTED_FOLDER,
     MANIFEST_NAME,
     SUPERVISIONS,
     SeedManifest,
@@ -17,6 +19,8 @@ from .seed_store import SeedStore
 __all__ = [
     'AGGREGATED_FOLDER',
     'AGREEMENT_FOLDER',
+    'CORRECTED_FOLDER',
+    'Corrections',
     'Fingerprint',
     'ImageRecord',
     'ImageRecords',

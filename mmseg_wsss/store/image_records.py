@@ -78,6 +78,8 @@ class ImageRecord:
         tags (tuple[str, ...], optional): Names of the classes in its tags; None for masks that do
             not depend on tags.
         photograph (Fingerprint): Of the image's file.
+        confidence (float, optional): Mean probability that a network gave the labels of the mask,
+            where that is known.
 
     >>> record = ImageRecord(('cat',), Fingerprint.of_content(b'abc'))
     >>> ImageRecord.from_bytes(record.to_bytes()) == record
@@ -86,6 +88,7 @@ class ImageRecord:
 
     tags: tuple[str, ...] | None
     photograph: Fingerprint
+    confidence: float | None = None
 
     @classmethod
     def from_bytes(cls, content: bytes) -> ImageRecord:
@@ -97,12 +100,19 @@ class ImageRecord:
         try:
             values = json.loads(content)
             tags, size, sha256 = values['tags'], values['bytes'], values['sha256']
+            confidence = values.get('confidence')
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ValueError(f'the record is damaged ({error!r})') from None
         texts = [sha256, *([] if tags is None else tags if isinstance(tags, list) else [None])]
-        if type(size) is not int or not all(isinstance(text, str) for text in texts):
+        numbers = (float, int, type(None))
+        if (
+            type(confidence) not in numbers
+            or type(size) is not int
+            or not all(isinstance(text, str) for text in texts)
+        ):
             raise ValueError('the record is damaged (a value is of another type)')
-        return cls(None if tags is None else tuple(tags), Fingerprint(size, sha256))
+        fingerprint = Fingerprint(size, sha256)
+        return cls(None if tags is None else tuple(tags), fingerprint, confidence)
 
     def to_bytes(self) -> bytes:
         """Give the content of the record's file, UTF-8 JSON; equal records give equal bytes."""
@@ -111,6 +121,8 @@ class ImageRecord:
             sha256=self.photograph.sha256,
             tags=None if self.tags is None else list(self.tags),
         )
+        if self.confidence is not None:
+            values['confidence'] = round(self.confidence, 6)
         return (json.dumps(values, ensure_ascii=False) + '\n').encode()
 
     def change_of_tags(self, tags: Iterable[str] | None) -> str | None:

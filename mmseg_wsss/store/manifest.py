@@ -18,6 +18,7 @@ from .image_records import RECORDS_FOLDER
 MANIFEST_NAME = 'manifest.json'
 AGGREGATED_FOLDER = 'aggregated'
 AGREEMENT_FOLDER = 'agreement'
+CORRECTED_FOLDER = 'corrected'
 SCHEMA_VERSION = 1
 # What masks were made from, in the words of the field; ``parameters['supervision']``.
 SUPERVISIONS = {'I': 'I (image tags)', 'I+S': 'I+S (image tags and saliency maps)'}
@@ -47,6 +48,8 @@ class SeedManifest:
         config_sha256 (str, optional): Hash of the config that made the seeds.
         checkpoint_sha256 (str, optional): Hash of the checkpoint that made the seeds.
         schema_version (int): Version of this format.
+        corrected (Sequence[str]): Ids of the images whose aggregate is a mask that a person
+            corrected, see :class:`~mmseg_wsss.store.Corrections`; not in the file if there is none.
 
     Raises:
         ValueError: If a field is not what is described here.
@@ -75,6 +78,7 @@ class SeedManifest:
     config_sha256: str | None = None
     checkpoint_sha256: str | None = None
     schema_version: int = SCHEMA_VERSION
+    corrected: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         # One round through JSON, so that a manifest equals itself after writing and reading.
@@ -94,7 +98,10 @@ class SeedManifest:
     @property
     def supervision(self) -> str | None:
         """What the masks were made from, in words; None where nobody knows."""
-        return SUPERVISIONS.get(self.parameters.get('supervision'))
+        made_from = SUPERVISIONS.get(self.parameters.get('supervision'))
+        corrected = f'{len(self.corrected)} of {len(self.images)} images corrected by hand'
+        parts = [made_from] * bool(made_from) + [corrected] * bool(self.corrected)
+        return ', '.join(parts) or None
 
     @property
     def seed_positions(self) -> list[int] | None:
@@ -136,7 +143,7 @@ class SeedManifest:
             raise ValueError(f'{name}: schema version {version!r}, expected {SCHEMA_VERSION}')
         fields = dataclasses.fields(cls)
         unknown = sorted(set(values) - {one.name for one in fields})
-        missing = sorted({one.name for one in fields} - set(values))
+        missing = sorted({one.name for one in fields} - set(values) - {'corrected'})
         if unknown or missing:
             raise ValueError(f'{name}: unknown fields {unknown}, missing fields {missing}')
         try:
@@ -147,6 +154,8 @@ class SeedManifest:
     def to_bytes(self) -> bytes:
         """Give the content of the manifest file, UTF-8 JSON; equal manifests give equal bytes."""
         values = dataclasses.asdict(self)
+        if not self.corrected:
+            del values['corrected']
         return (json.dumps(values, indent=1, sort_keys=True, ensure_ascii=False) + '\n').encode()
 
     def save(self, path: str | os.PathLike) -> None:
@@ -157,7 +166,7 @@ class SeedManifest:
         """Give how the masks are made, whatever the images.
 
         Returns:
-            SeedManifest: Without the list of images and without where they and their tags lie (the
+            SeedManifest: Without the lists of images and without where they and their tags lie (the
             data set of ``parameters['config']``).
         """
         parameters, digest = dict(self.parameters), self.config_sha256
@@ -166,7 +175,9 @@ class SeedManifest:
             # The hash is that of the whole config, which says nothing beyond it.
             parameters['config'] = {key: config[key] for key in config if key != 'dataset'}
             digest = None
-        return dataclasses.replace(self, images=[], parameters=parameters, config_sha256=digest)
+        return dataclasses.replace(
+            self, images=[], corrected=[], parameters=parameters, config_sha256=digest
+        )
 
     def differences(self, other: SeedManifest) -> list[str]:
         """List how another manifest differs from this one, one line each; empty if equal.
@@ -218,7 +229,7 @@ def check_seed_name(name: str) -> str:
         ValueError: If it is no plain name or one of the root's own folders.
     """
     check_image_id(name, f'seed {name!r}')
-    own = (AGGREGATED_FOLDER, AGREEMENT_FOLDER, RECORDS_FOLDER, MANIFEST_NAME)
+    own = (AGGREGATED_FOLDER, AGREEMENT_FOLDER, CORRECTED_FOLDER, RECORDS_FOLDER, MANIFEST_NAME)
     if '/' in name or name in own:
         raise ValueError(f'seed {name!r}: expected one folder name other than the root uses itself')
     return name
@@ -275,6 +286,13 @@ def _check(values: dict) -> None:
     expect(texts('images') and unique('images'), 'images', 'different image ids')
     for image_id in values['images']:
         check_image_id(image_id, 'manifest: images')
+    expect(
+        texts('corrected')
+        and unique('corrected')
+        and set(values['corrected']) <= {*values['images']},
+        'corrected',
+        'different ids of the images',
+    )
     expect(byte(values['ignore_index']), 'ignore_index', '0 to 255')
     expect(values['tie'] in TIES, 'tie', f'one of {", ".join(TIES)}')
     order = values['seed_order']

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import fcntl
+import dataclasses
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 
 from ..utils.atomic import remove_stale_temporaries
+from .corrections import Corrections
 from .image_ids import check_image_id
 from .image_records import RECORDS_FOLDER, ImageRecord, ImageRecords
 from .manifest import (
     AGGREGATED_FOLDER,
     AGREEMENT_FOLDER,
+    CORRECTED_FOLDER,
     MANIFEST_NAME,
     SeedManifest,
     check_seed_name,
 )
 from .masks import read_mask, write_mask
+from .root_lock import lock_root
 
-LOCK_NAME = '.lock'
 # Of the images of a root, those that a run drops without being told to.
 MAX_DROPPED_SHARE = 0.5
 
@@ -33,8 +34,9 @@ class SeedStore:
 
     Layout: ``<root>/<seed name>/<image id>.png``, ``<root>/aggregated/<image id>.png``,
     ``<root>/agreement/<image id>.png``, ``<root>/records/<image id>.txt``,
-    ``<root>/manifest.json``. Every file appears whole or not at all, so that a run that was killed
-    at any moment can be run again.
+    ``<root>/manifest.json``, and ``<root>/corrected/<image id>.png`` where a person corrected a
+    mask, which is the aggregate then. Every file appears whole or not at all, so that a run that
+    was killed at any moment can be run again.
 
     Args:
         root (str | os.PathLike): The folder; made by :meth:`open`.
@@ -63,6 +65,7 @@ class SeedStore:
     def __init__(self, root: str | os.PathLike) -> None:
         self.root = Path(root)
         self.records = ImageRecords(root)
+        self.corrections = Corrections(root)
 
     @property
     def manifest_path(self) -> Path:
@@ -75,7 +78,7 @@ class SeedStore:
         Many processes may open one root at once. What killed processes left half-written is
         removed. With the same settings the masks are kept, ``overwrite`` or not, but for those of
         images that the manifest no longer lists: they are dropped, and the list is that of the
-        manifest.
+        manifest. Images that are corrected stay so.
 
         Args:
             manifest (SeedManifest): What this run is going to write.
@@ -88,16 +91,18 @@ class SeedStore:
         Raises:
             ValueError: If the root was made with other settings, holds masks without a manifest, or
                 lists more than twice as many images as stay, and ``overwrite`` is False; the
-                message names each difference.
+                message names each difference. If images that are corrected would be lost, in any
+                case.
         """
         self.root.mkdir(parents=True, exist_ok=True)
-        with _locked(self.root):
+        with lock_root(self.root):
             remove_stale_temporaries(self.root)
             folders = [
                 RECORDS_FOLDER,
                 *manifest.seed_names,
                 AGGREGATED_FOLDER,
                 AGREEMENT_FOLDER,
+                CORRECTED_FOLDER,
             ]
             problems: list[str] = []
             if os.path.lexists(self.manifest_path):
@@ -115,12 +120,19 @@ class SeedStore:
             else:
                 manifest.save(self.manifest_path)
                 return []
-            if not overwrite:
+            corrected = sorted(self.corrections.image_ids())
+            remedy = 'Choose a new root, or --overwrite to delete its masks and start anew.'
+            if corrected:
+                remedy = (
+                    f'{len(corrected)} of its images are corrected by hand (first '
+                    f'{", ".join(corrected[:3])}). Choose a new root, and take these masks there: '
+                    'tools/import_annotations.py NEW_ROOT '
+                    f'{self.corrections.folder} --format png'
+                )
+            if corrected or not overwrite:
                 raise ValueError(
                     f'{self.root}: this root was made by another run (here: this run, there: the '
-                    'root):\n  '
-                    + '\n  '.join(problems)
-                    + '\nChoose a new root, or --overwrite to delete its masks and start anew.'
+                    'root):\n  ' + '\n  '.join(problems) + f'\n{remedy}'
                 )
             # The manifest goes first: if this is interrupted, masks without one are refused.
             self.manifest_path.unlink(missing_ok=True)
@@ -142,6 +154,15 @@ class SeedStore:
                 'root for a part of the images, or --overwrite to drop these masks and keep the '
                 'others.'
             )
+        corrected = [image_id for image_id in found.corrected if image_id not in listed]
+        if corrected:
+            raise ValueError(
+                f'{self.root}: {len(corrected)} images that are corrected by hand would be dropped '
+                f'(first {", ".join(corrected[:3])}): this run does not list them. Choose a new '
+                'root, or give these corrections up: tools/import_annotations.py '
+                f'{self.root} --discard ID ...'
+            )
+        manifest = dataclasses.replace(manifest, corrected=found.corrected)
         for image_id in dropped:
             self.remove(image_id, manifest.seed_names)
         # Last: where this is interrupted, the next run drops what is left.
@@ -186,6 +207,8 @@ class SeedStore:
     ) -> int:
         """Write all masks of an image, the aggregate last, and its record after them.
 
+        Of an image that is corrected, the aggregate stays the corrected mask.
+
         Args:
             image_id (str): The image's id.
             seeds (Mapping[str, np.ndarray]): Masks uint8 (H, W) by seed name; empty to keep the
@@ -199,9 +222,13 @@ class SeedStore:
             int: Bytes of the masks.
 
         Raises:
-            ValueError: If the masks differ in size or the id could leave the root.
+            ValueError: If the masks differ in size, also from a corrected one, or the id could
+                leave the root.
             OSError: If a file cannot be written; it is not left half-written.
         """
+        if self.corrections.has(image_id):
+            label = self.corrections.read(image_id, label.shape)
+            agreement = self.corrections.agreement(label)
         masks = {**seeds, AGREEMENT_FOLDER: agreement, AGGREGATED_FOLDER: label}
         for name, mask in masks.items():
             if mask.shape != label.shape:
@@ -285,14 +312,3 @@ class SeedStore:
         """
         path = self.mask_path(AGREEMENT_FOLDER, image_id)
         return read_mask(path, shape, num_classes=num_seeds + 1, ignore_index=None)
-
-
-@contextmanager
-def _locked(root: Path):
-    """Hold the root's lock; the system releases it however the process ends."""
-    with open(root / LOCK_NAME, 'a') as file:
-        # Some network file systems have no locks. Opening stays safe there (manifests are written
-        # atomically, and equal), but for several processes that overwrite at the same moment.
-        with suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield

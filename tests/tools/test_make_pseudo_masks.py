@@ -29,6 +29,7 @@ from mmseg_wsss.generation.pseudo_mask_images import (
     without_annotations,
 )
 from mmseg_wsss.generation.pseudo_masks import PseudoMaskMaker
+from mmseg_wsss.store import ImageRecords
 from mmseg_wsss.store.mask_folder import SETTINGS_NAME
 
 SHAPE = (24, 32)
@@ -113,6 +114,14 @@ def test_masks_equal_the_plain_computation(data, tta):
         expected = expected_mask(probabilities, labels)
         np.testing.assert_allclose((mask == expected).mean(), 1, 0, 0.01)
         assert set(mask.ravel()) <= {0, *labels}
+        confidence = probabilities.max(axis=0).mean()
+        record = ImageRecords(data / 'all').read(image_id)
+        assert record.confidence == pytest.approx(confidence, abs=0.01)
+        # Of the classes that can be in the mask, the probabilities sum to 1.
+        possible = probabilities[[0, *labels]]
+        confidence = (possible / possible.sum(axis=0)).max(axis=0).mean()
+        record = ImageRecords(data / 'masks').read(image_id)
+        assert record.confidence == pytest.approx(confidence, abs=0.01)
     assert len(labels_seen) > 1  # else the comparison would say little
 
 

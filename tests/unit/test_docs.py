@@ -49,6 +49,10 @@ QUESTIONS = {
         'docs/user_guides/configs.md',
         'resnet101-63fe2227.pth',
     ),
+    'How do I correct bad masks by hand?': (
+        'docs/user_guides/corrections.md',
+        'export_annotations.py SEED_ROOT',
+    ),
     'Does it help at all?': ('projects/animals7/results.md', 'hybrid, t = 6'),
 }
 

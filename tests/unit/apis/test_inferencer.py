@@ -20,6 +20,7 @@ import mmseg_wsss
 from mmseg_wsss.apis import Inferencer
 from mmseg_wsss.datasets.tags import write_tags
 from mmseg_wsss.seeds import DenseCRF, unary_from_probabilities
+from mmseg_wsss.store import ImageRecords
 from mmseg_wsss.utils.config_text import parse_config_text
 
 PALETTE = [[0, 0, 0], [9, 0, 0], [0, 9, 0]]
@@ -202,6 +203,8 @@ def test_predict_writes_masks_and_overlays_in_the_folders_of_the_photographs(dat
     for image_id in IDS:
         (result,) = inferencer(data / 'photos' / f'{image_id}.jpg')
         np.testing.assert_array_equal(mask(data, image_id), result.mask)
+        record = ImageRecords(data / 'out' / 'masks').read(image_id)
+        assert record.confidence == pytest.approx(result.probabilities.max(0).mean(), abs=1e-5)
         with Image.open(data / 'out' / 'masks' / f'{image_id}.png') as file:
             assert file.mode == 'P' and file.getpalette()[:9] == sum(PALETTE, [])
         with Image.open(data / 'out' / 'overlays' / f'{image_id}.jpg') as file:

@@ -36,6 +36,7 @@ def tables(evaluation, **options):
         classes=list(evaluation.setting.classes),
         seeds=list(NAMES),
         seeds_kept=bool(evaluation.setting.seed_names),
+        corrected=0,
     )
     found = evaluation_tables(SeedRootEvaluation(evaluation, None, head).to_dict(), **options)
     for table in found:
