@@ -2,7 +2,12 @@
 # affinity-net_mobilenetv2_voc_animals.py.
 _base_ = '../cls/mobilenetv2_voc_animals.py'
 seed_generation = dict(
-    background=dict(_delete_=True, threshold='auto'),  # no mask is looked at
+    # Found from the labels of the affinity network; no ground truth is looked at.
+    background=dict(
+        _delete_=True,
+        threshold='auto',
+        labels='work_dirs/affinity-labels_mobilenetv2_voc_animals/seeds',
+    ),
     refine=[
         dict(
             type='AffinityRefiner',

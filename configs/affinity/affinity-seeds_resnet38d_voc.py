@@ -2,6 +2,12 @@
 # affinity-net_resnet38d_voc.py.
 _base_ = '../cls/resnet38d_voc.py'
 seed_generation = dict(
+    # Found from the labels of the affinity network; no ground truth is looked at.
+    background=dict(
+        _delete_=True,
+        threshold='auto',
+        labels='work_dirs/affinity-labels_resnet38d_voc/seeds',
+    ),
     refine=[
         dict(
             type='AffinityRefiner',

@@ -10,8 +10,15 @@ import numpy as np
 from mmengine import dist
 from torch import Tensor
 
+from ..seeds import IGNORE_INDEX
 from ..seeds.refine import RefinerInput, SeedRefiner
-from ..seeds.threshold import NUM_BINS, activation_histogram, fit_mixture
+from ..seeds.threshold import (
+    NUM_BINS,
+    activation_histogram,
+    fit_mixture,
+    separating_threshold,
+)
+from ..store import AGGREGATED_FOLDER, SeedManifest, SeedStore, read_mask
 from ..utils.image import resize_image
 from ..utils.progress import Progress
 from .images import SeedImage, SeedImageDataset, SeedSample
@@ -97,41 +104,92 @@ def fit_background(
 ) -> dict[str, Any]:
     """Find the background threshold from the activations of a sample of images.
 
-    The processes of a launcher share the sample; all get the same result, whatever their number.
+    Without labels it is where a mixture of two normal distributions crosses. With
+    ``settings.background_labels``, a seed root, it is where the pixels that its seeds agree on are
+    told apart best. The processes of a launcher share the sample; all get the same result, whatever
+    their number.
 
     Args:
         source (SeedSource): Gives the maps.
         refiners (Sequence[SeedRefiner]): The chain; those of maps are applied.
-        settings (SeedSettings): Seeds and draws.
+        settings (SeedSettings): Seeds, draws and labels.
         images (Sequence[SeedImage]): All images; those without tags say nothing.
 
     Returns:
-        dict[str, Any]: ``threshold``, the two components as ``weights``, ``means`` and
-        ``deviations``, ``counts`` (the histogram) and ``images`` (how many were looked at).
+        dict[str, Any]: ``threshold``, ``counts`` (histogram of the highest positive activations),
+        ``images`` (how many were looked at), and the two components as ``weights``, ``means`` and
+        ``deviations``, or with labels the histograms ``background`` and ``foreground``.
 
     Raises:
-        ValueError: If the activations do not show two kinds of pixels.
+        FileNotFoundError, ValueError: If the activations do not show two kinds of pixels, or the
+            labels cannot be read.
     """
-    sample = sample_images([image for image in images if image.tags] or images[:1], SAMPLE_SIZE)
-    mine = sample[dist.get_rank() :: dist.get_world_size()]
-    counts = np.zeros(NUM_BINS, np.int64)
-    progress = Progress(len(mine), 'images for the background threshold')
-    for _, maps in refined_maps(source, refiners, settings, mine):
-        counts += activation_histogram(maps.cpu().numpy())
-        progress.step()
-    counts = sum(dist.all_gather_object(counts))
+    tagged = [image for image in images if image.tags]
+    labels = None
+    if settings.background_labels is not None:
+        labels = AgreedLabels(settings.background_labels)
+        tagged = [image for image in tagged if image.image_id in labels.image_ids]
+    sample = sample_images(tagged or images[:1], SAMPLE_SIZE)
+    counts = np.zeros((3, NUM_BINS), np.int64)
     try:
-        fit = fit_mixture(counts)
+        mine = sample[dist.get_rank() :: dist.get_world_size()]
+        progress = Progress(len(mine), 'images for the background threshold')
+        for one, maps in refined_maps(source, refiners, settings, mine):
+            values = maps.cpu().numpy()
+            counts[0] += activation_histogram(values)
+            if labels is not None and one.info.tags:
+                counts[1:] += labels.histograms(one.info.image_id, values)
+            progress.step()
+        counts = sum(dist.all_gather_object(counts))
+        found = dict(images=len(sample), counts=counts[0].tolist())
+        if labels is not None:
+            found['threshold'] = separating_threshold(counts[1], counts[2])
+            return {**found, 'background': counts[1].tolist(), 'foreground': counts[2].tolist()}
+        fit = fit_mixture(counts[0])
     except ValueError as error:
         raise ValueError(
-            f"background.threshold='auto': {error}, e.g. one that tools/background_curve.py "
-            'shows to be good.'
+            f"background.threshold='auto': {error}; give a threshold, e.g. one that "
+            'tools/background_curve.py shows to be good.'
         ) from None
     return dict(
+        found,
         threshold=fit.threshold,
         weights=[round(value, 4) for value in fit.weights],
         means=[round(value, 4) for value in fit.means],
         deviations=[round(value, 4) for value in fit.deviations],
-        counts=counts.tolist(),
-        images=len(sample),
     )
+
+
+class AgreedLabels:
+    """The labels that all seeds of a root agree on.
+
+    Args:
+        root (str): The seed root.
+
+    Raises:
+        FileNotFoundError, ValueError: If there is none, or its manifest is damaged.
+    """
+
+    def __init__(self, root: str) -> None:
+        self.store = SeedStore(root)
+        self.manifest = SeedManifest.load(self.store.manifest_path)
+        self.image_ids = set(self.manifest.images)
+
+    def histograms(self, image_id: str, maps: np.ndarray) -> np.ndarray:
+        """Count the highest activations of agreed background and agreed foreground.
+
+        Args:
+            image_id (str): The image's id.
+            maps (np.ndarray): (S, P, H, W) of the image.
+
+        Returns:
+            np.ndarray: (2, NUM_BINS) int64; activations of 0 are in the first bin.
+        """
+        label = read_mask(self.store.mask_path(AGGREGATED_FOLDER, image_id))
+        agreement = self.store.read_agreement(image_id, len(self.manifest.seeds), label.shape)
+        label = np.where(agreement == len(self.manifest.seeds), label, np.uint8(IGNORE_INDEX))
+        label = resize_image(label, tuple(maps.shape[-2:]), 'nearest')
+        bins = np.ceil(maps.max(axis=1) * NUM_BINS).astype(np.int64) - 1
+        bins = bins.clip(0, NUM_BINS - 1)
+        kinds = (label == 0, (label != 0) & (label != IGNORE_INDEX))
+        return np.stack([np.bincount(bins[:, kind].ravel(), minlength=NUM_BINS) for kind in kinds])

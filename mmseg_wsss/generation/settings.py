@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from math import inf
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from ..registry import DATASETS
 from ..seeds import PAPER_SEEDS, TIES, Seed
 from ..seeds.background import Background, list_backgrounds
 from ..seeds.refine import REFINE_KINDS, DenseCRFRefiner, RefinerInput, SeedRefiner, list_refiners
+from ..store import MANIFEST_NAME, SeedManifest
 from .extractor import AMP_TYPES
 from .images import SeedImage, check_seed_images
 from .pipeline import KEEP_KINDS
@@ -60,7 +62,7 @@ class SeedSettings:
         background (Mapping | Sequence[Mapping], optional): Arguments of
             :func:`mmseg_wsss.seeds.background_score`, or the ``type`` and options of a
             :class:`BackgroundScore`; of several, each seed takes the next in turn. The
-            ``threshold`` may be ``'auto'``, see
+            ``threshold`` may be ``'auto'``, with ``labels`` (a seed root) or without, see
             :func:`~mmseg_wsss.generation.background_fit.fit_background`.
         refine (str | Sequence[Mapping], optional): None or ``'none'``; ``'irn'``, ``'psa'`` or
             ``'deeplab'`` for a dense CRF alone; or the chain of
@@ -249,6 +251,12 @@ class SeedSettings:
         """Whether the background threshold is to be found from the activations."""
         return any(one.get('threshold') == 'auto' for one in self.backgrounds)
 
+    @property
+    def background_labels(self) -> str | None:
+        """The seed root that an automatic threshold looks at; None without one."""
+        found = [one.get('labels') for one in self.backgrounds if one.get('threshold') == 'auto']
+        return next((root for root in found if root is not None), None)
+
     def build_backgrounds(self, threshold: float = 0.5) -> Background:
         """Build the background scores.
 
@@ -265,7 +273,7 @@ class SeedSettings:
             if isinstance(one, Mapping) and 'type' in one:
                 one = build_part(one, BackgroundScore, 'background')
             elif isinstance(one, Mapping) and one.get('threshold') == 'auto':
-                one = {**one, 'threshold': threshold}
+                one = {key: one[key] for key in one if key != 'labels'} | dict(threshold=threshold)
             built.append(one)
         return built
 
@@ -327,6 +335,14 @@ class SeedSettings:
                 are too many classes for 8-bit masks.
         """
         images, classes, palette = read_images(self.dataset)
+        if self.background_labels is not None:
+            manifest = SeedManifest.load(Path(self.background_labels) / MANIFEST_NAME)
+            if manifest.classes != classes:
+                raise ValueError(
+                    f'{self.background_labels}: the labels of the background threshold are of '
+                    f'other classes ({", ".join(manifest.classes[:4])}, ...) than the data set '
+                    f'({", ".join(classes[:4])}, ...).'
+                )
         if len(classes) > MAX_CLASSES:
             raise ValueError(
                 f'The data set has {len(classes) - 1} foreground classes; 8-bit masks hold at most '

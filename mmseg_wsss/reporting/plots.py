@@ -65,23 +65,28 @@ def background_fit_plot(data: Mapping[str, Any]) -> Plot:
         data (Mapping): With ``head.background_fit``, see
             :func:`~mmseg_wsss.evaluation.evaluation_data`.
     """
-    values = data['head']['background_fit']
-    fit = MixtureFit(values['weights'], values['means'], values['deviations'], values['threshold'])
-    counts = np.array(values['counts'])
+    fit = data['head']['background_fit']
+    counts = np.array(fit['counts'])
     edges = np.arange(len(counts) + 1) / len(counts)
+    centres = (edges[1:] + edges[:-1]) / 2
     figure, axes = _axes('highest activation of a pixel', 'density')
     axes.stairs(counts / counts.sum() * len(counts), edges, fill=True, color='#cccccc')
-    centres = (edges[1:] + edges[:-1]) / 2
-    for name, density, color in zip(
-        ('background', 'object'), fit.density(centres), COLORS[:2], strict=True
-    ):
+    if 'means' in fit:
+        mixture = MixtureFit(fit['weights'], fit['means'], fit['deviations'], fit['threshold'])
+        densities = mixture.density(centres)
+        said = 'the two kinds of pixels are equally likely'
+    else:
+        kinds = np.array([fit['background'], fit['foreground']])
+        densities = kinds / kinds.sum(axis=1, keepdims=True) * len(counts)
+        said = 'the pixels that the labels agree on are told apart best'
+    for name, density, color in zip(('background', 'object'), densities, COLORS[:2], strict=True):
         axes.plot(centres, density, color=color, label=name, linewidth=1.5)
-    axes.axvline(fit.threshold, color='black', linestyle='--', label=f'{fit.threshold:.3f}')
+    threshold = fit['threshold']
+    axes.axvline(threshold, color='black', linestyle='--', label=f'{threshold:.3f}')
     axes.legend(fontsize=8)
     return _plot(
         figure,
-        'The background threshold is where the two kinds of pixels are equally likely; no mask was '
-        'looked at.',
+        f'The background threshold is where {said}; no ground truth was looked at.',
     )
 
 

@@ -66,6 +66,38 @@ def activation_histogram(maps: np.ndarray) -> np.ndarray:
     return np.bincount(bins.clip(0, NUM_BINS - 1), minlength=NUM_BINS)
 
 
+def separating_threshold(background: np.ndarray, foreground: np.ndarray) -> float:
+    """Find the threshold that tells two known kinds of pixels apart best.
+
+    Best is the largest sum of the share of the background at or below it and the share of the
+    foreground above it, so that neither kind counts more for being larger.
+
+    Args:
+        background (np.ndarray): (N,) counts of activations of pixels known as background, in N
+            equal bins of [0, 1].
+        foreground (np.ndarray): (N,) those of pixels known as foreground.
+
+    Returns:
+        float: The upper limit of a bin; in the middle where several are as good.
+
+    Raises:
+        ValueError: If one kind has no pixels, or no threshold is better than chance.
+
+    Examples:
+        >>> separating_threshold(np.array([5, 3, 0, 0]), np.array([0, 1, 0, 3]))
+        0.75
+    """
+    if not background.sum() or not foreground.sum():
+        raise ValueError('the labels have no background or no foreground')
+    below = np.cumsum(background) / background.sum()
+    above = 1 - np.cumsum(foreground) / foreground.sum()
+    score = (below + above)[:-1]
+    best = np.flatnonzero(np.isclose(score, score.max(), rtol=0, atol=1e-9))
+    if score.max() <= 1 + 1e-9:
+        raise ValueError('activations are no higher on the foreground of the labels')
+    return float((best[(len(best)) // 2] + 1) / len(background))
+
+
 def fit_mixture(counts: np.ndarray) -> MixtureFit:
     """Fit two normal distributions by expectation maximisation.
 

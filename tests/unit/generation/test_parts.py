@@ -374,6 +374,60 @@ def test_automatic_threshold(tmp_path, seeds, monkeypatch):
         build_generator(**automatic, num_draws=2).run(images, tmp_path / 'auto')
 
 
+@pytest.fixture
+def labelled(tmp_path):
+    """Images, and the root of two seeds that agree in parts."""
+    images = build_images(tmp_path, 5)
+    two = dict(background=[dict(threshold=0.6), dict(threshold=0.3)], seeds=SEEDS[:2])
+    build_generator(**two).run(images, tmp_path / 'labels')
+    return images, tmp_path / 'labels'
+
+
+def test_automatic_threshold_from_labels(tmp_path, labelled):
+    images, labels = labelled
+    background = dict(threshold='auto', labels=str(labels))
+    build_generator(background=background, seeds=SEEDS[:1]).run(images, tmp_path / 'seeds')
+    fit = SeedManifest.load(tmp_path / 'seeds/manifest.json').parameters['background_fit']
+    # All maps, pixel by pixel.
+    settings = SeedSettings(seeds=SEEDS[:1])
+    plain = ActivationExtractor.from_settings(build_classifier(), settings)
+    known = [[], []]
+    for image, sample in zip(images, samples_of(plain, images, settings), strict=True):
+        if not image.tags:
+            continue
+        highest = plain([sample])[0][0].amax(0).numpy()
+        label, agreement = (
+            read_mask(labels / kind / f'{image.image_id}.png', ignore_index=None)
+            for kind in ('aggregated', 'agreement')
+        )
+        known[0] += highest[(agreement == 2) & (label == 0)].tolist()
+        known[1] += highest[(agreement == 2) & (label > 0)].tolist()
+    assert [sum(fit['background']), sum(fit['foreground'])] == [len(one) for one in known]
+    background, foreground = map(np.array, known)
+    scores = {
+        limit: (background <= limit / 200).mean() + (foreground > limit / 200).mean()
+        for limit in range(1, 200)
+    }
+    best = scores[round(200 * fit['threshold'])]
+    assert best == pytest.approx(max(scores.values()), abs=1e-3) and best > 1.5
+    assert fit['images'] == 4
+
+
+def test_labels_of_a_threshold_are_checked_before_the_training(tmp_path):
+    write_data(tmp_path)
+    config = build_config(tmp_path)
+    background = dict(threshold='auto', labels=str(tmp_path / 'none'))
+    config.seed_generation = dict(background=background)
+    with pytest.raises(FileNotFoundError, match='none'):
+        check_generation(config)
+    config.seed_generation.background.labels = str(tmp_path / 'other')
+    build_generator(seeds=SEEDS[:1]).run(build_images(tmp_path, 1), tmp_path / 'other')
+    with pytest.raises(ValueError, match='other: the labels of the background .* other classes'):
+        check_generation(config)
+    with pytest.raises(ValueError, match="Unknown parameter 'labels'"):
+        build_generator(background=dict(threshold=0.3, labels='seeds'))
+
+
 def test_no_two_kinds_of_pixels_ask_for_a_threshold(tmp_path):
     generator = build_generator(
         source=dict(type=Blind), background=dict(threshold='auto'), seeds=[Seed(0.0, 1.0)]

@@ -72,6 +72,13 @@ def test_the_fit_of_the_background_is_drawn_over_the_activations(drawn):
     assert drawn['plot'][1][1][2] == pytest.approx(0.5 * 3.86668, abs=1e-4)
 
 
+def test_the_labels_of_the_background_are_drawn_where_there_are_some(drawn):
+    fit = dict(threshold=0.5, background=[6, 2], foreground=[1, 3], counts=[1, 1], images=7)
+    plot = background_fit_plot(dict(head=dict(background_fit=fit)))
+    assert [line[1] for line in drawn['plot']] == [[1.5, 0.5], [0.5, 1.5]]
+    assert 'labels agree on' in plot.caption
+
+
 def test_a_class_without_a_score_has_no_bar(drawn):
     class_plot(DATA)
     assert drawn['barh'] == [[[0, 1], [25, 0]]]

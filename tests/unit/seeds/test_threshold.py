@@ -5,7 +5,12 @@ import math
 import numpy as np
 import pytest
 
-from mmseg_wsss.seeds.threshold import NUM_BINS, activation_histogram, fit_mixture
+from mmseg_wsss.seeds.threshold import (
+    NUM_BINS,
+    activation_histogram,
+    fit_mixture,
+    separating_threshold,
+)
 
 
 def histogram(values):
@@ -56,3 +61,26 @@ def test_one_kind_of_pixels_is_refused():
         fit_mixture(histogram([0.3] * 50))
     with pytest.raises(ValueError, match='too few different activations'):
         fit_mixture(np.zeros(NUM_BINS))
+
+
+def test_separating_threshold_against_all_thresholds():
+    random = np.random.default_rng(0)
+    background = random.binomial(99, 0.3, 4000)
+    foreground = random.binomial(99, 0.5, 300)
+    counts = [np.bincount(values, minlength=100) for values in (background, foreground)]
+    found = separating_threshold(*counts)
+    scores = {
+        limit: (background < limit).mean() + (foreground >= limit).mean() for limit in range(1, 100)
+    }
+    assert scores[round(100 * found)] == max(scores.values())
+    # The kinds weigh the same, whatever their numbers.
+    assert separating_threshold(counts[0] * 7, counts[1]) == found
+
+
+def test_labels_that_tell_nothing_are_refused():
+    some, none = np.array([1, 2, 0]), np.zeros(3, int)
+    for background, foreground in ((some, none), (none, some)):
+        with pytest.raises(ValueError, match='no background or no foreground'):
+            separating_threshold(background, foreground)
+    with pytest.raises(ValueError, match='no higher on the foreground'):
+        separating_threshold(np.array([0, 0, 5]), np.array([5, 0, 0]))
