@@ -150,8 +150,9 @@ def test_one_image_too_large_for_a_pseudo_mask(network, monkeypatch, options):
     assert pseudo_masks(network, 'found', *options) == 0
     found, expected = tree(network / 'found'), tree(network / 'expected')
     assert found.keys() == expected.keys()
-    for name in found:
-        assert name == 'large.png' or found[name] == expected[name]
+    # The record of a network's mask holds its confidence.
+    differing = {name for name in found if found[name] != expected[name]}
+    assert differing <= {'large.png', 'records/large.txt'}
     assert read_mask(network / 'found' / 'large.png').shape == (96, 128)
 
 

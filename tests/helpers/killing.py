@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -22,6 +23,7 @@ def start(run: Callable[[], object], output: Path) -> multiprocessing.Process:
 
     def target() -> None:
         os.setsid()
+        gc.disable()  # a collection inside of ast.parse can end it, a fault of CPython 3.11
         sys.stdout = sys.stderr = open(output, 'a', buffering=1)
         for descriptor in (1, 2):
             os.dup2(sys.stdout.fileno(), descriptor)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
+
+from .commands import run_forked
 
 TRAINING_CONFIG = """
 custom_imports = dict(imports=['mmseg_wsss.register_all'], allow_failed_imports=False)
@@ -64,12 +64,8 @@ log_processor = dict(by_epoch=False)
 
 
 def command(root: Path, name: str, *options: object) -> str:
-    run = subprocess.run(
-        [sys.executable, str(root / 'tools' / name), *map(str, options)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    """Run a command of ``tools/`` in a fork of this process; give what it printed."""
+    run = run_forked([root / 'tools' / name, *options])
     assert run.returncode == 0, run.stdout + run.stderr
     return run.stdout
 

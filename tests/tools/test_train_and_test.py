@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -11,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.classifier_run import build_config, write_data
+from helpers.commands import run_forked
 from helpers.network_run import TRAINING_CONFIG, command
 from helpers.seed_roots import write_images, write_seed_root, write_split
 from sklearn.metrics import confusion_matrix
@@ -126,11 +125,7 @@ def test_seeds_of_another_photograph_are_refused_before_the_first_iteration(trai
     arguments = [str(config), '--work-dir', str(tmp_path / 'work'), '--cfg-options']
     arguments += [f'train_dataloader.dataset.seed_root={tmp_path / "seeds"}']
     root = Path(__file__).resolve().parents[2]
-    done = subprocess.run(
-        [sys.executable, root / 'tools' / 'train.py', *arguments, 'train_cfg.max_iters=1'],
-        capture_output=True,
-        text=True,
-    )
+    done = run_forked([root / 'tools' / 'train.py', *arguments, 'train_cfg.max_iters=1'])
     assert done.returncode == 1 and 'Traceback' not in done.stderr
     assert 'error: ' in done.stderr and 'the seeds of 1 images' in done.stderr
     assert 'the masks of two were made of another photograph' in done.stderr
@@ -151,12 +146,7 @@ def test_options_that_do_not_fit_the_config_say_so(trained, root):
         (['--show-dir', 'x'], 'need default_hooks.visualization'),
         (['--cfg-options', "custom_hooks=[dict(type='X')]"], 'custom_hooks wants a list of dicts'),
     ):
-        run = subprocess.run(
-            [sys.executable, str(root / 'tools' / 'test.py'), str(poor), 'none.pth', *options],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        run = run_forked([root / 'tools' / 'test.py', poor, 'none.pth', *options])
         assert run.returncode != 0
         assert message in run.stderr
 
@@ -168,11 +158,9 @@ def test_an_image_that_its_loader_would_misread_ends_a_training_with_one_line(tm
     for image_id in 'abcd':
         assert cv2.imwrite(str(tmp_path / 'images' / f'{image_id}.png'), deep)
     build_config(tmp_path).dump(tmp_path / 'config.py')
-    run = subprocess.run(
-        [sys.executable, 'tools/train.py', str(tmp_path / 'config.py'), '--cfg-options',
-         f'train_dataloader.num_workers={workers}'],
-        cwd=Path(__file__).resolve().parents[2], capture_output=True, text=True,
-    )  # fmt: skip
+    root = Path(__file__).resolve().parents[2]
+    options = ['--cfg-options', f'train_dataloader.num_workers={workers}']
+    run = run_forked([root / 'tools' / 'train.py', tmp_path / 'config.py', *options])
     assert run.returncode == 1 and 'Traceback' not in run.stderr
     error = run.stderr.strip().splitlines()[-1]
     assert error.startswith(f'error: {tmp_path}/images/')

@@ -1,11 +1,13 @@
 """tools/train_classifiers.py: a classifier per dropout rate, and seeds of all of them."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
 import train_classifiers
 from helpers.classifier_run import build_config, write_data
+from helpers.commands import run_forked
 from mmengine.config import Config
 
 from mmseg_wsss.utils.checkpoint import read_state_dict
@@ -35,7 +37,8 @@ def test_a_dry_run_prints_the_commands_and_makes_nothing(project, capfd):
     assert not list((project / 'out').rglob('*.pth'))
 
 
-def test_trains_what_is_missing_and_makes_the_seeds(project, capfd):
+def test_trains_what_is_missing_and_makes_the_seeds(project, capfd, monkeypatch):
+    monkeypatch.setattr(train_classifiers, 'subprocess', SimpleNamespace(run=run_forked))
     assert train_classifiers.main(arguments(project)) == 0
     states = {}
     for rate in RATES:
