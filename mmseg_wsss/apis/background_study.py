@@ -114,6 +114,8 @@ def background_curve(
 def _threshold(background: Mapping[str, Any]) -> float | None:
     """Give the threshold of a config, if it is one of those on the curve."""
     threshold = background.get('threshold', 0.2)
+    if 'type' in background or threshold == 'auto':
+        return None
     whole = abs(100 * threshold - round(100 * threshold)) < 1e-9
     return threshold if background.get('kind', 'constant') == 'constant' and whole else None
 

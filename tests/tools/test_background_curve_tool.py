@@ -69,6 +69,15 @@ def test_curve_is_that_of_seeds_made_at_the_threshold(project, threshold):
         assert values['miou'][round(100 * threshold) - 1] == expected
 
 
+def test_a_threshold_that_is_found_is_no_point_of_the_curve(project, capsys):
+    config = build_config(project)
+    config.seed_generation = dict(background=dict(threshold='auto'), seeds=[(0.1, 1.0)])
+    config.dump(project / 'config.py')
+    found = curve(project)
+    assert found['head']['current'] is None and 'miou_at_current' not in found['seeds']['0.10-1.00']
+    assert 'none of these thresholds' in capsys.readouterr().out
+
+
 def test_output_says_what_it_was_tuned_on(project, capsys):
     write_split(project / 'some.txt', IDS[:3])
     found = curve(project, '--split', project / 'some.txt')
