@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..checks.report import CheckReport, examples
+from ..checks.report import examples
 from ..converters.annotations import FORMATS, ImageToAnnotate, LabelNames
-from ..converters.folder_inputs import find_images
+from ..converters.folder_inputs import list_images
 from ..datasets.splits import read_split
 from ..datasets.tags import read_tags
 from ..evaluation import evaluate_seed_root, rank_suspicious
@@ -213,10 +213,7 @@ def _file_names(
     """Files of images, relative to their folder."""
     if images is None:
         return {image_id: f'{image_id}{img_suffix}' for image_id in ids}
-    report = CheckReport('images')
-    paths = find_images(os.fspath(images), report)
-    if report.problems:
-        raise ValueError(' '.join(report.problems))
+    paths = list_images(images)
     missing = [image_id for image_id in ids if image_id not in paths]
     if missing:
         raise FileNotFoundError(

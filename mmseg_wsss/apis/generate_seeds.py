@@ -38,14 +38,22 @@ def check_generation(
             work, or the classifier's head does not go with the source or has another number of
             classes than the data set.
     """
+    settings, images, classes, palette = _read(config, options)
+    ids, paths = [one.image_id for one in images], [one.path for one in images]
+    for refiner in settings.build_refiners():  # what they lack is found before the training
+        refiner.check(ids, paths)
+    return settings, images, classes, palette
+
+
+def _read(
+    config: Config, options: Mapping[str, Any]
+) -> tuple[SeedSettings, list[SeedImage], list[str], list | None]:
+    """As :func:`check_generation`, without the refiners, which a generator builds and asks."""
     settings = SeedSettings.from_config(config, **options)
     if settings.out is None and config.get('work_dir') is None:
         raise ValueError('Set seed_generation.out or work_dir: there is no place for the seeds.')
     part_type(settings.source, SeedSource, 'source').check_config(config)
     images, classes, palette = settings.read_images()
-    ids, paths = [one.image_id for one in images], [one.path for one in images]
-    for refiner in settings.build_refiners():  # what they lack is found before the training
-        refiner.check(ids, paths)
     number = ((config.get('model') or {}).get('head') or {}).get('num_classes')
     if number is not None and number != len(classes) - 1:
         raise ValueError(
@@ -83,7 +91,7 @@ def generate_seeds(
     """
     if out is not None:
         options['out'] = str(out)
-    settings, images, classes, palette = check_generation(config, **options)
+    settings, images, classes, palette = _read(config, options)
     root = settings.out or osp.join(config.work_dir, 'seeds')
     generator = SeedGenerator(model, classes, palette, settings)
     summary = generator.run(images, root, overwrite, config_content(config, settings))

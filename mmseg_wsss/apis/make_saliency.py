@@ -7,16 +7,13 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..checks.report import CheckReport
-from ..converters.folder_inputs import find_images
+from ..converters.folder_inputs import list_images
 from ..generation.saliency_net import SaliencyNet
 from ..store.image_records import Fingerprint, ImageRecord, ImageRecords
-from ..store.saliency import SaliencyFolder, write_saliency
+from ..store.saliency import SETTINGS_NAME, SaliencyFolder, write_saliency
 from ..utils.atomic import remove_stale_temporaries, write_atomic
 from ..utils.image import read_image
 from ..utils.progress import Progress
-
-SETTINGS_NAME = 'saliency.json'
 
 
 @dataclass
@@ -58,10 +55,7 @@ def make_saliency(
         ValueError: If the folder has no images or two of one id, ``out`` holds other maps, or the
             network does not work.
     """
-    report = CheckReport('images')
-    paths = find_images(os.fspath(images), report)
-    if report.problems:
-        raise ValueError(' '.join(report.problems))
+    paths = list_images(images)
     root = Path(out)
     records = ImageRecords(root)
     _open(root, net, overwrite)

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from ..checks.report import CheckReport
-from ..converters.folder_inputs import find_images
+from ..converters.folder_inputs import list_images
 from ..datasets.tags import read_tags, tags_for
 from ..store import Fingerprint, ImageRecord, MaskFolder
 from ..utils.atomic import atomic_path, remove_stale_temporaries
@@ -63,10 +62,7 @@ def predict_folder(
         ValueError: If the folder has no images or two of one id, an image has no tags entry, or
             ``out`` holds masks made otherwise.
     """
-    report = CheckReport('images')
-    paths = find_images(os.fspath(photos), report)
-    if report.problems:
-        raise ValueError(' '.join(report.problems))
+    paths = list_images(photos)
     allowed = _allowed(inferencer, paths, tags)
     masks, overlays = Path(out) / 'masks', Path(out) / 'overlays'
     settings = dict(

@@ -76,6 +76,20 @@ class FolderDescription:
         write_atomic(osp.join(root, DESCRIPTION), (text + '\n').encode())
 
 
+def list_images(folder: str | os.PathLike) -> dict[str, str]:
+    """List the images of a folder as :func:`find_images`, where remarks are of no use.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+        ValueError: If it has no images, or two of one id.
+    """
+    report = CheckReport('images')
+    paths = find_images(os.fspath(folder), report)
+    if report.problems:
+        raise ValueError(' '.join(report.problems))
+    return paths
+
+
 def find_images(folder: str, report: CheckReport) -> dict[str, str]:
     """Give the path of each image in a folder by id, the path below it without suffix."""
     if not osp.isdir(folder):

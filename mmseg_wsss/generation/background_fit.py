@@ -21,7 +21,7 @@ from ..seeds.threshold import (
 from ..store import AGGREGATED_FOLDER, SeedManifest, SeedStore, read_mask
 from ..utils.image import resize_image
 from ..utils.progress import Progress
-from .images import SeedImage, SeedImageDataset, SeedSample
+from .images import SeedImage, SeedSample
 from .settings import SeedSettings
 from .sources import SeedSource, check_features
 
@@ -68,22 +68,10 @@ def refined_maps(
     """
     refiners = [refiner for refiner in refiners if refiner.works_on == 'maps']
     needed = check_features(source, refiners)
-    samples = SeedImageDataset(
-        images,
-        source.views,
-        settings.seeds,
-        source.num_channels,
-        settings.num_draws,
-        settings.random_seed,
-        source.flip,
-    )
+    samples = source.dataset(images, settings.seeds, settings.num_draws, settings.random_seed)
     for index in range(len(samples)):
         sample = samples[index]
-        features = None
-        if needed:
-            ((maps, features),) = source.with_features([sample])
-        else:
-            (maps,) = source([sample])
+        ((maps, features),) = source.maps_and_features([sample], needed)
         if maps.shape[1]:
             inputs = RefinerInput(
                 [resize_image(sample.image, tuple(maps.shape[-2:]), 'area')],

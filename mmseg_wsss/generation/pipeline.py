@@ -25,7 +25,7 @@ from ..store import ImageRecord, SeedStore
 from ..utils.image import resize_image
 from ..utils.parallel import prepare_process
 from ..utils.progress import Progress
-from .images import SeedImage, SeedImageDataset, SeedSample
+from .images import SeedImage, SeedSample
 from .out_of_memory import halve_until_it_fits
 from .sources import SeedSource, check_features
 
@@ -294,7 +294,8 @@ class SeedPipeline:
     ) -> Iterator[tuple[SeedSample, np.ndarray | _Maps]]:
         """Maps of a batch where the writers refine, masks where the GPU does, in its own order."""
         groups: dict[tuple, list[tuple[SeedSample, _Maps]]] = {}
-        for sample, (maps, features) in zip(samples, self._maps(samples), strict=True):
+        made = self.source.maps_and_features(samples, self.with_features)
+        for sample, (maps, features) in zip(samples, made, strict=True):
             if sample.info.image_id not in wanted:
                 continue
             if maps.is_cuda:
@@ -307,11 +308,6 @@ class SeedPipeline:
             together = None if features[0] is None else torch.stack(features)
             masks = self.writer.refine(group, torch.stack(maps), together)
             yield from zip(group, masks, strict=True)
-
-    def _maps(self, samples: list[SeedSample]) -> list[_Maps]:
-        if self.with_features:
-            return self.source.with_features(samples)
-        return [(maps, None) for maps in self.source(samples)]
 
     def _refine_and_write(
         self, sample: SeedSample, ready: np.ndarray | _Maps
@@ -332,15 +328,8 @@ class SeedPipeline:
     def _samples(
         self, images: Sequence[SeedImage], batches: list[list[int]]
     ) -> Iterator[list[SeedSample]]:
-        dataset = SeedImageDataset(
-            images,
-            self.source.views,
-            self.writer.seeds,
-            self.source.num_channels,
-            self.num_draws,
-            self.random_seed,
-            self.source.flip,
-        )
+        seeds = self.writer.seeds
+        dataset = self.source.dataset(images, seeds, self.num_draws, self.random_seed)
         loader = DataLoader(
             dataset,
             batch_sampler=batches,

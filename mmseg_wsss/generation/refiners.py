@@ -21,7 +21,7 @@ from ..seeds.affinity import affinity_walk
 from ..seeds.pamr import pamr
 from ..seeds.refine import DenseCRFRefiner, RefinerInput, SeedRefiner
 from ..store import MANIFEST_NAME, SeedManifest
-from ..store.saliency import SaliencyFolder
+from ..store.saliency import SETTINGS_NAME, SaliencyFolder
 from ..utils.checkpoint import load_weights
 from ..utils.digest import weights_sha256
 from ..utils.image import resize_image
@@ -101,8 +101,9 @@ class AffinityRefiner(SeedRefiner):
                 f'AffinityRefiner: most_foreground must be in (0, 1], got {most_foreground!r}.'
             )
         self.exponent, self.steps, self.most_foreground = exponent, steps, most_foreground
-        self.net = _load_affinity_net(config, checkpoint, trust_checkpoint)
-        self.supervision = _supervision_of_labels(config)
+        content = Config.fromfile(config)
+        self.net = _load_affinity_net(content, checkpoint, trust_checkpoint)
+        self.supervision = _supervision_of_labels(content)
         self.normalizer = ImageNormalizer(self.net)
         self._nets: dict[torch.device, nn.Module] = {torch.device('cpu'): self.net}
         self._lock = threading.Lock()
@@ -191,7 +192,7 @@ class SaliencyFusion(SeedRefiner):
 
     def record(self) -> dict[str, Any]:
         """Arguments for the manifest: the maps by the settings they were made with, if known."""
-        settings = self.maps.root / 'saliency.json'
+        settings = self.maps.root / SETTINGS_NAME
         known = json.loads(settings.read_text()) if settings.is_file() else str(self.maps.root)
         return dict(maps=known, weight=self.weight)
 
@@ -210,8 +211,8 @@ def _pixels(inputs: RefinerInput, device: torch.device) -> Tensor:
     return torch.from_numpy(np.stack(inputs.images)).to(device).permute(0, 3, 1, 2)
 
 
-def _supervision_of_labels(config: str) -> str:
-    dataset = (Config.fromfile(config).get('train_dataloader') or {}).get('dataset') or {}
+def _supervision_of_labels(config: Config) -> str:
+    dataset = (config.get('train_dataloader') or {}).get('dataset') or {}
     try:
         manifest = SeedManifest.load(Path(str(dataset.get('seed_root'))) / MANIFEST_NAME)
     except (FileNotFoundError, ValueError):
@@ -219,18 +220,17 @@ def _supervision_of_labels(config: str) -> str:
     return manifest.parameters.get('supervision', 'I')
 
 
-def _load_affinity_net(config: str, checkpoint: str, trust: bool) -> nn.Module:
-    content = Config.fromfile(config)
-    model = content.get('model') or {}
+def _load_affinity_net(config: Config, checkpoint: str, trust: bool) -> nn.Module:
+    model = config.get('model') or {}
     if str(model.get('type')).rpartition('.')[2] != 'AffinityNet':
         raise ValueError(
-            f'{config}: the model is {model.get("type")!r}, expected an AffinityNet, such as those '
-            'in configs/affinity.'
+            f'{config.filename}: the model is {model.get("type")!r}, expected an AffinityNet, such '
+            'as those in configs/affinity.'
         )
     model = copy.deepcopy(model)
     for part in (model, model.get('backbone', {})):
         part.pop('init_cfg', None)  # the checkpoint has all weights
-    with DefaultScope.overwrite_default_scope(content.get('default_scope', 'mmseg')):
+    with DefaultScope.overwrite_default_scope(config.get('default_scope', 'mmseg')):
         net = MODELS.build(model)
     load_weights(net, checkpoint, trust)
     return net.eval().requires_grad_(False)

@@ -10,8 +10,9 @@ from mmengine.config import Config
 from torch import Tensor, nn
 
 from ..registry import TASK_UTILS
+from ..seeds import Seed
 from ..seeds.refine import SeedRefiner
-from .images import SeedSample, SeedView
+from .images import SeedImage, SeedImageDataset, SeedSample, SeedView
 
 if TYPE_CHECKING:
     from .settings import SeedSettings
@@ -84,6 +85,20 @@ class SeedSource(ABC):
     def with_features(self, samples: Sequence[SeedSample]) -> list[tuple[Tensor, Tensor | None]]:
         """Make maps, and the feature maps (C, h, w) of the images; None for one without tags."""
         raise NotImplementedError(f'{type(self).__name__} gives no features.')
+
+    def maps_and_features(
+        self, samples: Sequence[SeedSample], needed: bool
+    ) -> list[tuple[Tensor, Tensor | None]]:
+        """Make maps, and feature maps if a refiner needs them; None without."""
+        return self.with_features(samples) if needed else [(maps, None) for maps in self(samples)]
+
+    def dataset(
+        self, images: Sequence[SeedImage], seeds: Sequence[Seed], num_draws: int, random_seed: int
+    ) -> SeedImageDataset:
+        """Give the images with the views and the draws that this source wants of each."""
+        return SeedImageDataset(
+            images, self.views, seeds, self.num_channels, num_draws, random_seed, self.flip
+        )
 
 
 def supervision(parts: Iterable[Any]) -> str:

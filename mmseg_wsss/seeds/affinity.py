@@ -7,7 +7,6 @@ Weakly Supervised Semantic Segmentation", CVPR 2018 (PSA). B images, C channels 
 
 from __future__ import annotations
 
-import warnings
 from functools import lru_cache
 from math import comb
 
@@ -16,9 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .codec import IGNORE_INDEX
+from .sparse import csr_matrix
 
-# Products with CSR matrices are old enough; torch still announces a beta once per process.
-warnings.filterwarnings('ignore', message='Sparse CSR tensor support is in beta')
 # PSA's: keeps the logarithms of affinities of 0 and 1 finite.
 _LEAST = 1e-5
 # What a sum of Chebyshev polynomials may leave out of a walk, as a share of its largest value.
@@ -158,8 +156,7 @@ def transition_matrix(features: Tensor, radius: float, exponent: float) -> Tenso
     row_lengths = crow.diff()
     sums = torch.segment_reduce(weights, 'sum', lengths=row_lengths)
     weights = weights / sums.repeat_interleave(row_lengths)
-    size = (len(crow) - 1,) * 2
-    return torch.sparse_csr_tensor(crow, columns, weights, size, check_invariants=False)
+    return csr_matrix(crow, columns, weights)
 
 
 @lru_cache(maxsize=8)  # photographs come in few sizes

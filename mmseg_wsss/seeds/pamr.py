@@ -6,7 +6,6 @@ section 3.3. Nothing is learned.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
@@ -14,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# Products with CSR matrices are old enough; torch still announces a beta once per process.
-warnings.filterwarnings('ignore', message='Sparse CSR tensor support is in beta')
+from .sparse import csr_matrix
+
 # Keeps the quotient finite where all neighbours have one colour (authors' code).
 _EPSILON = 1e-8
 
@@ -75,13 +74,8 @@ def _refine(image: Tensor, scores: Tensor, iterations: int, dilations: Sequence[
     number, pixels = weights.shape
     crow = torch.arange(0, pixels * number + 1, number, dtype=torch.int32)
     columns = _columns(*scores.shape[-2:], tuple(dilations))
-    matrix = torch.sparse_csr_tensor(
-        crow.to(weights.device),
-        columns.to(weights.device),
-        weights.T.flatten(),
-        (pixels, pixels),
-        check_invariants=False,
-    )
+    device = weights.device
+    matrix = csr_matrix(crow.to(device), columns.to(device), weights.T.flatten())
     refined = scores.flatten(1).T.contiguous()
     for _ in range(iterations):
         refined = matrix @ refined

@@ -13,6 +13,9 @@ from ..utils.atomic import write_atomic
 from ..utils.pixel_limit import DECODER_ERRORS, check_pixels, open_image
 from .image_ids import check_image_id
 
+# How a network made the maps of a folder.
+SETTINGS_NAME = 'saliency.json'
+
 
 class SaliencyFolder:
     """A folder of saliency maps of any method: 0 is not salient, 255 is.
