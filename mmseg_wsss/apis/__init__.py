@@ -4,6 +4,7 @@ from .. import registry  # noqa: F401  # patches the dependency stack before mms
 from ..evaluation import evaluate_seed_root
 from .aggregate_folders import Aggregation, aggregate_folders
 from .background_study import background_curve, study_background
+from .check_tags import TagCheck, check_tags
 from .evaluate_seeds import evaluate_seeds
 from .export_annotations import Export, export_annotations
 from .generate_seeds import check_generation, generate_seeds
@@ -19,9 +20,11 @@ __all__ = [
     'Import',
     'Inferencer',
     'Segmentation',
+    'TagCheck',
     'aggregate_folders',
     'background_curve',
     'check_generation',
+    'check_tags',
     'discard_corrections',
     'evaluate_seed_root',
     'evaluate_seeds',

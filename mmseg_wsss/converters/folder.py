@@ -22,6 +22,7 @@ from ..utils.palette import label_palette
 from ..utils.parallel import run_tasks
 from .folder_inputs import (
     MASK_FOLDER,
+    TRAINVAL_LIST,
     FolderDescription,
     choose_val,
     find_images,
@@ -50,9 +51,10 @@ def convert_folder(
 ) -> CheckReport:
     """Check an own data set and lay it out.
 
-    Writes ``tags.csv``, ``train.txt``, ``val.txt`` (if there is something to validate on),
-    ``SegmentationClass`` (the masks of val) and ``dataset.json`` to ``out``, the lists and tags
-    last and only if nothing was wrong. The images stay where they are unless ``copy_images``.
+    Writes ``tags.csv``, ``train.txt``, ``val.txt`` and ``trainval.txt`` (if there is something to
+    validate on), ``SegmentationClass`` (the masks of val) and ``dataset.json`` to ``out``, the
+    lists and tags last and only if nothing was wrong. The images stay where they are unless
+    ``copy_images``.
 
     Validation images are those of ``val_list`` or, without it, those that have a mask; all other
     images with a tags entry are for training. A validation image without a tags entry gets the
@@ -223,10 +225,11 @@ def _write_layout(
     os.makedirs(out, exist_ok=True)
     write_tags(osp.join(out, 'tags.csv'), tags, description.classes)
     write_list(osp.join(out, 'train.txt'), train)
-    if val:
-        write_list(osp.join(out, 'val.txt'), val)
-    elif osp.exists(osp.join(out, 'val.txt')):
-        os.unlink(osp.join(out, 'val.txt'))  # of an earlier run with validation images
+    for name, ids in (('val.txt', val), (TRAINVAL_LIST, [*train, *val])):
+        if val:
+            write_list(osp.join(out, name), ids)
+        elif osp.exists(osp.join(out, name)):
+            os.unlink(osp.join(out, name))  # of an earlier run with validation images
     description.save(out)
 
 

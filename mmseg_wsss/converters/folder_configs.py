@@ -11,8 +11,10 @@ from typing import Any
 
 from mmengine.config import Config
 
+from ..datasets.splits import read_split
 from ..utils.atomic import write_atomic
-from .folder_inputs import MASK_FOLDER, FolderDescription
+from .folder_inputs import MASK_FOLDER, TRAINVAL_LIST, FolderDescription
+from .recipes import Recipe, choose_recipe, gpu_memory
 
 CLS_BASE = 'cls/resnet50_voc.py'
 PNL_BASE = 'pnl/deeplabv3plus_r50_voc.py'
@@ -29,25 +31,54 @@ class Raw:
         return self.text
 
 
+def recipe_for(root: str, weights: str | None = None) -> Recipe:
+    """Choose the recipe of a prepared data set on this machine.
+
+    Args:
+        root (str): Data set made by :func:`convert_folder`.
+        weights (str, optional): File of initial weights.
+
+    Returns:
+        Recipe: See :func:`~mmseg_wsss.converters.recipes.choose_recipe`.
+
+    Raises:
+        FileNotFoundError: If the data set or the weights are missing.
+        ValueError: If the weights are of no known network.
+    """
+    FolderDescription.load(root)
+    return choose_recipe(len(read_split(osp.join(root, 'train.txt'))), gpu_memory(), weights)
+
+
 def make_config(
     root: str,
     config_folder: str,
     name: str,
-    cls_base: str = CLS_BASE,
-    pnl_base: str = PNL_BASE,
+    cls_base: str | None = None,
+    pnl_base: str | None = None,
+    recipe: Recipe | None = None,
+    runs: str | None = None,
 ) -> tuple[str, str]:
     """Write the config of the classifier and that of the segmentation network.
 
     Both inherit a config and replace data set, classes, palette and the number of classes; batch
-    size, schedule and crops stay those of the base and can be overridden below. The second reads
-    the seeds where ``tools/make_seeds.py`` leaves those of the first by default.
+    size, schedule and crops stay those of the base, or of the recipe, and can be overridden below.
+    The second reads the seeds where ``tools/make_seeds.py`` leaves those of the first. Seeds are
+    made of validation images that have masks as well, so that the masks can judge them; networks
+    train on the training images alone.
 
     Args:
         root (str): Data set made by :func:`convert_folder`; written to the configs as given.
         config_folder (str): Where to write ``<name>_cls.py`` and ``<name>_pnl.py``.
         name (str): Name of the data set, without folders.
-        cls_base (str): Config of a classifier: of this project (``cls/resnet50_voc.py``) or a path.
-        pnl_base (str): Config of a segmentation network, likewise.
+        cls_base (str, optional): Config of a classifier: of this project or a path. By default the
+            recipe's, without one ``cls/resnet50_voc.py``.
+        pnl_base (str, optional): Config of a segmentation network, likewise; by default
+            ``pnl/deeplabv3plus_r50_voc.py``.
+        recipe (Recipe, optional): Schedules for the data set, see :func:`recipe_for`; not together
+            with a base.
+        runs (str, optional): Folder of what the configs make: ``classifier``, ``seeds`` and
+            ``network`` in it. The classifier then trains without making its seeds at the end. By
+            default the folders of the tools, ``work_dirs/<name>_cls`` and ``<name>_pnl``.
 
     Returns:
         tuple[str, str]: Paths of the two configs.
@@ -55,8 +86,13 @@ def make_config(
     Raises:
         FileExistsError: If one of them exists: it may hold changes made by hand.
         FileNotFoundError: If the data set or a base is missing.
-        ValueError: If the name is none, or a base is no config of that kind.
+        ValueError: If the name is none, a base is no config of that kind, or there are both a
+            recipe and a base.
     """
+    if recipe is not None:
+        if cls_base or pnl_base:
+            raise ValueError('A recipe has bases of its own: give either it or bases.')
+        cls_base, pnl_base = recipe.cls_base, recipe.pnl_base
     if not name or not name.replace('-', '_').isidentifier():
         raise ValueError(f'name={name!r}, expected letters, digits, - and _.')
     description = FolderDescription.load(root)
@@ -64,14 +100,15 @@ def make_config(
     for path in paths:
         if osp.exists(path):
             raise FileExistsError(f'{path}: exists; remove it or choose another name.')
+    cls = _read_base(cls_base or CLS_BASE, config_folder, 'TagsDataset')
+    pnl = _read_base(pnl_base or PNL_BASE, config_folder, 'SeedDataset')
+    recipe = recipe or Recipe(CLS_BASE, PNL_BASE)
+    seeds = osp.join('work_dirs', f'{name}_cls', 'seeds')
+    if runs is not None:
+        seeds = osp.join(runs, 'seeds')
     texts = [
-        _cls_text(root, description, *_read_base(cls_base, config_folder, 'TagsDataset')),
-        _pnl_text(
-            root,
-            description,
-            osp.join('work_dirs', f'{name}_cls', 'seeds'),
-            *_read_base(pnl_base, config_folder, 'SeedDataset'),
-        ),
+        _cls_text(root, description, runs, seeds, recipe, *cls),
+        _pnl_text(root, description, runs, seeds, recipe, *pnl),
     ]
     os.makedirs(config_folder, exist_ok=True)
     for path, text in zip(paths, texts, strict=True):
@@ -100,7 +137,36 @@ def _read_base(base: str, config_folder: str, dataset_type: str) -> tuple[str, C
     return reference, config
 
 
-def _cls_text(root: str, description: FolderDescription, reference: str, base: Config) -> str:
+def next_commands(cls_path: str, pnl_path: str) -> list[str]:
+    """Give the commands that go on from the two configs of :func:`make_config`."""
+    work_dirs = []
+    for path in (cls_path, pnl_path):
+        stem = osp.splitext(osp.basename(path))[0]
+        work_dirs.append(Config.fromfile(path).get('work_dir') or osp.join('work_dirs', stem))
+    train, seeds = osp.join('tools', 'train.py'), osp.join('tools', 'make_seeds.py')
+    checkpoint = osp.join(work_dirs[0], last_checkpoint_name(Config.fromfile(cls_path)))
+    return [
+        f'python {train} {cls_path}',
+        f'python {seeds} {cls_path} {checkpoint}',
+        f'python {train} {pnl_path}',
+    ]
+
+
+def last_checkpoint_name(config: Config) -> str:
+    """Give the name of the checkpoint that ends a config's training, ``epoch_5.pth``."""
+    unit = 'iter' if 'max_iters' in config.train_cfg else 'epoch'
+    return f'{unit}_{config.train_cfg[f"max_{unit}s"]}.pth'
+
+
+def _cls_text(
+    root: str,
+    description: FolderDescription,
+    runs: str | None,
+    seeds: str,
+    recipe: Recipe,
+    reference: str,
+    base: Config,
+) -> str:
     num_classes = len(description.classes)
     prefix = base.train_dataloader.dataset.get('data_prefix') or {}
     # A base that learns from saliency maps looks for them beside the lists.
@@ -109,30 +175,47 @@ def _cls_text(root: str, description: FolderDescription, reference: str, base: C
     def dataset(split: str) -> dict:
         saliency = dict(saliency_path='saliency') if maps and split == 'train' else {}
         return dict(
-            dataset=dict(
-                _delete_=True,
-                type='TagsDataset',
-                data_root=Raw('data_root'),
-                tags_file='tags.csv',
-                ann_file=f'{split}.txt',
-                data_prefix=dict(img_path=description.img_path, **saliency),
-                img_suffix=description.img_suffix,
-                metainfo=Raw('metainfo'),
-                pipeline=Raw(f'_base_.{split}_dataloader.dataset.pipeline'),
-                **({'test_mode': True} if split == 'val' else {}),
-            )
+            _delete_=True,
+            type='TagsDataset',
+            data_root=Raw('data_root'),
+            tags_file='tags.csv',
+            ann_file=f'{split}.txt',
+            data_prefix=dict(img_path=description.img_path, **saliency),
+            img_suffix=description.img_suffix,
+            metainfo=Raw('metainfo'),
+            pipeline=Raw(f'_base_.{split}_dataloader.dataset.pipeline'),
+            **({'test_mode': True} if split == 'val' else {}),
         )
 
     head = base.model.get('head', {}).get('num_classes')
     sections = _model_sections(base, head, num_classes - 1)
-    sections['train_dataloader'] = dataset('train')
-    sections.update(_val_sections(base, dataset('val') if description.has_val else None))
+    sections['train_dataloader'] = dict(dataset=dataset('train'))
+    sections.update(
+        _val_sections(base, dict(dataset=dataset('val')) if description.has_val else None)
+    )
+    if description.has_masks:
+        both = dataset('train') | dict(ann_file=TRAINVAL_LIST, pipeline=[])
+        del both['_delete_']  # no base has this key
+        sections['seed_generation'] = dict(dataset=both)
+    if runs is not None:
+        sections['work_dir'] = osp.join(runs, 'classifier')
+        sections.setdefault('seed_generation', {})['out'] = seeds
+        # Seeds are a step of their own.
+        sections['custom_hooks'] = [
+            hook for hook in base.get('custom_hooks') or [] if hook['type'] != 'MultiSeedCAMHook'
+        ]
     title = f'Classifier on the tags of {root}.'
-    return _config_text(title, reference, root, description, sections)
+    return _config_text(title, reference, root, description, sections, recipe.cls, recipe.reasons)
 
 
 def _pnl_text(
-    root: str, description: FolderDescription, seed_root: str, reference: str, base: Config
+    root: str,
+    description: FolderDescription,
+    runs: str | None,
+    seed_root: str,
+    recipe: Recipe,
+    reference: str,
+    base: Config,
 ) -> str:
     common = dict(data_root=Raw('data_root'), img_suffix=description.img_suffix)
     train = dict(
@@ -159,8 +242,10 @@ def _pnl_text(
     sections = _model_sections(base, heads, len(description.classes))
     sections['train_dataloader'] = dict(dataset=train)
     sections.update(_val_sections(base, dict(dataset=val) if description.has_masks else None))
+    if runs is not None:
+        sections['work_dir'] = osp.join(runs, 'network')
     title = f'Segmentation network on the seeds of {root}.'
-    return _config_text(title, reference, root, description, sections)
+    return _config_text(title, reference, root, description, sections, recipe.pnl, recipe.reasons)
 
 
 def _model_sections(base: Config, old: int | None, new: int) -> dict[str, Any]:
@@ -225,9 +310,13 @@ def _config_text(
     root: str,
     description: FolderDescription,
     sections: dict[str, Any],
+    changes: Mapping[str, Any],
+    reasons: tuple[str, ...],
 ) -> str:
+    sections = merge_changes(sections, changes)
     lines = [
         f'# {title}',
+        *(f'# * {reason}' for reason in reasons),
         f'_base_ = {reference!r}',
         f'data_root = {root!r}',
         f'metainfo = dict(\n    classes={_format(tuple(description.classes), 12)},\n'
@@ -239,6 +328,22 @@ def _config_text(
     return '\n'.join(lines) + '\n'
 
 
+def merge_changes(content: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Put changes into nested dicts; what is None stays.
+
+    >>> merge_changes(dict(a=dict(b=1), c=None), dict(a=dict(d=2), c=dict(e=3)))
+    {'a': {'b': 1, 'd': 2}, 'c': None}
+    """
+    merged = dict(content)
+    for key, change in changes.items():
+        old = merged.get(key)
+        if isinstance(old, Mapping) and isinstance(change, Mapping):
+            merged[key] = merge_changes(old, change)
+        elif key not in merged or old is not None:
+            merged[key] = change
+    return merged
+
+
 def _format(value: Any, indent: int = 0) -> str:
     """Format a value as code; dicts as calls of ``dict``, as configs are written."""
     if isinstance(value, Mapping):
@@ -248,5 +353,9 @@ def _format(value: Any, indent: int = 0) -> str:
         pad = ' ' * (indent + 4)
         items = ''.join(f'{pad}{key}={_format(v, indent + 4)},\n' for key, v in value.items())
         return f'dict(\n{items}{" " * indent})'
+    if isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
+        pad = ' ' * (indent + 4)
+        items = ''.join(f'{pad}{_format(item, indent + 4)},\n' for item in value)
+        return f'[\n{items}{" " * indent}]'
     text = pprint.pformat(value, width=99 - indent, compact=True, sort_dicts=False)
     return text.replace('\n', '\n' + ' ' * indent)

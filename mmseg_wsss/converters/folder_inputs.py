@@ -26,6 +26,7 @@ from ..utils.atomic import write_atomic
 
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 MASK_FOLDER = 'SegmentationClass'
+TRAINVAL_LIST = 'trainval.txt'
 DESCRIPTION = 'dataset.json'
 
 

@@ -9,7 +9,11 @@ from urllib.parse import urlparse
 
 import torch
 from mmengine.dist import barrier, is_main_process
-from mmengine.runner.checkpoint import get_external_models, get_torchvision_models
+from mmengine.runner.checkpoint import (
+    get_external_models,
+    get_mmcls_models,
+    get_torchvision_models,
+)
 
 _MADE_BY = {
     'resnet38d_imagenet.pth': (
@@ -25,7 +29,7 @@ class InitialWeights:
 
     Args:
         key: Where the config names it, e.g. ``model.backbone.init_cfg.checkpoint``.
-        name: What the config says: a path, an address, or an ``open-mmlab://`` or
+        name: What the config says: a path, an address, or an ``open-mmlab://``, ``mmcls://`` or
             ``torchvision://`` name.
     """
 
@@ -37,12 +41,13 @@ class InitialWeights:
         """Where the file is downloaded from, None for a local file.
 
         Raises:
-            ValueError: If no model of that ``open-mmlab://`` or ``torchvision://`` name is known.
+            ValueError: If no model of that name is known.
         """
         scheme, _, rest = self.name.partition('://')
         tables = {
             'open-mmlab': get_external_models,
             'openmmlab': get_external_models,
+            'mmcls': get_mmcls_models,
             'torchvision': get_torchvision_models,
         }
         if scheme in tables:

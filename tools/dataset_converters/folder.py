@@ -10,7 +10,13 @@ import argparse
 import sys
 
 from mmseg_wsss.converters.folder import convert_folder
-from mmseg_wsss.converters.folder_configs import CLS_BASE, PNL_BASE, make_config
+from mmseg_wsss.converters.folder_configs import (
+    CLS_BASE,
+    PNL_BASE,
+    make_config,
+    next_commands,
+    recipe_for,
+)
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -48,9 +54,45 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     config.add_argument('root', help='data set made by prepare')
     config.add_argument('config_folder', help='where to write NAME_cls.py and NAME_pnl.py')
     config.add_argument('--name', required=True)
-    config.add_argument('--cls-base', default=CLS_BASE, help=f'default: {CLS_BASE}')
-    config.add_argument('--pnl-base', default=PNL_BASE, help=f'default: {PNL_BASE}')
+    config.add_argument(
+        '--cls-base',
+        help=f'config of the classifier to start from, with its schedule, e.g. {CLS_BASE}; '
+        'default: bases and schedules that suit the number of images and the hardware',
+    )
+    config.add_argument('--pnl-base', help=f'the same of the network, e.g. {PNL_BASE}')
+    config.add_argument(
+        '--weights', help='file of ImageNet weights, which decides on the backbone; not with bases'
+    )
+    config.add_argument(
+        '--runs',
+        metavar='DIR',
+        help='trainings and seeds go to DIR/classifier, DIR/seeds and DIR/network; default: '
+        'work_dirs/NAME_cls and NAME_pnl',
+    )
     return parser.parse_args(argv)
+
+
+def write_configs(args: argparse.Namespace) -> int:
+    """Write the config pair, say what was chosen and what comes next."""
+    recipe = None
+    if not args.cls_base and not args.pnl_base:
+        recipe = recipe_for(args.root, args.weights)
+    elif args.weights:
+        raise ValueError('--weights chooses the bases: give either it or --cls-base, --pnl-base.')
+    paths = make_config(
+        args.root,
+        args.config_folder,
+        args.name,
+        args.cls_base,
+        args.pnl_base,
+        recipe,
+        args.runs,
+    )
+    for reason in recipe.reasons if recipe is not None else ():
+        print(f'* {reason}')
+    print(f'wrote {" and ".join(paths)}; next:')
+    print('\n'.join(f'  {command}' for command in next_commands(*paths)))
+    return 0
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -58,14 +100,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     try:
         if args.command == 'make_config':
-            cls_path, pnl_path = make_config(
-                args.root, args.config_folder, args.name, args.cls_base, args.pnl_base
-            )
-            print(
-                f'wrote {cls_path} and {pnl_path}; train the first with tools/train.py, make its '
-                'seeds with tools/make_seeds.py, train the second.'
-            )
-            return 0
+            return write_configs(args)
         report = convert_folder(
             args.images,
             args.tags,

@@ -1,0 +1,190 @@
+"""Whether a classifier can tell tags from photographs, before and after its training."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import init_default_scope
+from torch import nn
+
+from ..datasets.tags_dataset import without_saliency
+from ..evaluation.tag_ranking import TagRanking, cross_validated_scores, rank_by_tags
+from ..generation.classifiers import load_classifier
+from ..registry import DATASETS, MODELS
+from ..utils.progress import Progress
+
+# Beyond so many images of a set a sample is looked at.
+MAX_IMAGES = 1000
+# With fewer validation images even a good classifier may look like chance.
+ENOUGH_TO_JUDGE = 30
+_SIZE = 224
+
+
+@dataclass(frozen=True)
+class TagCheck:
+    """What was found.
+
+    Attributes:
+        rankings (dict[str, TagRanking]): By what was ranked.
+        classes (list[str]): Names of the K foreground classes.
+        verdict (str): One sentence.
+        is_chance (bool): Whether the tags cannot be told from the photographs better than by
+            chance.
+    """
+
+    rankings: dict[str, TagRanking]
+    classes: list[str]
+    verdict: str
+    is_chance: bool
+
+    def lines(self) -> list[str]:
+        """Give a table and the verdict."""
+        lines = []
+        for name, ranking in self.rankings.items():
+            lines.append(f'{name}: {ranking.images} photographs, {_ranking_text(ranking)}')
+            worst = sorted(
+                (value, one) for value, one in zip(ranking.auc, self.classes, strict=True)
+                if value == value
+            )  # fmt: skip
+            if worst:
+                shown = ', '.join(f'{one} {value:.2f}' for value, one in worst[:5])
+                lines.append(f'  lowest: {shown}')
+        return [*lines, self.verdict]
+
+
+def check_tags(
+    config: Config,
+    checkpoint: str | os.PathLike | None = None,
+    trust: bool = False,
+    device: str | torch.device = 'cpu',
+) -> TagCheck:
+    """Rank photographs by the scores of their tags.
+
+    Without a checkpoint the features of the initial weights predict the tags of photographs that
+    were left out of a regression: what fails here are tags of other photographs, such as a table
+    that slipped by a row. With one, the trained classifier ranks the training photographs, and
+    those of validation, which it has not seen.
+
+    Args:
+        config (Config): The classifier's config.
+        checkpoint (str | os.PathLike, optional): Of the trained classifier.
+        trust (bool): Whether the file may run code of its own.
+        device (str | torch.device): Where the network runs.
+
+    Returns:
+        TagCheck: With a verdict.
+
+    Raises:
+        FileNotFoundError, ValueError: As the data sets, or :func:`load_classifier`.
+    """
+    init_default_scope(config.get('default_scope', 'mmseg'))
+    datasets = {'training': config.train_dataloader.dataset}
+    validation = (config.get('val_dataloader') or {}).get('dataset')
+    if validation is not None:
+        datasets['validation'] = validation
+    built = {name: _build(one, config) for name, one in datasets.items()}
+    classes = list(built['training'].metainfo['classes'])
+    if checkpoint is None:
+        if not _initial_weights(config):
+            verdict = 'The backbone starts from random weights: nothing can be said before it has trained.'
+            return TagCheck({}, classes, verdict, False)
+        model = MODELS.build(config.model)
+        model.init_weights()
+        data = [_run(model, one, device, features=True) for one in built.values()]
+        features, tagged = (np.concatenate(parts) for parts in zip(*data, strict=True))
+        ranking = rank_by_tags(cross_validated_scores(features, tagged), tagged)
+        verdict = _verdict(ranking, 'the initial features')
+        return TagCheck({'initial features': ranking}, classes, verdict, ranking.is_chance)
+    model = load_classifier(config, checkpoint, trust)
+    rankings = {
+        f'{name} photographs': rank_by_tags(*_run(model, one, device, features=False))
+        for name, one in built.items()
+    }
+    judged = rankings['training photographs']
+    unseen = rankings.get('validation photographs')
+    if unseen is not None and not judged.is_chance and unseen.is_chance:
+        if unseen.images >= ENOUGH_TO_JUDGE:
+            judged = unseen
+        else:
+            verdict = (
+                f'The classifier has learnt the training photographs; on {unseen.images} others it '
+                f'cannot be told from chance ({_ranking_text(unseen)}), which are too few to judge.'
+            )
+            return TagCheck(rankings, classes, verdict, False)
+    return TagCheck(rankings, classes, _verdict(judged, 'the classifier'), judged.is_chance)
+
+
+def _verdict(ranking: TagRanking, what: str) -> str:
+    if ranking.mean != ranking.mean:
+        return (
+            'No class is in some photographs and not in others: nothing can be said of the tags, '
+            'and a classifier learns nothing from them.'
+        )
+    if ranking.is_chance:
+        return (
+            f'No better than chance: {what} cannot tell the tags from the photographs '
+            f'({_ranking_text(ranking)}). Are they the tags of these photographs? A table that '
+            'slipped by a row looks like this, and so do classes that differ in nothing visible, '
+            'or too few photographs.'
+        )
+    return f'Better than chance: {what} can tell the tags from the photographs.'
+
+
+def _ranking_text(ranking: TagRanking) -> str:
+    if ranking.mean != ranking.mean:
+        return 'no class to rank'
+    return (
+        f'mean area under the ROC curve {ranking.mean:.2f} (chance 0.50, p = {ranking.p_value:.3f})'
+    )
+
+
+def _build(dataset: Mapping[str, Any], config: Config) -> Any:
+    """Build a data set of tags that reads its images as a square, whole."""
+    crop = next(
+        (one.get('scale') for one in dataset['pipeline'] if 'Crop' in str(one.get('type'))), None
+    )
+    size = crop if isinstance(crop, int) else _SIZE
+    pipeline = [
+        dict(type='mmpretrain.LoadImageFromFile'),
+        dict(type='mmpretrain.Resize', scale=(size, size)),
+        dict(type='mmpretrain.PackInputs'),
+    ]
+    return DATASETS.build({**without_saliency(dataset), 'pipeline': pipeline})
+
+
+def _initial_weights(config: Config) -> bool:
+    start = (config.model.get('backbone') or {}).get('init_cfg')
+    return bool(start or config.model.get('pretrained'))
+
+
+@torch.no_grad()
+def _run(
+    model: nn.Module, dataset: Any, device: str | torch.device, features: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give (N, D) features or (N, K) scores, and bool (N, K) tags."""
+    model.to(device).eval()
+    indices = np.arange(len(dataset))
+    if len(indices) > MAX_IMAGES:
+        indices = np.sort(np.random.default_rng(0).choice(indices, MAX_IMAGES, replace=False))
+    tagged = np.zeros((len(indices), len(dataset.metainfo['classes'])), bool)
+    rows = []
+    progress = Progress(len(indices), 'photographs to look at')
+    for row, index in enumerate(indices.tolist()):
+        tagged[row, list(dataset.get_cat_ids(index))] = True
+        data = model.data_preprocessor(pseudo_collate([dataset[index]]), False)
+        if features:
+            outputs = model.extract_feat(data['inputs'], stage='backbone')
+            last = outputs[-1] if isinstance(outputs, (tuple, list)) else outputs
+            rows.append(last.flatten(2).mean(2) if last.ndim == 4 else last)
+        else:
+            samples = model.predict(data['inputs'], data['data_samples'])
+            rows.append(torch.stack([sample.pred_score for sample in samples]))
+        progress.step()
+    return torch.cat(rows).float().cpu().numpy(), tagged

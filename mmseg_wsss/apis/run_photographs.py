@@ -1,0 +1,414 @@
+"""The whole road from photographs and tags to a network and its masks, step by step."""
+
+from __future__ import annotations
+
+import json
+import os.path as osp
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmengine.config import Config
+
+from ..checks.report import count_by_class
+from ..converters.folder_configs import last_checkpoint_name
+from ..converters.folder_inputs import (
+    MASK_FOLDER,
+    FolderDescription,
+    group_by_suffix,
+    list_images,
+)
+from ..datasets.splits import read_split
+from ..datasets.tags import read_tags
+from ..evaluation import score_masks
+from ..evaluation.scores import SeedScore
+from ..reporting.run_page import RunPicture, RunReport, write_run_page
+from ..store import AGGREGATED_FOLDER, MANIFEST_NAME, SeedManifest, read_mask
+from ..utils.image import read_image
+from .run_steps import Step, StepError, StepRunner, clock
+from .time_estimates import estimate_seconds
+
+CONFIG_NAME = 'run'
+PAGE_NAME = 'report.html'
+# A table of choices that looked at masks says so in these words.
+FROM_MASKS = 'chosen on the ground truth of {number} photographs, and so are all scores on these'
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What ``tools/run.py`` is asked for.
+
+    Attributes:
+        photos (str): Folder of photographs.
+        tags (str): Tags, as for :func:`~mmseg_wsss.converters.folder.convert_folder`.
+        out (str): Folder of all results.
+        tools (Path): Folder of the commands.
+        masks (str, optional): Folder of ground truth: these photographs judge and do not train.
+        new (str, optional): Folder of photographs to segment in the end.
+        classes (Sequence[str], optional): Foreground classes in order.
+        weights (str, optional): File of initial weights.
+        cls_base (str, optional): Config of the classifier, instead of a recipe.
+        pnl_base (str, optional): Config of the network, instead of a recipe.
+        threshold_from_masks (bool): Choose the background threshold on the masks.
+        plan_only (bool): Stop before the first training.
+        again (bool): Make results of changed inputs anew.
+        force (bool): Go on although the tags look like chance.
+    """
+
+    photos: str
+    tags: str
+    out: str
+    tools: Path
+    masks: str | None = None
+    new: str | None = None
+    classes: Sequence[str] | None = None
+    weights: str | None = None
+    cls_base: str | None = None
+    pnl_base: str | None = None
+    threshold_from_masks: bool = False
+    plan_only: bool = False
+    again: bool = False
+    force: bool = False
+
+
+class PhotographRun:
+    """A run of all steps; each is a command of ``tools/`` that can be run alone.
+
+    Args:
+        options (RunOptions): What is asked for.
+        runner (StepRunner, optional): Runs the steps.
+
+    Raises:
+        ValueError: If options contradict each other, or the folder holds something else.
+    """
+
+    def __init__(self, options: RunOptions, runner: StepRunner | None = None) -> None:
+        if options.threshold_from_masks and options.masks is None:
+            raise ValueError('--threshold-from-masks needs the masks, --masks.')
+        self.options = options
+        self.root = Path(options.out)
+        if (
+            self.root.is_dir()
+            and any(self.root.iterdir())
+            and not (self.root / 'run.json').exists()
+        ):
+            raise ValueError(
+                f'{self.root}: is not empty and not of such a run; give another --out.'
+            )
+        self.runner = runner or StepRunner(self.root, options.again)
+        self.data = self.root / 'data'
+        self.configs = self.root / 'configs'
+        self.seeds = self.root / 'seeds'
+        self.cls_config = self.configs / f'{CONFIG_NAME}_cls.py'
+        self.pnl_config = self.configs / f'{CONFIG_NAME}_pnl.py'
+        self.lists = [self.data / name for name in ('tags.csv', 'train.txt', 'dataset.json')]
+
+    def run(self) -> Path | None:
+        """Do all steps that are left.
+
+        Returns:
+            Path | None: The report; None after a plan.
+
+        Raises:
+            StepError: If a step fails or stops the run.
+            FileNotFoundError, ValueError: If there are no photographs or no tags.
+        """
+        self.runner.run(self._prepare())
+        self.description = FolderDescription.load(str(self.data))
+        self.runner.run(self._write_configs())
+        self._show_plan()
+        if self.options.plan_only:
+            return None
+        self._check_tags('tags', 'Can the tags be told from the photographs?', [])
+        self.runner.run(self._train_classifier())
+        checkpoint = self._checkpoint(self.cls_config)
+        self._check_tags('classifier-check', 'Has the classifier learnt them?', [checkpoint])
+        if self.options.threshold_from_masks:
+            self.runner.run(self._find_threshold(checkpoint))
+        self.runner.run(self._make_seeds(checkpoint))
+        if self.description.has_masks:
+            self.runner.run(self._evaluate_seeds())
+        self.runner.run(self._train_network())
+        if self.description.has_masks:
+            self.runner.run(self._test())
+        if self.options.new is not None:
+            self.runner.run(self._predict())
+        return self._report()
+
+    def _command(self, tool: str, *words: object) -> list[str]:
+        path = self.options.tools / tool
+        near = Path(osp.relpath(path))
+        shorter = near if len(str(near)) < len(str(path)) else path
+        return [str(shorter), *map(str, words)]
+
+    def _prepare(self) -> Step:
+        options = self.options
+        words: list[object] = ['prepare', options.photos, options.tags, self.data]
+        if options.masks:
+            words += ['--masks', options.masks]
+        if options.classes:
+            words += ['--classes', *options.classes]
+        suffixes = group_by_suffix(list_images(options.photos))
+        if len(suffixes) > 1:
+            words += ['--copy-images']  # a data set has images of one suffix
+
+        return Step(
+            'prepare',
+            'Check photographs, tags and masks',
+            self._command('dataset_converters/folder.py', *words),
+            inputs=[self.root / 'never'],
+            summary=self._data_lines,
+        )
+
+    def _data_lines(self) -> list[str]:
+        classes = FolderDescription.load(str(self.data)).classes
+        tags = read_tags(str(self.data / 'tags.csv'), classes)
+        train = read_split(self.data / 'train.txt')
+        val = self.data / 'val.txt'
+        judged = len(read_split(val)) if val.is_file() else 0
+        lines = [f'{len(train):,} photographs train, {judged:,} with masks judge']
+        lines.append(f'tags: {count_by_class([tags[one] for one in train], tuple(classes))}')
+        log = (self.root / 'logs' / 'prepare.log').read_text(errors='replace')
+        remarks = [line.strip() for line in log.splitlines() if line.startswith('remark')]
+        return (
+            lines + remarks[:5] + [f'... {len(remarks) - 5} more in the log'] * (len(remarks) > 5)
+        )
+
+    def _write_configs(self) -> Step:
+        options = self.options
+        words: list[object] = ['make_config', self.data, self.configs, '--name', CONFIG_NAME]
+        words += ['--runs', self.root]
+        for name in ('weights', 'cls_base', 'pnl_base'):
+            value = getattr(options, name)
+            if value:
+                words += [f'--{name.replace("_", "-")}', value]
+        return Step(
+            'configs',
+            'Choose networks and schedules',
+            self._command('dataset_converters/folder.py', *words),
+            inputs=self.lists,
+            makes=[self.configs],
+            summary=lambda: [f'* {reason}' for reason in self._reasons()],
+        )
+
+    def _reasons(self) -> list[str]:
+        lines = self.cls_config.read_text(encoding='utf-8').splitlines()
+        return [line.removeprefix('# * ') for line in lines if line.startswith('# * ')]
+
+    def _show_plan(self) -> None:
+        """Print how long the steps that are left will take about."""
+        left = [
+            name for name in ('classifier', 'seeds', 'network') if self.runner.seconds(name) is None
+        ]
+        if not left:
+            return
+        photographs = list(list_images(self.options.photos).values())[:2]
+        number = len(read_split(self.data / self._seed_list))
+        seconds = estimate_seconds(self.cls_config, self.pnl_config, photographs, number)
+        parts = [f'{name} {clock(seconds[name])}' for name in left]
+        total = clock(sum(seconds[name] for name in left))
+        print(f'\nLeft to do, as measured on this machine: {", ".join(parts)}; about {total}.')
+
+    @property
+    def _seed_list(self) -> str:
+        return 'trainval.txt' if self.description.has_masks else 'train.txt'
+
+    def _check_tags(self, name: str, title: str, checkpoint: list[Path]) -> None:
+        log = self.root / 'logs' / f'{name}.log'
+        step = Step(
+            name,
+            title,
+            self._command('check_tags.py', self.cls_config, *checkpoint),
+            inputs=[*self.lists, self.cls_config],
+            after=['classifier'] if checkpoint else [],
+            summary=lambda: log.read_text(errors='replace').strip().splitlines()[-1:],
+        )
+        try:
+            self.runner.run(step)
+        except StepError:
+            verdict = log.read_text(errors='replace').strip().splitlines()[-1:] or ['']
+            if 'chance' not in verdict[0]:
+                raise
+            print(f'  {verdict[0]}')
+            if not self.options.force:
+                raise StepError('Stopped. --force goes on nevertheless.') from None
+
+    def _train_classifier(self) -> Step:
+        return Step(
+            'classifier',
+            'Train the classifier on the tags',
+            self._command('train.py', self.cls_config, '--resume'),
+            inputs=[*self.lists, self.cls_config],
+            makes=[self.root / 'classifier'],
+            keeps=True,
+        )
+
+    def _checkpoint(self, config: Path) -> Path:
+        cfg = Config.fromfile(str(config))
+        return Path(cfg.work_dir) / last_checkpoint_name(cfg)
+
+    def _find_threshold(self, checkpoint: Path) -> Step:
+        words = ['--gt', self.data / MASK_FOLDER, '--split', self.data / 'val.txt']
+        return Step(
+            'threshold',
+            'Choose the background threshold on the masks',
+            self._command(
+                'background_curve.py',
+                self.cls_config,
+                checkpoint,
+                *words,
+                '--out',
+                self.root / 'background',
+            ),  # fmt: skip
+            inputs=[*self.lists, self.cls_config],
+            after=['classifier'],
+            makes=[self.root / 'background'],
+            summary=lambda: [f'threshold {self._chosen_threshold():.2f}'],
+        )
+
+    def _chosen_threshold(self) -> float:
+        path = self.root / 'background' / 'background_curve.json'
+        curves = json.loads(path.read_text(encoding='utf-8'))['curves']
+        return next(iter(curves.values()))['best']['threshold']
+
+    def _make_seeds(self, checkpoint: Path) -> Step:
+        words: list[object] = [self.cls_config, checkpoint]
+        if self.options.threshold_from_masks:
+            value = self._chosen_threshold()
+            words += ['--cfg-options', f'seed_generation.background.threshold={value:.2f}']
+        return Step(
+            'seeds',
+            'Make six seeds of each photograph, refine them, vote',
+            self._command('make_seeds.py', *words),
+            inputs=[*self.lists, self.cls_config],
+            after=['classifier'],
+            makes=[self.seeds],
+            keeps=True,
+            summary=self._seed_lines,
+        )
+
+    def _seed_lines(self) -> list[str]:
+        fit = SeedManifest.load(self.seeds / MANIFEST_NAME).parameters.get('background_fit')
+        lines = [f'look at them: {self.seeds / PAGE_NAME}']
+        if fit:
+            lines.insert(0, f'background threshold {fit["threshold"]:.2f}, found without masks')
+        return lines
+
+    def _evaluate_seeds(self) -> Step:
+        words = ['--gt', self.data / MASK_FOLDER, '--split', self.data / 'val.txt']
+        words += ['--out', self.root / 'evaluation']
+        return Step(
+            'evaluation',
+            'Judge the seeds by the masks',
+            self._command('evaluate_seeds.py', self.seeds, *words),
+            inputs=self.lists,
+            after=['seeds'],
+            makes=[self.root / 'evaluation'],
+            summary=lambda: [f'vote: {100 * self._score_vote().miou:.1f} mIoU'],
+        )
+
+    def _train_network(self) -> Step:
+        return Step(
+            'network',
+            'Train the network on the vote',
+            self._command('train.py', self.pnl_config, '--resume'),
+            inputs=[*self.lists, self.pnl_config],
+            after=['seeds'],
+            makes=[self.root / 'network'],
+            keeps=True,
+        )
+
+    def _test(self) -> Step:
+        out = self.root / 'test'
+        words = ['--work-dir', out, '--out', out / 'masks']
+        return Step(
+            'test',
+            'Test the network on the masks',
+            self._command('test.py', self.pnl_config, self._checkpoint(self.pnl_config), *words),
+            inputs=self.lists,
+            after=['network'],
+            makes=[out],
+            summary=lambda: [
+                f'network: {100 * self._score_network().miou:.1f} mIoU, without being told the tags'
+            ],
+        )
+
+    def _predict(self) -> Step:
+        out = self.root / 'predictions'
+        checkpoint = self._checkpoint(self.pnl_config)
+        return Step(
+            'predict',
+            'Segment the new photographs',
+            self._command('predict.py', self.options.new, checkpoint, '--out', out),
+            inputs=[self.root / 'never'],
+            after=['network'],
+            summary=lambda: [f'masks and overlays: {out}'],
+        )
+
+    def _score_vote(self) -> SeedScore:
+        return self._score(self.seeds / AGGREGATED_FOLDER)
+
+    def _score_network(self) -> SeedScore:
+        return self._score(self.root / 'test' / 'masks')
+
+    def _score(self, folder: Path) -> SeedScore:
+        ids = read_split(self.data / 'val.txt')
+        pairs = (
+            (read_mask(self.data / MASK_FOLDER / f'{one}.png'), read_mask(folder / f'{one}.png'))
+            for one in ids
+        )
+        return score_masks(pairs, len(self.description.classes))
+
+    def _report(self) -> Path:
+        scores = {}
+        judged = []
+        if self.description.has_masks:
+            scores = {'vote of the seeds': self._score_vote(), 'network': self._score_network()}
+            judged = [self._judged(one) for one in read_split(self.data / 'val.txt')]
+        choices = self._reasons()
+        if self.options.threshold_from_masks:
+            number = len(read_split(self.data / 'val.txt'))
+            value = f'background threshold {self._chosen_threshold():.2f}'
+            choices = [one for one in choices if not one.startswith('background threshold')]
+            choices.append(f'{value}: {FROM_MASKS.format(number=number)}')
+        manifest = SeedManifest.load(self.seeds / MANIFEST_NAME)
+        report = RunReport(
+            classes=self.description.classes,
+            palette=self.description.palette,
+            data=self._data_lines(),
+            choices=choices,
+            steps=[
+                (name, record['command'], record.get('seconds'))
+                for name, record in self.runner.state.items()
+            ],
+            scores=scores,
+            judged=judged,
+            predicted=self._predicted(),
+            supervision=manifest.parameters.get('supervision', 'I'),
+            seed_page=str((self.seeds / PAGE_NAME).relative_to(self.root)),
+        )
+        return write_run_page(self.root / PAGE_NAME, report)
+
+    def _judged(self, image_id: str) -> RunPicture:
+        folder = (self.data / self.description.img_path).resolve()
+        return RunPicture(
+            image_id,
+            read_image(str(folder / f'{image_id}{self.description.img_suffix}')),
+            dict(
+                vote=read_mask(self.seeds / AGGREGATED_FOLDER / f'{image_id}.png'),
+                network=read_mask(self.root / 'test' / 'masks' / f'{image_id}.png'),
+                ground_truth=read_mask(self.data / MASK_FOLDER / f'{image_id}.png'),
+            ),
+        )
+
+    def _predicted(self) -> list[RunPicture]:
+        if self.options.new is None:
+            return []
+        masks = self.root / 'predictions' / 'masks'
+        return [
+            RunPicture(
+                image_id, read_image(path), dict(network=read_mask(masks / f'{image_id}.png'))
+            )
+            for image_id, path in list_images(self.options.new).items()
+            if (masks / f'{image_id}.png').is_file()
+        ]

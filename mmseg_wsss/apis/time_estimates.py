@@ -1,0 +1,140 @@
+"""How long trainings and seeds take on this machine, measured on a few steps of each."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.logging import MMLogger
+from mmengine.model import revert_sync_batchnorm
+from mmengine.registry import init_default_scope
+from mmengine.structures import PixelData
+from mmpretrain.structures import DataSample
+from mmseg.structures import SegDataSample
+from torch import nn
+
+from ..generation.images import SeedImage
+from ..generation.seed_generator import SeedGenerator
+from ..generation.settings import SeedSettings
+from ..registry import MODELS
+
+# The first step allocates memory and chooses kernels.
+_STEPS = 2
+
+
+def estimate_seconds(
+    cls_config: str | os.PathLike,
+    pnl_config: str | os.PathLike,
+    photographs: Sequence[str],
+    num_images: int,
+) -> dict[str, float]:
+    """Measure a few steps of each part and multiply.
+
+    The networks have random weights and the training images are noise, so this needs no weights
+    and no labels. Validation and the reading of images are not in it.
+
+    Args:
+        cls_config (str | os.PathLike): The classifier's config.
+        pnl_config (str | os.PathLike): The segmentation network's.
+        photographs (Sequence[str]): Paths of one or a few photographs.
+        num_images (int): Number of images to make seeds of.
+
+    Returns:
+        dict[str, float]: Seconds of ``'classifier'``, ``'seeds'`` and ``'network'``.
+    """
+    device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    cls, pnl = Config.fromfile(str(cls_config)), Config.fromfile(str(pnl_config))
+    init_default_scope('mmseg')
+    classifier = _build(cls, device)
+    dataset = cls.train_dataloader.dataset
+    number = len(Path(dataset.data_root, dataset.ann_file).read_text().split())
+    batch = cls.train_dataloader.batch_size
+    epochs = cls.train_cfg.max_epochs
+    crop = next(
+        (one['scale'] for one in dataset.pipeline if 'RandomResizedCrop' in one['type']), 224
+    )
+    size = (crop, crop) if isinstance(crop, int) else tuple(crop)
+    num_classes = cls.model.head.num_classes
+    samples = [
+        DataSample().set_gt_score(torch.ones(num_classes)) for _ in range(min(batch, number))
+    ]
+    step = _training_step(classifier, samples, size, device)
+    seconds = dict(classifier=_time(step, device) * epochs * -(-number // batch))
+    seconds['seeds'] = _time_seeds(cls, classifier, photographs, device) * num_images
+    network = _build(pnl, device)
+    size = tuple(pnl.model.data_preprocessor.get('size') or (512, 512))
+    samples = []
+    for _ in range(pnl.train_dataloader.batch_size):
+        label = torch.randint(0, pnl.model.decode_head.num_classes, (1, *size))
+        samples.append(
+            SegDataSample(gt_sem_seg=PixelData(data=label), metainfo=dict(img_shape=size))
+        )
+    step = _training_step(network, samples, size, device)
+    seconds['network'] = _time(step, device) * pnl.train_cfg.max_iters
+    return seconds
+
+
+def _build(config: Config, device: torch.device) -> nn.Module:
+    model_config = config.model.copy()
+    model_config.pop('init_cfg', None)
+    model = MODELS.build(model_config)
+    return revert_sync_batchnorm(model).to(device)
+
+
+def _training_step(
+    model: nn.Module, samples: list, size: tuple[int, int], device: torch.device
+) -> Callable[[], None]:
+    model.train()
+    images = [torch.randint(0, 256, (3, *size), dtype=torch.uint8) for _ in samples]
+
+    def step() -> None:
+        data = model.data_preprocessor(dict(inputs=images, data_samples=samples), True)
+        losses = model(**data, mode='loss')
+        total, _ = model.parse_losses(losses)
+        total.backward()
+        model.zero_grad(set_to_none=True)
+
+    return step
+
+
+def _time(step: Callable[[], None], device: torch.device) -> float:
+    """Seconds of one call."""
+    step()
+    started = _now(device)
+    for _ in range(_STEPS):
+        step()
+    return (_now(device) - started) / _STEPS
+
+
+def _time_seeds(
+    config: Config, classifier: nn.Module, photographs: Sequence[str], device: torch.device
+) -> float:
+    """Seconds of the seeds of one image, with all tags of three classes at most."""
+    settings = SeedSettings.from_config(
+        config, device=str(device), report=False, background=dict(threshold=0.3), num_workers=0
+    )
+    classes = ['background', *config.train_dataloader.dataset.metainfo.classes[1:]]
+    images = [SeedImage(f'image{index}', path, (1,)) for index, path in enumerate(photographs)]
+    logger = MMLogger.get_current_instance()
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            generator = SeedGenerator(classifier, classes, None, settings)
+            started = _now(device)
+            generator.run(images, folder, False, {})
+            return (_now(device) - started) / len(images)
+    finally:
+        logger.setLevel(level)
+
+
+def _now(device: torch.device) -> float:
+    if device.type == 'cuda':
+        torch.cuda.synchronize(device)
+    return time.monotonic()
