@@ -1,8 +1,8 @@
 """The whole chain on generated scenes: ``python demo/demo.py``.
 
-Tags -> classifier -> seeds -> vote -> networks -> scores, with the configs in configs/demo. What is
-done is not done again: a finished step leaves its scores in ``demo_output/scores.json``; remove the
-folder to start anew.
+Tags -> classifier -> seeds -> vote -> network -> scores, by the steps of ``tools/run.py`` with the
+configs in configs/demo, and two networks to compare with. What is done is not done again: a
+finished step leaves its scores in ``demo_output/scores.json``; remove the folder to start anew.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from pathlib import Path
 from demo_report import NETWORKS, score_rows, share_of_supervised, write_report
 from mmengine.config import Config
 from mmengine.runner import Runner
-from scenes import SceneSet, write_scenes
+from scenes import CLASSES, SceneSet, write_scenes
 
 import mmseg_wsss.register_all  # noqa: F401  # before a config is read
+from mmseg_wsss.apis.run_photographs import PhotographRun, RunOptions
+from mmseg_wsss.apis.run_steps import StepError
 from mmseg_wsss.datasets import read_split
 from mmseg_wsss.evaluation import score_masks
 from mmseg_wsss.store import AGGREGATED_FOLDER, SeedManifest, read_mask
@@ -28,6 +30,7 @@ from mmseg_wsss.utils.atomic import write_atomic
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = Path('demo_output')  # where the demo's configs read and write
+RUN = OUT / 'run'
 CONFIG_OF = dict(
     classifier='cls_resnet_scenes.py',
     plain='plain_deeplabv3plus_resnet_scenes.py',
@@ -49,24 +52,26 @@ def read_config(name: str, quick: bool) -> Config:
     cfg = Config.fromfile(str(ROOT / 'configs' / 'demo' / CONFIG_OF[name]))
     cfg.launcher = 'none'
     cfg.experiment_name = f'demo_{name}'
-    # The test after the training says the same.
-    cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
-    if quick and name == 'classifier':
-        cfg.train_cfg.max_epochs = cfg.default_hooks.checkpoint.interval = 1
-    elif quick:
-        cfg.train_cfg.max_iters = cfg.default_hooks.checkpoint.interval = 2
-        cfg.model.backbone.init_cfg.checkpoint = str(OUT / 'classifier' / 'epoch_1.pth')
+    if name == 'classifier':
+        if quick:
+            cfg.train_cfg.update(max_epochs=1, val_interval=1)
+            cfg.default_hooks.checkpoint.interval = 1
+        return cfg
+    if quick:
+        cfg.train_cfg.update(max_iters=2, val_interval=2)
+        cfg.default_hooks.checkpoint.interval = 2
+        cfg.model.backbone.init_cfg.checkpoint = str(RUN / 'classifier' / 'epoch_1.pth')
     return cfg
 
 
 def seed_scores() -> dict[str, float]:
     """MIoU of each seed and of the aggregate on the training scenes, in percent."""
-    manifest = SeedManifest.load(OUT / 'seeds' / 'manifest.json')
+    manifest = SeedManifest.load(RUN / 'seeds' / 'manifest.json')
     ids = read_split(OUT / 'data' / 'train.txt')
     truths = [read_mask(OUT / 'data' / 'masks' / f'{image_id}.png') for image_id in ids]
     scores = {}
     for name in [*manifest.seed_names, AGGREGATED_FOLDER]:
-        masks = (read_mask(OUT / 'seeds' / name / f'{image_id}.png') for image_id in ids)
+        masks = (read_mask(RUN / 'seeds' / name / f'{image_id}.png') for image_id in ids)
         pairs = zip(truths, masks, strict=True)
         scores[name] = 100 * score_masks(pairs, len(manifest.classes)).miou
     return scores
@@ -77,15 +82,44 @@ def make_scenes(quick: bool) -> str:
     return write_scenes(OUT / 'data', SceneSet(16, 6) if quick else SceneSet())
 
 
-def make_seeds(quick: bool) -> dict[str, float]:
-    """Train the classifier, whose hook makes the seeds; return the seeds' scores."""
-    Runner.from_cfg(read_config('classifier', quick)).train()
-    return seed_scores()
+def run_steps(quick: bool) -> float:
+    """Go from scenes and tags to a network; return its mIoU on unseen scenes, in percent.
+
+    Raises:
+        StepError: If a step fails.
+    """
+    bases = OUT / 'bases'
+    for name in ('classifier', 'hybrid'):
+        write_atomic(bases / f'{name}.py', read_config(name, quick).pretty_text.encode())
+    options = RunOptions(
+        photos=str(OUT / 'data' / 'images'),
+        tags=str(OUT / 'data' / 'tags.csv'),
+        out=str(RUN),
+        tools=ROOT / 'tools',
+        masks=str(OUT / 'data' / 'masks'),
+        val_list=str(OUT / 'data' / 'val.txt'),
+        classes=CLASSES[1:],
+        cls_base=str(bases / 'classifier.py'),
+        pnl_base=str(bases / 'hybrid.py'),
+        force=quick,  # which learns nothing
+    )
+    PhotographRun(options).run()
+    return mask_score(RUN / 'test' / 'masks')
+
+
+def mask_score(folder: Path) -> float:
+    """MIoU of masks of the unseen scenes, in percent."""
+    ids = read_split(OUT / 'data' / 'val.txt')
+    folders = (OUT / 'data' / 'masks', folder)
+    pairs = (tuple(read_mask(one / f'{image_id}.png') for one in folders) for image_id in ids)
+    return 100 * score_masks(pairs, len(CLASSES)).miou
 
 
 def network_score(name: str, quick: bool) -> float:
     """Train a network on its labels; return its mIoU on unseen scenes, in percent."""
     cfg = read_config(name, quick)
+    # The test after the training says the same.
+    cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     cfg.test_evaluator.output_dir = str(OUT / name / 'masks')
     runner = Runner.from_cfg(cfg)
     runner.train()
@@ -137,7 +171,12 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     os.makedirs(OUT, exist_ok=True)
     once(scores, 'scenes', lambda: make_scenes(quick))
-    once(scores, 'seeds', lambda: make_seeds(quick))
+    try:
+        once(scores, 'hybrid', lambda: run_steps(quick))
+    except StepError as error:
+        print(f'\nerror: {error}', file=sys.stderr)
+        return 1
+    once(scores, 'seeds', seed_scores)
     for name in NETWORKS:
         once(scores, name, lambda name=name: network_score(name, quick))
     page = write_report(OUT, read_config('classifier', quick), scores)

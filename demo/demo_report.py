@@ -66,7 +66,7 @@ def write_report(out: Path, classifier: Config, scores: Mapping) -> Path:
     Returns:
         Path: The page.
     """
-    manifest = SeedManifest.load(out / 'seeds' / 'manifest.json')
+    manifest = SeedManifest.load(out / 'run' / 'seeds' / 'manifest.json')
     train = _training_rows(out, classifier, manifest)
     test = _test_rows(out, manifest)
     sheets = dict(
@@ -95,19 +95,19 @@ def _overview(out: Path, classifier: Config, manifest: SeedManifest) -> np.ndarr
     names = manifest.seed_names
     columns = ['image', 'activation map', f'seed {names[0]}', f'seed {names[1]}', 'vote of seeds']
     columns += ['agreement', 'network', 'ground truth']
-    network = Inferencer(sorted((out / 'hybrid').glob('iter_*.pth'))[-1], device='cpu')
+    network = Inferencer(sorted((out / 'run' / 'network').glob('iter_*.pth'))[-1], device='cpu')
     rows, captions = [], []
     for image_id, activation in _activations(out, classifier, NUM_OVERVIEW).items():
         image = _image(out, image_id)
         tag = next(iter(activation))
         (prediction,) = network(image)
         masks = [
-            read_mask(out / 'seeds' / name / f'{image_id}.png')
+            read_mask(out / 'run' / 'seeds' / name / f'{image_id}.png')
             for name in (names[0], names[1], AGGREGATED_FOLDER)
         ]
         masks += [prediction.mask, _truth(out, image_id)]
         painted = [blend(image, color_mask(mask, manifest.palette)) for mask in masks]
-        agreement = read_mask(out / 'seeds' / AGREEMENT_FOLDER / f'{image_id}.png')
+        agreement = read_mask(out / 'run' / 'seeds' / AGREEMENT_FOLDER / f'{image_id}.png')
         painted.insert(3, agreement_picture(agreement, len(names)))
         rows.append([image, activation_picture(image, activation[tag]), *painted])
         captions.append(f'tags: {", ".join(activation)}; activation map of {tag}')
@@ -116,7 +116,7 @@ def _overview(out: Path, classifier: Config, manifest: SeedManifest) -> np.ndarr
 
 def _activations(out: Path, classifier: Config, number: int) -> dict[str, dict[str, np.ndarray]]:
     """Activation maps of the scenes with the most to see: several classes in one."""
-    checkpoint = out / 'classifier' / f'epoch_{classifier.train_cfg.max_epochs}.pth'
+    checkpoint = out / 'run' / 'classifier' / f'epoch_{classifier.train_cfg.max_epochs}.pth'
     ids = sorted(
         read_split(out / 'data' / 'train.txt'),
         key=lambda name: -len(_labels(_truth(out, name))),
@@ -127,15 +127,15 @@ def _activations(out: Path, classifier: Config, number: int) -> dict[str, dict[s
 def _training_rows(out: Path, classifier: Config, manifest: SeedManifest) -> list[FigureRow]:
     rows = []
     for image_id, activation in _activations(out, classifier, NUM_TRAIN).items():
-        agreement = read_mask(out / 'seeds' / AGREEMENT_FOLDER / f'{image_id}.png')
+        agreement = read_mask(out / 'run' / 'seeds' / AGREEMENT_FOLDER / f'{image_id}.png')
         figures = seed_figures(
             _image(out, image_id),
             activation,
             {
-                name: read_mask(out / 'seeds' / name / f'{image_id}.png')
+                name: read_mask(out / 'run' / 'seeds' / name / f'{image_id}.png')
                 for name in manifest.seed_names
             },
-            read_mask(out / 'seeds' / AGGREGATED_FOLDER / f'{image_id}.png'),
+            read_mask(out / 'run' / 'seeds' / AGGREGATED_FOLDER / f'{image_id}.png'),
             agreement,
             _truth(out, image_id),
             manifest.palette,
@@ -151,7 +151,7 @@ def _test_rows(out: Path, manifest: SeedManifest) -> list[FigureRow]:
         truth = _truth(out, image_id)
         figures = prediction_figures(
             _image(out, image_id),
-            {name: read_mask(out / name / 'masks' / f'{image_id}.png') for name in NETWORKS},
+            {name: read_mask(_masks(out, name) / f'{image_id}.png') for name in NETWORKS},
             truth,
             manifest.palette,
         )
@@ -162,6 +162,10 @@ def _test_rows(out: Path, manifest: SeedManifest) -> list[FigureRow]:
 
 def _image(out: Path, image_id: str) -> np.ndarray:
     return read_image(str(out / 'data' / 'images' / f'{image_id}.jpg'))
+
+
+def _masks(out: Path, network: str) -> Path:
+    return out / 'run' / 'test' / 'masks' if network == 'hybrid' else out / network / 'masks'
 
 
 def _truth(out: Path, image_id: str) -> np.ndarray:
@@ -201,7 +205,7 @@ def _page(
                     'only that is learnt as a certain label.',
                     Key(list(zip(manifest.classes, manifest.palette, strict=True))),
                     Rows(train, manifest.classes),
-                    'More of the seeds: seeds/report.html, beside this page.',
+                    'More of the seeds: run/seeds/report.html; of the run that made them: run/report.html.',
                 ],
             ),
             Section(

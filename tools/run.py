@@ -25,12 +25,13 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('photos', help='folder of photographs')
-    parser.add_argument(
-        'tags', help='tags file, or what else has the tags, as for folder.py prepare'
-    )
+    parser.add_argument('tags', help='tags, as for folder.py prepare')
     parser.add_argument('--out', required=True, metavar='RUN', help='folder of all results')
     parser.add_argument(
         '--masks', help='ground truth (PNG) of a few photographs, which judge and do not train'
+    )
+    parser.add_argument(
+        '--val-list', help='ids of the photographs that judge; default: those that have a mask'
     )
     parser.add_argument('--new', metavar='PHOTOS', help='photographs to segment in the end')
     parser.add_argument('--classes', nargs='+', help='foreground classes in order')
@@ -68,6 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         out=args.out,
         tools=Path(__file__).resolve().parent,
         masks=args.masks,
+        val_list=args.val_list,
         new=args.new,
         classes=args.classes,
         weights=args.weights,

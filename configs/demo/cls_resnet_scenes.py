@@ -1,6 +1,6 @@
 # The demo's classifier: a thin ResNet at stride 8, from random weights, on tags alone.
 _base_ = ['../_base_/cls_runtime.py', './scenes.py']
-work_dir = 'demo_output/classifier'
+work_dir = 'demo_output/run/classifier'
 randomness = dict(seed=0)
 
 model = dict(

@@ -1,7 +1,7 @@
 # The demo's segmentor, hybrid learning on the seeds of cls_resnet_scenes.py. Its backbone starts
 # from that classifier, which has seen nothing but tags.
 _base_ = ['../_base_/default_runtime.py', './scenes.py']
-work_dir = 'demo_output/hybrid'
+work_dir = 'demo_output/run/network'
 randomness = dict(seed=0)
 
 norm_cfg = dict(type='BN', requires_grad=True)
@@ -28,7 +28,7 @@ model = dict(
         norm_cfg=norm_cfg,
         init_cfg=dict(
             type='Pretrained',
-            checkpoint='demo_output/classifier/epoch_32.pth',
+            checkpoint='demo_output/run/classifier/epoch_32.pth',
             prefix='backbone.',
         ),
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,11 +12,12 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
+from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 from torch import nn
 
 from ..datasets.tags_dataset import without_saliency
-from ..evaluation.tag_ranking import TagRanking, cross_validated_scores, rank_by_tags
+from ..evaluation.tag_ranking import CHANCE, TagRanking, cross_validated_scores, rank_by_tags
 from ..generation.classifiers import load_classifier
 from ..registry import DATASETS, MODELS
 from ..utils.progress import Progress
@@ -35,14 +37,15 @@ class TagCheck:
         rankings (dict[str, TagRanking]): By what was ranked.
         classes (list[str]): Names of the K foreground classes.
         verdict (str): One sentence.
-        is_chance (bool): Whether the tags cannot be told from the photographs better than by
-            chance.
+        passed (bool): Whether nothing speaks against going on; False for tags that cannot be told
+            from the photographs better than by chance, and where no class is in some photographs
+            and not in others.
     """
 
     rankings: dict[str, TagRanking]
     classes: list[str]
     verdict: str
-    is_chance: bool
+    passed: bool
 
     def lines(self) -> list[str]:
         """Give a table and the verdict."""
@@ -93,15 +96,21 @@ def check_tags(
     classes = list(built['training'].metainfo['classes'])
     if checkpoint is None:
         if not _initial_weights(config):
-            verdict = 'The backbone starts from random weights: nothing can be said before it has trained.'
-            return TagCheck({}, classes, verdict, False)
+            verdict = 'The backbone starts from random weights: nothing can be said yet.'
+            return TagCheck({}, classes, verdict, True)
         model = MODELS.build(config.model)
-        model.init_weights()
+        logger = MMLogger.get_current_instance()
+        level = logger.level
+        logger.setLevel(logging.ERROR)  # a line for each parameter
+        try:
+            model.init_weights()
+        finally:
+            logger.setLevel(level)
         data = [_run(model, one, device, features=True) for one in built.values()]
         features, tagged = (np.concatenate(parts) for parts in zip(*data, strict=True))
         ranking = rank_by_tags(cross_validated_scores(features, tagged), tagged)
         verdict = _verdict(ranking, 'the initial features')
-        return TagCheck({'initial features': ranking}, classes, verdict, ranking.is_chance)
+        return TagCheck({'initial features': ranking}, classes, verdict, ranking.is_evidence)
     model = load_classifier(config, checkpoint, trust)
     rankings = {
         f'{name} photographs': rank_by_tags(*_run(model, one, device, features=False))
@@ -109,7 +118,7 @@ def check_tags(
     }
     judged = rankings['training photographs']
     unseen = rankings.get('validation photographs')
-    if unseen is not None and not judged.is_chance and unseen.is_chance:
+    if unseen is not None and judged.is_evidence and unseen.p_value > CHANCE:
         if unseen.images >= ENOUGH_TO_JUDGE:
             judged = unseen
         else:
@@ -117,17 +126,17 @@ def check_tags(
                 f'The classifier has learnt the training photographs; on {unseen.images} others it '
                 f'cannot be told from chance ({_ranking_text(unseen)}), which are too few to judge.'
             )
-            return TagCheck(rankings, classes, verdict, False)
-    return TagCheck(rankings, classes, _verdict(judged, 'the classifier'), judged.is_chance)
+            return TagCheck(rankings, classes, verdict, True)
+    return TagCheck(rankings, classes, _verdict(judged, 'the classifier'), judged.is_evidence)
 
 
 def _verdict(ranking: TagRanking, what: str) -> str:
     if ranking.mean != ranking.mean:
         return (
-            'No class is in some photographs and not in others: nothing can be said of the tags, '
-            'and a classifier learns nothing from them.'
+            'No better than chance: no class is in some photographs and not in others, so that a '
+            'classifier learns nothing from the tags. Add photographs without it.'
         )
-    if ranking.is_chance:
+    if not ranking.is_evidence:
         return (
             f'No better than chance: {what} cannot tell the tags from the photographs '
             f'({_ranking_text(ranking)}). Are they the tags of these photographs? A table that '
@@ -140,9 +149,8 @@ def _verdict(ranking: TagRanking, what: str) -> str:
 def _ranking_text(ranking: TagRanking) -> str:
     if ranking.mean != ranking.mean:
         return 'no class to rank'
-    return (
-        f'mean area under the ROC curve {ranking.mean:.2f} (chance 0.50, p = {ranking.p_value:.3f})'
-    )
+    text = f'mean area under the ROC curve {ranking.mean:.2f}'
+    return f'{text} (chance 0.50, p = {ranking.p_value:.3f})'
 
 
 def _build(dataset: Mapping[str, Any], config: Config) -> Any:

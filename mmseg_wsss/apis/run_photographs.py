@@ -25,7 +25,7 @@ from ..evaluation.scores import SeedScore
 from ..reporting.run_page import RunPicture, RunReport, write_run_page
 from ..store import AGGREGATED_FOLDER, MANIFEST_NAME, SeedManifest, read_mask
 from ..utils.image import read_image
-from .run_steps import Step, StepError, StepRunner, clock
+from .run_steps import STATE, Step, StepError, StepRunner, clock
 from .time_estimates import estimate_seconds
 
 CONFIG_NAME = 'run'
@@ -44,6 +44,7 @@ class RunOptions:
         out (str): Folder of all results.
         tools (Path): Folder of the commands.
         masks (str, optional): Folder of ground truth: these photographs judge and do not train.
+        val_list (str, optional): Ids of the photographs that judge, instead of those with a mask.
         new (str, optional): Folder of photographs to segment in the end.
         classes (Sequence[str], optional): Foreground classes in order.
         weights (str, optional): File of initial weights.
@@ -60,6 +61,7 @@ class RunOptions:
     out: str
     tools: Path
     masks: str | None = None
+    val_list: str | None = None
     new: str | None = None
     classes: Sequence[str] | None = None
     weights: str | None = None
@@ -87,14 +89,9 @@ class PhotographRun:
             raise ValueError('--threshold-from-masks needs the masks, --masks.')
         self.options = options
         self.root = Path(options.out)
-        if (
-            self.root.is_dir()
-            and any(self.root.iterdir())
-            and not (self.root / 'run.json').exists()
-        ):
-            raise ValueError(
-                f'{self.root}: is not empty and not of such a run; give another --out.'
-            )
+        begun = self.root.is_dir() and any(self.root.iterdir())
+        if begun and not (self.root / STATE).is_file():
+            raise ValueError(f'{self.root}: holds something else than a run; give another --out.')
         self.runner = runner or StepRunner(self.root, options.again)
         self.data = self.root / 'data'
         self.configs = self.root / 'configs'
@@ -146,6 +143,8 @@ class PhotographRun:
         words: list[object] = ['prepare', options.photos, options.tags, self.data]
         if options.masks:
             words += ['--masks', options.masks]
+        if options.val_list:
+            words += ['--val-list', options.val_list]
         if options.classes:
             words += ['--classes', *options.classes]
         suffixes = group_by_suffix(list_images(options.photos))
@@ -156,7 +155,7 @@ class PhotographRun:
             'prepare',
             'Check photographs, tags and masks',
             self._command('dataset_converters/folder.py', *words),
-            inputs=[self.root / 'never'],
+            always=True,
             summary=self._data_lines,
         )
 
@@ -268,7 +267,7 @@ class PhotographRun:
 
     def _chosen_threshold(self) -> float:
         path = self.root / 'background' / 'background_curve.json'
-        curves = json.loads(path.read_text(encoding='utf-8'))['curves']
+        curves = json.loads(path.read_text(encoding='utf-8'))['seeds']
         return next(iter(curves.values()))['best']['threshold']
 
     def _make_seeds(self, checkpoint: Path) -> Step:
@@ -340,7 +339,7 @@ class PhotographRun:
             'predict',
             'Segment the new photographs',
             self._command('predict.py', self.options.new, checkpoint, '--out', out),
-            inputs=[self.root / 'never'],
+            always=True,
             after=['network'],
             summary=lambda: [f'masks and overlays: {out}'],
         )

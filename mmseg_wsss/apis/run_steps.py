@@ -38,6 +38,7 @@ class Step:
         after (Sequence[str]): Names of steps whose results it works on.
         makes (Sequence[Path]): Folders and files that it leaves; if it has to be done anew they
             are moved away.
+        always (bool): Whether it is done in every run; its command finds out what is left.
         keeps (bool): Whether what it makes is worth hours: it is not replaced unasked.
         summary (Callable, optional): Gives the lines that are printed when it is done.
     """
@@ -48,6 +49,7 @@ class Step:
     inputs: Sequence[Path] = ()
     after: Sequence[str] = ()
     makes: Sequence[Path] = ()
+    always: bool = False
     keeps: bool = False
     summary: Callable[[], Sequence[str]] | None = None
 
@@ -91,6 +93,7 @@ class StepRunner:
         old = self.state.get(step.name) or {}
         same = old.get('command') == list(step.command) and old.get('inputs') == digests
         complete = same and 'seconds' in old and all(path.exists() for path in step.makes)
+        complete = complete and not step.always
         title = f'\n[{self.number}] {step.title}'
         if complete:
             print(f'{title}: done before', flush=True)
@@ -152,6 +155,7 @@ class StepRunner:
             os.replace(path, place)
 
     def _save(self) -> None:
+        self.root.mkdir(parents=True, exist_ok=True)
         content = json.dumps(dict(steps=self.state), indent=1, ensure_ascii=False) + '\n'
         write_atomic(self.path, content.encode())
 

@@ -14,7 +14,7 @@ from ..utils.checkpoint import read_state_dict
 from ..utils.initial_weights import InitialWeights
 
 # A classifier sees so many photographs at least, a small set again and again.
-CLASSIFIER_VIEWS = {'mobilenetv2': 4_000, 'resnet50': 10_000}
+CLASSIFIER_VIEWS = {'mobilenetv2': 2_000, 'resnet50': 10_000}
 MAX_EPOCHS = 200
 # Segmentation networks: epochs as for VOC's 10,582 photographs, and least and most iterations.
 NETWORK_EPOCHS = 64

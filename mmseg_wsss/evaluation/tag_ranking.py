@@ -34,9 +34,9 @@ class TagRanking:
         return float(np.nanmean(self.auc)) if np.isfinite(self.auc).any() else float('nan')
 
     @property
-    def is_chance(self) -> bool:
-        """Whether nothing speaks against chance; False where nothing can be ranked."""
-        return self.p_value > CHANCE
+    def is_evidence(self) -> bool:
+        """Whether chance alone would hardly rank so well; False where nothing can be ranked."""
+        return self.p_value <= CHANCE
 
 
 def rank_by_tags(scores: np.ndarray, tagged: np.ndarray) -> TagRanking:
@@ -53,8 +53,8 @@ def rank_by_tags(scores: np.ndarray, tagged: np.ndarray) -> TagRanking:
     Raises:
         ValueError: If the shapes differ.
 
-    >>> ranking = rank_by_tags(np.array([[0.9], [0.8], [0.1]]), np.array([[True], [False], [False]]))
-    >>> ranking.mean
+    >>> tagged = np.array([[True], [False], [False]])
+    >>> rank_by_tags(np.array([[0.9], [0.8], [0.1]]), tagged).mean
     1.0
     """
     if scores.shape != tagged.shape or scores.ndim != 2:
@@ -69,7 +69,7 @@ def rank_by_tags(scores: np.ndarray, tagged: np.ndarray) -> TagRanking:
         np.nanmean(_auc(ranks, tagged[rng.permutation(len(tagged))])) >= mean - 1e-12
         for _ in range(PERMUTATIONS)
     )
-    return TagRanking(auc, (1 + reached) / (1 + PERMUTATIONS), len(scores))
+    return TagRanking(auc, float(1 + reached) / (1 + PERMUTATIONS), len(scores))
 
 
 def _mean_ranks(values: np.ndarray) -> np.ndarray:

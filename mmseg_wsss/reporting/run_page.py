@@ -111,8 +111,8 @@ def _score_table(report: RunReport) -> Table:
         'IoU in percent',
         ['class', *report.scores],
         rows,
-        note=f'On the {number} photographs with masks, which did not train. The vote knows the tags '
-        f'of these photographs, the network does not.{FEW if number < 30 else ""}',
+        note=f'On the {number} photographs with masks, which did not train. The vote knows the '
+        f'tags of these photographs, the network does not.{FEW if number < 30 else ""}',
         decimals=1,
         classes=True,
     )

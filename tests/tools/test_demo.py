@@ -29,9 +29,12 @@ def test_every_step_leaves_its_files_and_its_score(finished):
         assert 0 <= scores[network] <= 100
         # The score is that of the masks on disk.
         hits, union = np.zeros(6), np.zeros(6)
+        masks = finished / network / 'masks'
+        if network == 'hybrid':
+            masks = finished / 'run' / 'test' / 'masks'
         for name in names:
             truth = read_mask(finished / 'data' / 'masks' / f'{name}.png')
-            given = np.asarray(Image.open(finished / network / 'masks' / f'{name}.png'))
+            given = np.asarray(Image.open(masks / f'{name}.png'))
             for label in range(6):
                 a, b = (truth == label), (given == label) & (truth != 255)
                 hits[label] += (a & b).sum()
@@ -49,7 +52,8 @@ def test_the_page_and_the_sheets_show_it(finished):
     for text in ('activation map, ', 'seed 0.05-1.00', 'agreement', 'truth', 'hybrid'):
         assert text in page
     assert page.count('<div class="row"') == 4 + 6
-    assert 'Images to look at first' in (finished / 'seeds' / 'report.html').read_text()
+    assert 'Images to look at first' in (finished / 'run' / 'seeds' / 'report.html').read_text()
+    assert 'From photographs to masks' in (finished / 'run' / 'report.html').read_text()
     for name in ('training', 'unseen'):
         assert np.asarray(Image.open(finished / 'pictures' / f'{name}.png')).std() > 20
 
@@ -57,7 +61,8 @@ def test_the_page_and_the_sheets_show_it(finished):
 def test_what_is_done_is_not_done_again(finished, monkeypatch, capsys):
     monkeypatch.chdir(finished.parent)
     monkeypatch.setattr(demo, 'make_scenes', None)
-    monkeypatch.setattr(demo, 'make_seeds', None)
+    monkeypatch.setattr(demo, 'run_steps', None)
+    monkeypatch.setattr(demo, 'seed_scores', None)
     monkeypatch.setattr(demo, 'network_score', None)
     assert demo.main(['--quick']) == 0
     table = capsys.readouterr().out
