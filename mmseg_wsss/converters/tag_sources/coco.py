@@ -18,6 +18,11 @@ def is_coco(content: Any) -> bool:
     return isinstance(content, dict) and all(isinstance(content.get(key), list) for key in KEYS)
 
 
+def looks_like_coco(content: Any) -> bool:
+    """Tell whether a parsed JSON file is of COCO's kind, though lists may be missing."""
+    return isinstance(content, dict) and sum(isinstance(content.get(key), list) for key in KEYS) > 1
+
+
 def read(paths: Sequence[Path]) -> TagEntries:
     """Read the tags of images from annotation files.
 
@@ -125,23 +130,25 @@ def _read_images(path: Path, content: dict, names: dict[Any, str], found: TagEnt
     crowds = 0
     for number, annotation in enumerate(content['annotations']):
         source = f'{path}: annotations[{number}]'
-        if not isinstance(annotation, dict) or not all(
-            isinstance(annotation.get(key), int | str) for key in ('image_id', 'category_id')
-        ):
+        image_id = annotation.get('image_id') if isinstance(annotation, dict) else None
+        if not isinstance(image_id, int | str):
             found.problems.append(
                 f'{source}: {annotation!r:.80}, expected an object with image_id and category_id'
             )
             continue
-        image_id, category = annotation['image_id'], annotation['category_id']
         if image_id not in images:
             found.problems.append(f'{source}: image_id {image_id!r} is not among the images.')
-        elif category not in names:
-            found.problems.append(
-                f'{source} of {images[image_id]}: category_id {category!r} is not among the '
-                f'categories (ids {examples([str(one) for one in names], 10)}).'
-            )
-        else:
-            crowds += bool(annotation.get('iscrowd'))
+            continue
+        # Annotations of the panoptic kind have several segments.
+        for one in annotation.get('segments_info', [annotation]):
+            category = one.get('category_id') if isinstance(one, dict) else None
+            if not isinstance(category, int | str) or category not in names:
+                found.problems.append(
+                    f'{source} of {images[image_id]}: category_id {category!r} is not among the '
+                    f'categories (ids {examples([str(number) for number in names], 10)}).'
+                )
+                continue
+            crowds += bool(one.get('iscrowd'))
             labels[image_id][names[category]] = None
     found.entries += [
         Entry(name, tuple(labels[image_id]), f'{path}: image {image_id}', str(path.parent))

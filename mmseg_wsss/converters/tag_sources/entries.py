@@ -25,9 +25,6 @@ class Entry:
         source (str): File and entry, for messages.
         folder (str): Folder that a relative name starts from.
         other_names (tuple[str, ...]): Names to try if there is no image of the first.
-        group (str): Entries that belong together, as the files of one folder: if one of them has an
-            image and images are left without an entry, all must have one. Empty where a source
-            may speak of more images than there are.
     """
 
     name: str
@@ -35,7 +32,6 @@ class Entry:
     source: str
     folder: str = '.'
     other_names: tuple[str, ...] = ()
-    group: str = ''
 
 
 @dataclass

@@ -42,7 +42,7 @@ def read(
     """
     if not path.is_dir():
         raise ValueError(f'{path}: expected a folder with a folder of images for each class')
-    files = _files(path, images)
+    files, by_name = _files(path, images)
     splits = split_folders([parts for parts, _ in files.values()])
     by_class: dict[str, list[str]] = defaultdict(list)
     deeper, outside = [], []
@@ -59,7 +59,7 @@ def read(
         name = class_name(folders[-1 if innermost else 0], f'{path}: folder')
         by_class[name].append(file)
         classes_of[file] = (split, name)
-    found = TagEntries(f'folders of {path} that are named by class', merges=True)
+    found = TagEntries(f'folders in {path} that are named by class', merges=True)
     if not by_class:
         raise ValueError(
             f'{path}: no tags in it: neither annotation files (JSON of COCO, LabelMe or FiftyOne, '
@@ -86,7 +86,7 @@ def read(
             'others (--classes).'
         )
     found.classes = sorted(set(by_class) - set(nothing))
-    first_copy = _copies(classes_of, found)
+    first_copy = {} if by_name else _copies(classes_of, found)
     tags_of: dict[str, set[str]] = defaultdict(set)
     for file, (_, name) in classes_of.items():
         _, image = files[first_copy.get(file, file)]
@@ -114,8 +114,13 @@ def split_folders(parts: Collection[Sequence[str]]) -> bool:
     return all(is_split_name(name) for name in first) and any(len(one) > 2 for one in parts)
 
 
-def _files(path: Path, images: Mapping[str, str]) -> dict[str, tuple[tuple[str, ...], str]]:
-    """Give for each image file its parts below the folder, and the name of its photograph."""
+def _files(
+    path: Path, images: Mapping[str, str]
+) -> tuple[dict[str, tuple[tuple[str, ...], str]], bool]:
+    """Give for each image file its parts below the folder and the name of its photograph.
+
+    Also whether the files are others than the photographs, which have their names.
+    """
     files = {}
     for image in images.values():
         # The place of a link counts, not that of what it leads to.
@@ -124,11 +129,11 @@ def _files(path: Path, images: Mapping[str, str]) -> dict[str, tuple[tuple[str, 
         if below[0] != osp.pardir:
             files[image] = (tuple(below), osp.abspath(image))
     if files:
-        return files
+        return files, False
     for file in files_below(path, SUFFIXES):
         parts = file.relative_to(path).parts
         files[str(file)] = (parts, parts[-1])
-    return files
+    return files, True
 
 
 def _copies(classes_of: Mapping[str, tuple[str, str]], found: TagEntries) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from ...checks.report import examples
 from ...datasets.splits import read_lines
 from ...datasets.tags import parse_list
 from .entries import Entry, TagEntries, class_name, files_below
@@ -47,7 +48,8 @@ def read(path: Path, column: str | None, classes: Sequence[str] | None) -> TagEn
     files = find_metadata(path) if path.is_dir() else [path]
     if not files:
         raise ValueError(f'{path}: no {" or ".join(FILE_NAMES)} in it')
-    found = TagEntries(f'imagefolder metadata ({", ".join(str(file) for file in files[:3])})')
+    shown = examples([str(file) for file in files], 3)
+    found = TagEntries(f'imagefolder metadata ({shown}); boxes are not used')
     for file in files:
         rows = list(_read_rows(file))
         if not rows:
@@ -83,7 +85,6 @@ def read(path: Path, column: str | None, classes: Sequence[str] | None) -> TagEn
                     tuple(dict.fromkeys(labels)),
                     source,
                     str(file.parent),
-                    group=str(file),
                 )
             )
     return found
@@ -174,8 +175,8 @@ def _choose_columns(
         return others
     raise ValueError(
         f'{path}: no column of labels, expected {", ".join(LABEL_COLUMNS)} or {OBJECT_COLUMN}, or '
-        f'a column of 0 and 1 for each class; it has {shown}. Another name can be given: --tags-from '
-        'imagefolder:COLUMN; labels by the names of folders are read with --tags-from folders'
+        f'a column of 0 and 1 for each class; it has {shown}. Name the column (--tags-from '
+        'imagefolder:COLUMN), or take the names of folders (--tags-from folders)'
     )
 
 

@@ -59,7 +59,6 @@ def read(path: Path, classes: Sequence[str] | None) -> TagEntries:
                 str(file),
                 str(file.parent),
                 other_names=(file.name.removesuffix('.json').removesuffix('.JSON'),),
-                group=str(file.parent),
             )
         )
     if unused:

@@ -30,6 +30,7 @@ class ImageTags:
         title (str): What was read, for the report; empty for a table of tags.
         remarks (list[str]): Found and dealt with.
         problems (list[str]): Entries that are wrong.
+        absent (list[str]): Names of images that the source has and the folder has not.
     """
 
     tags: dict[str, tuple[str, ...]]
@@ -37,6 +38,7 @@ class ImageTags:
     title: str = ''
     remarks: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
 
 
 class Photographs:
@@ -197,22 +199,11 @@ def _assign(
             f'{source}: {len(renamed)} images are found by their file names, the folders differ '
             f'({examples(renamed, 3)}).'
         )
-    groups = {entry.group for entries in by_image.values() for entry in entries if entry.group}
-    bare = [image_id for image_id in images.paths if image_id not in by_image]
-    left_out = []
-    for entry in missing:
-        if entry.group in groups and bare:
-            # Were there no images without an entry, the photographs would be a part of the set.
-            result.problems.append(
-                f'{entry.source}: there is no image {entry.name!r} in {images.folder}; are images '
-                f'without an entry ({examples(bare, 3)}) called otherwise?'
-            )
-        else:
-            left_out.append(entry.name)
-    if left_out and by_image:
+    result.absent = [entry.name for entry in missing]
+    if missing and by_image:
         result.remarks.append(
-            f'{source}: {len(left_out)} of {len(found.entries)} images that are named there are '
-            f'not in {images.folder} and left out ({examples(left_out, 3)}).'
+            f'{source}: {len(missing)} of {len(found.entries)} images that are named there are '
+            f'not in {images.folder} and left out ({examples(result.absent, 3)}).'
         )
     return by_image
 
@@ -253,7 +244,8 @@ def _remark_ignored(ignored: Counter[str], result: ImageTags) -> None:
     ]
     if counts:
         result.remarks.append(
-            f'objects of classes that are not among --classes are ignored: {examples(counts, 10)}.'
+            f'objects of {len(counts)} classes that are not among --classes are ignored '
+            f'({examples(counts, 10)}).'
         )
 
 

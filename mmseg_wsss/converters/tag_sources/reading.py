@@ -84,8 +84,8 @@ def read_image_tags(
     images = Photographs(paths, os.fspath(folder))
     found = _read(kind, places, field or None, images, classes)
     result = resolve(found, images, classes, ', '.join(map(str, places)))
-    if kind == 'yolo' and (remark := yolo.add_unlabelled(result.tags, paths)):
-        result.remarks.append(remark)
+    if kind == 'yolo':
+        yolo.add_unlabelled(result, paths)
     return result
 
 
@@ -102,7 +102,7 @@ def _read(
     if kind == 'labelme':
         return labelme.read(place, classes)
     if kind == 'yolo':
-        return yolo.read(place, images.paths, images.at, classes)
+        return yolo.read(place, images, classes)
     if kind == 'fiftyone':
         return fiftyone.read(place, field)
     if kind == 'imagefolder' and (field or place.is_file() or imagefolder.find_metadata(place)):
@@ -150,7 +150,7 @@ def recognise(path: Path) -> str:
 
 def _kind_of_file(path: Path) -> str:
     suffix = path.suffix.lower()
-    if path.name in imagefolder.FILE_NAMES or suffix in ('.jsonl', '.parquet'):
+    if suffix in ('.jsonl', '.parquet'):
         return 'imagefolder'
     if suffix == '.csv' and imagefolder.has_file_names(path):
         return 'imagefolder'
@@ -158,7 +158,7 @@ def _kind_of_file(path: Path) -> str:
         return 'yolo'
     if suffix == '.json':
         content = read_json(path)
-        if coco.is_coco(content):
+        if coco.looks_like_coco(content):
             return 'coco'
         if labelme.is_labelme(content):
             return 'labelme'

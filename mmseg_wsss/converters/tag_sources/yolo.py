@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+import os.path as osp
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from ...checks.report import examples
 from ...datasets.splits import read_lines
 from .entries import Entry, TagEntries, class_name, files_below
+from .photographs import ImageTags, Photographs
 
 NAME_FILES = ('classes.txt', 'obj.names', 'classes.names', 'predefined_classes.txt')
 # Texts that data sets in this format have beside their labels.
@@ -110,9 +111,7 @@ def read_names(path: Path) -> dict[int, str]:
     return dict(sorted(result.items()))
 
 
-def read(
-    path: Path, images: Mapping[str, str], find: Any, classes: Sequence[str] | None
-) -> TagEntries:
+def read(path: Path, images: Photographs, classes: Sequence[str] | None) -> TagEntries:
     """Read the tags of images from label files.
 
     An image with an empty label file has no tag, and so has, by YOLO's convention, one without a
@@ -120,8 +119,7 @@ def read(
 
     Args:
         path (Path): Folder of the data set or of the label files, or its ``data.yaml``.
-        images (Mapping[str, str]): Path of each image by id.
-        find (Callable[[str, str], str | None]): Gives the image at a path below a folder.
+        images (Photographs): The images.
         classes (Sequence[str], optional): Foreground classes; they are the names in order where no
             file gives them.
 
@@ -133,7 +131,9 @@ def read(
     names_file = find_names(folder) if path.is_dir() else path
     roots = _roots(path, folder)
     files = [file for root in roots for file in find_label_files(root)]
-    found = TagEntries(f'YOLO labels in {folder}; boxes and outlines are not used')
+    found = TagEntries(
+        f'YOLO labels in {examples([str(root) for root in roots])}; boxes and outlines are not used'
+    )
     if not files:
         raise ValueError(f'{folder}: no label files of YOLO (labels/<image>.txt) in it')
     if names_file is not None:
@@ -151,19 +151,14 @@ def read(
         )
     found.classes = list(dict.fromkeys(names.values()))
     skipped = []
-    with_label = set()
     for file in files:
-        image_id, name = _image_of(file, find)
+        image_id, name = _image_of(file, images)
         in_labels = 'labels' in file.parent.parts
         if image_id is None and not in_labels and not is_label_file(file):
             skipped.append(str(file))
             continue
         labels = _read_labels(file, names, names_source, found.problems)
-        if image_id is not None:
-            with_label.add(images[image_id].rpartition('/')[0])
-        found.entries.append(
-            Entry(name, labels, str(file), str(file.parent), group=str(file.parent))
-        )
+        found.entries.append(Entry(name, labels, str(file), str(file.parent)))
     if skipped:
         found.remarks.append(
             f'{len(skipped)} texts are no label files and are not read ({examples(skipped, 3)}).'
@@ -171,26 +166,36 @@ def read(
     return found
 
 
-def add_unlabelled(tags: dict[str, tuple[str, ...]], images: Mapping[str, str]) -> str | None:
+def add_unlabelled(result: ImageTags, images: Mapping[str, str]) -> None:
     """Give images without a label file no tag if others in their folder have one.
 
-    Returns:
-        str, optional: The remark on it.
+    That is YOLO's convention. It is not followed if label files are left without an image: they
+    may be those of images that have been renamed.
+
+    Args:
+        result (ImageTags): Tags and remarks are added to it.
+        images (Mapping[str, str]): Path of each image by id.
     """
-    folders = {images[image_id].rpartition('/')[0] for image_id in tags}
+    folders = {osp.dirname(images[image_id]) for image_id in result.tags}
     bare = [
         image_id
         for image_id, path in images.items()
-        if image_id not in tags and path.rpartition('/')[0] in folders
+        if image_id not in result.tags and osp.dirname(path) in folders
     ]
-    tags |= dict.fromkeys(bare, ())
-    if not bare:
-        return None
-    return (
-        f"{len(bare)} images have no label file and so, by YOLO's convention, show none of the "
-        f'classes ({examples(bare)}). If they have not been labelled yet, take them out of the '
-        'folder: as images without tags they teach the classifier that nothing is there.'
-    )
+    if bare and result.absent:
+        result.remarks.append(
+            f'{len(bare)} images have no label file ({examples(bare)}), and {len(result.absent)} '
+            f'label files have no image ({examples(result.absent)}): are they called otherwise? '
+            'These images are in no list. Without such label files they would be images that show '
+            'none of the classes.'
+        )
+    elif bare:
+        result.tags |= dict.fromkeys(bare, ())
+        result.remarks.append(
+            f"{len(bare)} images have no label file and so, by YOLO's convention, show none of the "
+            f'classes ({examples(bare)}). If they have not been labelled yet, take them out of the '
+            'folder: as images without tags they teach the classifier that nothing is there.'
+        )
 
 
 def _roots(path: Path, folder: Path) -> list[Path]:
@@ -203,7 +208,7 @@ def _roots(path: Path, folder: Path) -> list[Path]:
     return [folder]
 
 
-def _image_of(file: Path, find: Any) -> tuple[str | None, str]:
+def _image_of(file: Path, images: Photographs) -> tuple[str | None, str]:
     """Give the image of a label file, if it is where YOLO looks for it, and its likely name."""
     stem = file.name[: -len(file.suffix)]
     parts = [*file.parent.resolve().parts]
@@ -211,10 +216,10 @@ def _image_of(file: Path, find: Any) -> tuple[str | None, str]:
         last = len(parts) - 1 - parts[::-1].index('labels')
         mirrored = Path(*parts[:last], 'images', *parts[last + 1 :], stem)
         for candidate in (mirrored, Path(*parts[:last], *parts[last + 1 :], stem)):
-            if (image_id := find(str(candidate), '.')) is not None:
+            if (image_id := images.at(str(candidate), '.')) is not None:
                 return image_id, str(candidate)
-        return find(stem, str(file.parent)), '/'.join([*parts[last + 1 :], stem])
-    return find(stem, str(file.parent)), stem
+        return images.at(stem, str(file.parent)), '/'.join([*parts[last + 1 :], stem])
+    return images.at(stem, str(file.parent)), stem
 
 
 def _read_labels(
