@@ -208,11 +208,10 @@ def _joined(tags: str | Sequence[str]) -> str:
 
 
 def _remark_split(split: dict[str, list[str]], report: CheckReport) -> None:
-    text = ', '.join(f'{len(image_ids)} of {part}' for part, image_ids in split.items())
-    left_out = 'those of test are in no list; ' if 'test' in split else ''
+    held_out = f', {len(split["test"])} of test in no list' if 'test' in split else ''
     report.remarks.append(
-        f'the folders of the images are taken as a split ({text}): val validates, {left_out}'
-        '--val-list chooses otherwise.'
+        f'the folders of the images are taken as a split: {len(split["train"])} images to train, '
+        f'{len(split["val"])} to validate{held_out}; --val-list chooses otherwise.'
     )
 
 

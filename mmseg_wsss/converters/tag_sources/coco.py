@@ -140,7 +140,8 @@ def _read_images(path: Path, content: dict, names: dict[Any, str], found: TagEnt
             found.problems.append(f'{source}: image_id {image_id!r} is not among the images.')
             continue
         # Annotations of the panoptic kind have several segments.
-        for one in annotation.get('segments_info', [annotation]):
+        segments = annotation.get('segments_info')
+        for one in segments if isinstance(segments, list) else [annotation]:
             category = one.get('category_id') if isinstance(one, dict) else None
             if not isinstance(category, int | str) or category not in names:
                 found.problems.append(
