@@ -65,6 +65,7 @@ def read(path: Path, column: str | None, classes: Sequence[str] | None) -> TagEn
         if len(chosen) > 1 or found.classes is None:
             found.classes = (chosen if len(chosen) > 1 else declared) or found.classes
         names = declared or list(classes or ())
+        labels_of = _cell_values if file.suffix.lower() == '.csv' else _values
         for source, row in rows:
             name = row.get(NAME_COLUMN)
             if not isinstance(name, str) or not name.strip():
@@ -74,7 +75,7 @@ def read(path: Path, column: str | None, classes: Sequence[str] | None) -> TagEn
                 if len(chosen) > 1:
                     labels = [one for one in chosen if _is_set(row.get(one), f'{source}, {one}')]
                 else:
-                    values = _values(row.get(chosen[0]), f'{source}, {chosen[0]}')
+                    values = labels_of(row.get(chosen[0]), f'{source}, {chosen[0]}')
                     labels = [_name(one, names, f'{source}, {chosen[0]}') for one in values]
             except ValueError as error:
                 found.problems.append(str(error))
@@ -201,21 +202,22 @@ def _values(value: Any, source: str) -> list[Any]:
                 f'{", ".join(LABEL_COLUMNS)}'
             )
         return _values(value[keys[0]], source)
-    if not isinstance(value, str):
-        return [value]
-    text = value.strip()
-    if text.startswith(('{', '[{', '[[')) or (text.startswith('[') and not _is_list(text)):
+    return [value]
+
+
+def _cell_values(cell: str, source: str) -> list[Any]:
+    """Give the labels of an image in a cell of text: a list, JSON, or names between separators."""
+    text = cell.strip()
+    if text.startswith(('{', '[')) and not _is_list(text):
         try:
             return _values(json.loads(text), source)
         except (ValueError, RecursionError):
             raise ValueError(f'{source}: {text[:60]!r}, expected names or JSON') from None
     names = parse_list(text, source)
-    if names is not None:
-        return names
-    for separator in (';', '|', ','):
-        if separator in text:
-            return [name.strip() for name in text.split(separator) if name.strip()]
-    return [text] if text else []
+    if names is None:
+        separator = next((one for one in ';|,' if one in text), None)
+        names = [name.strip() for name in text.split(separator)] if separator else [text]
+    return [name for name in names if name]
 
 
 def _is_list(text: str) -> bool:
