@@ -128,16 +128,18 @@ def _read_images(path: Path, content: dict, names: dict[Any, str], found: TagEnt
             images[image_id], by_name[name] = name, image_id
     labels: dict[Any, dict[str, None]] = defaultdict(dict)
     crowds = 0
+    where = f'{path}: annotations'
     for number, annotation in enumerate(content['annotations']):
-        source = f'{path}: annotations[{number}]'
         image_id = annotation.get('image_id') if isinstance(annotation, dict) else None
         if not isinstance(image_id, int | str):
             found.problems.append(
-                f'{source}: {annotation!r:.80}, expected an object with image_id and category_id'
+                f'{where}[{number}]: {annotation!r:.80}, expected an object with image_id and category_id'
             )
             continue
         if image_id not in images:
-            found.problems.append(f'{source}: image_id {image_id!r} is not among the images.')
+            found.problems.append(
+                f'{where}[{number}]: image_id {image_id!r} is not among the images.'
+            )
             continue
         # Annotations of the panoptic kind have several segments.
         segments = annotation.get('segments_info')
@@ -145,7 +147,7 @@ def _read_images(path: Path, content: dict, names: dict[Any, str], found: TagEnt
             category = one.get('category_id') if isinstance(one, dict) else None
             if not isinstance(category, int | str) or category not in names:
                 found.problems.append(
-                    f'{source} of {images[image_id]}: category_id {category!r} is not among the '
+                    f'{where}[{number}] of {images[image_id]}: category_id {category!r} is not among the '
                     f'categories (ids {examples([str(number) for number in names], 10)}).'
                 )
                 continue

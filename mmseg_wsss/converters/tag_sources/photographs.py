@@ -60,8 +60,8 @@ class Photographs:
     def __init__(self, paths: Mapping[str, str], folder: str) -> None:
         self.folder = folder
         self.paths = dict(paths)
-        self.by_path = {_key(osp.realpath(path)): one for one, path in paths.items()}
-        self.by_path |= {_key(osp.abspath(path)): one for one, path in paths.items()}
+        self.real_folders: dict[str, str] = {}
+        self.by_place = {_key(self._place(path)): one for one, path in paths.items()}
         self.by_last_part: dict[str, list[str]] = defaultdict(list)
         for image_id in paths:
             for name in {one.rpartition('/')[2] for one in image_aliases(image_id)}:
@@ -70,10 +70,17 @@ class Photographs:
     def at(self, name: str, folder: str) -> str | None:
         """Give the image that a path leads to, whatever its suffix; None if there is none."""
         for form in _forms(name):
-            for path in (osp.abspath(osp.join(folder, form)), osp.realpath(osp.join(folder, form))):
-                if (found := self.by_path.get(_key(path))) is not None:
-                    return found
+            found = self.by_place.get(_key(self._place(osp.join(folder, form))))
+            if found is not None:
+                return found
         return None
+
+    def _place(self, path: str) -> str:
+        """Give the path of a file that does not depend on links to its folders."""
+        folder, name = osp.split(osp.normpath(path))
+        if folder not in self.real_folders:
+            self.real_folders[folder] = osp.realpath(folder)
+        return osp.join(self.real_folders[folder], name)
 
     def fitting(self, name: str) -> list[str]:
         """Give the images that a name fits; the one that it names with all folders alone."""
@@ -97,23 +104,16 @@ class Photographs:
                 return found
         return []
 
-    def agreement(self, entry: Entry, image_id: str) -> int:
-        """Count the folders, from the last on, in which a name and the path of an image agree."""
-        path = self.paths[image_id]
-        if self.at(entry.name, entry.folder) == image_id:
-            return len(_parts(osp.abspath(path)))
-        folders = _parts(osp.abspath(path))[-2::-1]
-        counts = [0]
-        for form in _forms(entry.name):
-            pairs = zip(_parts(form)[-2::-1], folders, strict=False)
-            counts.append(
-                sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
-            )
-        return max(counts)
-
-    def depth(self, entry: Entry) -> int:
-        """Count the folders of a name."""
-        return min(len(_parts(form)) for form in _forms(entry.name)) - 1
+    def differing(self, name: str, image_id: str) -> int:
+        """Count the folders of a name from the last one on that the image's path has not."""
+        folders = _parts(osp.abspath(self.paths[image_id]))[-2::-1]
+        counts = []
+        for form in _forms(name):
+            named = _parts(form)[-2::-1]
+            pairs = zip(named, folders, strict=False)
+            same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+            counts.append(len(named) - same)
+        return min(counts)
 
 
 def resolve(
@@ -158,13 +158,16 @@ def _assign(
     found: TagEntries, images: Photographs, source: str, result: ImageTags
 ) -> dict[str, list[Entry]]:
     """Find the image of each entry; what cannot be found is remarked or a problem."""
-    claims: dict[str, list[Entry]] = defaultdict(list)
+    # Of train/1.jpg and val/1.jpg the first is meant where the photographs are in train.
+    claims: dict[str, dict[int, list[Entry]]] = defaultdict(lambda: defaultdict(list))
     loose, missing = [], []
     for entry in found.entries:
-        image_id = images.at(entry.name, entry.folder)
-        fitting = [image_id] if image_id is not None else images.fitting(entry.name)
+        if (image_id := images.at(entry.name, entry.folder)) is not None:
+            claims[image_id][0].append(entry)
+            continue
+        fitting = images.fitting(entry.name)
         if len(fitting) == 1:
-            claims[fitting[0]].append(entry)
+            claims[fitting[0]][images.differing(entry.name, fitting[0])].append(entry)
         elif fitting:
             result.problems.append(
                 f'{entry.source}: {entry.name!r} may be any of {examples(fitting, 3)}; name images '
@@ -177,22 +180,22 @@ def _assign(
         names = (entry.name, *entry.other_names)
         fits = [one for name in names if len(one := images.of_last_part(name)) == 1]
         if fits and fits[0][0] not in fitted:
-            claims[fits[0][0]].append(entry)
+            claims[fits[0][0]][len(entry.name)].append(entry)
         else:
             missing.append(entry)
     by_image: dict[str, list[Entry]] = {}
     renamed = []
-    for image_id, entries in claims.items():
-        # Of train/1.jpg and val/1.jpg the first is meant where the photographs are in train.
-        best = max(images.agreement(entry, image_id) for entry in entries)
-        by_image[image_id] = [one for one in entries if images.agreement(one, image_id) == best]
-        missing += [one for one in entries if images.agreement(one, image_id) != best]
-        entry, other = (*by_image[image_id], None)[:2]
-        if other is not None and not found.merges:
+    for image_id, by_difference in claims.items():
+        least = min(by_difference)
+        entry, *others = by_image[image_id] = by_difference.pop(least)
+        missing += [one for entries in by_difference.values() for one in entries]
+        others = [one for one in others if not found.merges or one.name != entry.name]
+        if others:
             result.problems.append(
-                f'{other.source}: image {image_id} has another entry, {entry.source}; expected one.'
+                f'{others[0].source}: image {image_id} has another entry, {entry.source}; expected '
+                'one.'
             )
-        if best < images.depth(entry) or image_id not in fitted:
+        if least:
             renamed.append(f'{entry.name} is {image_id}')
     if renamed:
         result.remarks.append(

@@ -88,6 +88,25 @@ def test_of_two_names_the_one_in_the_folder_of_the_photographs_is_meant(tmp_path
     assert 'val/1.jpg' in found.remarks[0]
 
 
+def test_images_of_two_folders_that_were_merged(tmp_path):
+    paths = write_files(tmp_path / 'photos', '1.jpg')
+    file = write_json(
+        tmp_path / 'a.json', coco({'cam1/1.jpg': ['cat'], 'cam2/1.jpg': ['dog']}, 'cat', 'dog')
+    )
+    found = read_image_tags(file, paths, tmp_path / 'photos')
+    assert len(found.problems) == 1
+    assert 'image 1: image 1 has another entry' in found.problems[0]
+
+
+def test_links(tmp_path):
+    paths = write_files(tmp_path / 'disk/photos', 'cat/1.jpg', 'dog/2.jpg')
+    (tmp_path / 'link').symlink_to(tmp_path / 'disk')
+    (tmp_path / 'disk/photos/dog/1.jpg').symlink_to(tmp_path / 'disk/photos/cat/1.jpg')
+    paths['dog/1'] = str(tmp_path / 'disk/photos/dog/1.jpg')
+    found = read_image_tags(tmp_path / 'link/photos', paths, tmp_path / 'disk/photos')
+    assert found.tags == {'cat/1': ('cat', 'dog'), 'dog/2': ('dog',)}
+
+
 def test_other_folders_are_remarked(tmp_path):
     paths = write_files(tmp_path / 'photos', 'new/1.jpg')
     file = write_json(tmp_path / 'a.json', coco({'old/1.jpg': ['cat']}, 'cat'))
