@@ -204,7 +204,7 @@ def _complete_tags(
 
 
 def _joined(tags: str | Sequence[str]) -> str:
-    return tags if isinstance(tags, str) else ', '.join(map(str, tags))
+    return str(tags) if isinstance(tags, str | os.PathLike) else ', '.join(map(str, tags))
 
 
 def _remark_split(split: dict[str, list[str]], report: CheckReport) -> None:

@@ -306,7 +306,9 @@ def check_json_kind(content: object, path: str | os.PathLike) -> None:
             f'{path}: this is a COCO annotation file (images, annotations), {expected}'
         )
     if isinstance(content, list):
-        raise ValueError(f'{path}: a JSON list, as labelling tools export it, {expected}')
+        raise ValueError(
+            f'{path}: a JSON list, as labelling tools export it (COCO or YOLO would do), {expected}'
+        )
     if not isinstance(content, dict):
         raise ValueError(f'{path}: {expected}')
 

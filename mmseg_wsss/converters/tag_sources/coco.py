@@ -133,7 +133,8 @@ def _read_images(path: Path, content: dict, names: dict[Any, str], found: TagEnt
         image_id = annotation.get('image_id') if isinstance(annotation, dict) else None
         if not isinstance(image_id, int | str):
             found.problems.append(
-                f'{where}[{number}]: {annotation!r:.80}, expected an object with image_id and category_id'
+                f'{where}[{number}]: {annotation!r:.80}, expected an object with image_id and '
+                'category_id'
             )
             continue
         if image_id not in images:
@@ -147,8 +148,8 @@ def _read_images(path: Path, content: dict, names: dict[Any, str], found: TagEnt
             category = one.get('category_id') if isinstance(one, dict) else None
             if not isinstance(category, int | str) or category not in names:
                 found.problems.append(
-                    f'{where}[{number}] of {images[image_id]}: category_id {category!r} is not among the '
-                    f'categories (ids {examples([str(number) for number in names], 10)}).'
+                    f'{where}[{number}] of {images[image_id]}: category_id {category!r} is not '
+                    f'among the categories (ids {examples([str(number) for number in names], 10)}).'
                 )
                 continue
             crowds += bool(one.get('iscrowd'))

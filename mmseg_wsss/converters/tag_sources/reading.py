@@ -62,6 +62,8 @@ def read_image_tags(
             f'tags_from is {tags_from!r}, expected auto, {", ".join(SOURCES)}; a field or column '
             f'can follow {" and ".join(WITH_FIELD)} (fiftyone:ground_truth)'
         )
+    if not places:
+        raise ValueError('no tags file or folder is given')
     for place in places:
         if not place.exists():
             raise FileNotFoundError(f'{place}: there is no such tags file or folder')

@@ -30,7 +30,11 @@ def find_label_files(folder: Path) -> list[Path]:
         if path.name not in NAME_FILES
         and not path.name.lower().split('.')[0].startswith('autosplit')
     ]
-    below_labels = [path for path in texts if 'labels' in _below(path, folder.resolve().parent)]
+    below_labels = [
+        path
+        for path in texts
+        if 'labels' in (folder.resolve().name, *path.relative_to(folder).parts[:-1])
+    ]
     if below_labels:
         return below_labels
     return [path for path in texts if path.stem.lower() not in OTHER_TEXTS]
@@ -279,7 +283,3 @@ def _load_yaml(path: Path) -> dict:
     if not isinstance(content, dict):
         raise ValueError(f'{path}: expected YAML with names of classes')
     return content
-
-
-def _below(path: Path, folder: Path) -> tuple[str, ...]:
-    return path.resolve().relative_to(folder).parts[:-1]
