@@ -19,6 +19,9 @@ from ..annotations.image_names import UPLOADED
 from ..folder_inputs import SUFFIXES
 from .entries import BACKGROUND_NAMES, Entry, TagEntries
 
+# More folders than those in which a name and its image may differ.
+UNLIKE = 1000
+
 
 @dataclass
 class ImageTags:
@@ -175,12 +178,11 @@ def _assign(
             )
         else:
             loose.append(entry)
-    fitted = set(claims)
     for entry in loose:
         names = (entry.name, *entry.other_names)
         fits = [one for name in names if len(one := images.of_last_part(name)) == 1]
-        if fits and fits[0][0] not in fitted:
-            claims[fits[0][0]][len(entry.name)].append(entry)
+        if fits:
+            claims[fits[0][0]][UNLIKE].append(entry)
         else:
             missing.append(entry)
     by_image: dict[str, list[Entry]] = {}

@@ -96,6 +96,10 @@ def test_folders_elsewhere_have_images_of_the_same_names(tmp_path):
     write_files(tmp_path / 'sorted', 'cat/1.jpg', 'dog/1.jpg', 'none/2.jpg')
     found = read(tmp_path, '1.jpg', '2.jpg', '3.jpg', source=tmp_path / 'sorted')
     assert found.tags == {'1': ('cat', 'dog'), '2': ()} and found.problems == []
+    shutil.copy(tmp_path / 'sorted/cat/1.jpg', tmp_path / 'sorted/dog/1.jpg')  # copies as well
+    again = read(tmp_path, '1.jpg', '2.jpg', '3.jpg', source=tmp_path / 'sorted')
+    assert again.tags == found.tags
+    assert again.remarks == found.remarks and len(found.remarks) == 1  # on none
 
 
 def test_no_folders_of_classes(tmp_path):
@@ -151,6 +155,10 @@ def test_the_kind_of_the_classes_is_no_class(tmp_path):
     found = read(tmp_path, 'a.jpg', source=file)
     assert found.classes == ['cat', 'person']
     assert len(found.remarks) == 1 and "category 'animals' is no class" in found.remarks[0]
+    content['annotations'].append(dict(id=9, image_id=0, category_id=1, iscrowd=0))
+    write_json(file, content)
+    found = read(tmp_path, 'a.jpg', source=file)
+    assert found.classes == ['animals', 'cat', 'person'] and found.remarks == []
 
 
 @pytest.mark.parametrize(
@@ -584,8 +592,8 @@ dataset_info:
       sequence:
         class_label:
           names:
-            '0': dog
             '1': cat
+            '0': dog
 ---
 # A data set
 """
