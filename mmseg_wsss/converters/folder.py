@@ -13,7 +13,7 @@ from ..checks.ground_truth import MaskContent, check_ground_truth, mask_content
 from ..checks.images import check_image, summarise_kinds
 from ..checks.report import CheckReport, count_by_class, examples
 from ..checks.tags import tag_remarks
-from ..datasets.tags import read_tags, write_tags
+from ..datasets.tags import write_tags
 from ..store.masks import read_mask, write_mask
 from ..utils.atomic import remove_stale_temporaries
 from ..utils.image_copy import DeepValues, check_shift_bits, deep_values, load_values
@@ -27,20 +27,20 @@ from .folder_inputs import (
     choose_val,
     find_images,
     find_masks,
+    find_split,
     group_by_suffix,
-    match_ids,
-    read_class_names,
     remark_doubtful_names,
 )
 from .image_copies import copy_deep_images, write_copy
 from .tag_files import write_list
+from .tag_sources import read_image_tags
 
 IMAGE_FOLDER = 'images'
 
 
 def convert_folder(
     images: str,
-    tags: str,
+    tags: str | Sequence[str],
     out: str,
     classes: Sequence[str] | None = None,
     masks: str | None = None,
@@ -48,6 +48,7 @@ def convert_folder(
     copy_images: bool = False,
     workers: int | None = None,
     shift_bits: int | None = None,
+    tags_from: str = 'auto',
 ) -> CheckReport:
     """Check an own data set and lay it out.
 
@@ -58,16 +59,20 @@ def convert_folder(
 
     Validation images are those of ``val_list`` or, without it, those that have a mask; all other
     images with a tags entry are for training. A validation image without a tags entry gets the
-    tags of its mask.
+    tags of its mask. Where tags are not of a table and the images lie in folders ``train``,
+    ``val`` and ``test``, these are the split if there is no ``val_list``.
 
     Args:
         images (str): Folder of the images, folders in it included. The image id is the path below
             it without suffix.
-        tags (str): Tags file, see :func:`mmseg_wsss.datasets.tags.read_tags`; ids may have the
-            image's suffix.
+        tags (str | Sequence[str]): Tags file, see :func:`mmseg_wsss.datasets.tags.read_tags`; ids
+            may have the image's suffix. Or a folder, a file or several of annotations, see
+            ``tags_from``; the names of classes alone are taken of them.
         out (str): Folder of the data set.
         classes (Sequence[str], optional): Foreground classes in order. By default those of the
-            tags file in alphabetical order (a table's columns in the table's order).
+            tags file in alphabetical order (a table's columns in the table's order, classes that
+            annotations declare in their order). Objects of other classes in annotations are
+            ignored with a remark.
         masks (str, optional): Folder of the ground truth, ``<image id>.png``: 0 for background, 1
             for the first class and so on, 255 for pixels that do not count.
         val_list (str, optional): Image ids for validation, one a line.
@@ -79,28 +84,42 @@ def convert_folder(
         shift_bits (int, optional): By how many bits the copies of images of more than 8 bits are
             shifted right; values above 255 even then become 255. By default the fewest that keep
             the largest value of the set. Images of 8 bits are never shifted.
+        tags_from (str): What ``tags`` is: ``'table'``, ``'folders'`` (named by class), ``'coco'``,
+            ``'labelme'``, ``'yolo'``, ``'fiftyone'`` or ``'imagefolder'``, the last two also with
+            the field or column of the labels (``'fiftyone:ground_truth'``); ``'auto'`` recognises
+            it. See :func:`mmseg_wsss.converters.tag_sources.read_image_tags`.
 
     Returns:
         CheckReport: Counts and problems; complete if there is no problem.
 
     Raises:
         FileNotFoundError: If a folder or file is missing.
-        ValueError: If a tags file or list is malformed, or there is no image.
+        ValueError: If a tags file or list is malformed, it is not clear what ``tags`` is, or there
+            is no image.
     """
     if shift_bits is not None:
         check_shift_bits(shift_bits)
         if not copy_images:
             raise ValueError('shift_bits is for copies of the images only, set copy_images.')
-    names = list(classes) if classes is not None else read_class_names(tags)
-    all_classes = ['background', *(name for name in names if name != 'background')]
     report = CheckReport(f'own data set in {out}')
-    remark_doubtful_names(all_classes[1:], report)
     paths = find_images(images, report)
-    tagged = match_ids(read_tags(tags, all_classes), paths, tags, report)
+    source = read_image_tags(tags, paths, images, classes, tags_from)
+    all_classes = ['background', *source.classes]
+    report.remarks += source.remarks
+    report.problems += source.problems
+    remark_doubtful_names(source.classes, report)
+    tagged = {
+        image_id: tuple(all_classes.index(name) for name in names)
+        for image_id, names in source.tags.items()
+    }
     mask_paths = find_masks(masks, paths, report)
-    val = choose_val(val_list, mask_paths, masks is not None, paths, report)
+    split = find_split(tagged) if source.title and val_list is None else {}
+    val = choose_val(val_list, mask_paths, masks is not None, paths, report, split)
     is_val = set(val)
-    train = [image_id for image_id in paths if image_id in tagged and image_id not in is_val]
+    held_out = {*is_val, *split.get('test', ())}
+    train = [image_id for image_id in paths if image_id in tagged and image_id not in held_out]
+    if split:
+        _remark_split(split, report)
     suffixes = group_by_suffix(paths)
     if len(suffixes) > 1 and not copy_images:
         found = ', '.join(f'{s} ({len(n)}, e.g. {n[0]})' for s, n in suffixes.items())
@@ -139,9 +158,12 @@ def convert_folder(
     check_ground_truth(report, contents, tagged, all_classes)
     if not train:
         report.problems.append(
-            f'{tags}: no image is left for training; with a mask for every image give --val-list.'
+            f'{_joined(tags)}: no image is left for training; with a mask for every image give '
+            '--val-list.'
         )
-    _summarise(report, paths, train, val, outcomes, all_tags, mask_paths, all_classes)
+    if source.title:
+        report.add('tags from', source.title)
+    _summarise(report, paths, tagged, train, val, outcomes, all_tags, mask_paths, all_classes)
     if not report.problems:
         description = FolderDescription(
             classes=all_classes,
@@ -183,9 +205,22 @@ def _complete_tags(
     return tags
 
 
+def _joined(tags: str | Sequence[str]) -> str:
+    return str(tags) if isinstance(tags, str | os.PathLike) else ', '.join(map(str, tags))
+
+
+def _remark_split(split: dict[str, list[str]], report: CheckReport) -> None:
+    held_out = f', {len(split["test"])} of test in no list' if 'test' in split else ''
+    report.remarks.append(
+        f'the folders of the images are taken as a split: {len(split["train"])} images to train, '
+        f'{len(split["val"])} to validate{held_out}; --val-list chooses otherwise.'
+    )
+
+
 def _summarise(
     report: CheckReport,
     paths: dict[str, str],
+    tagged: dict[str, tuple[int, ...]],
     train: list[str],
     val: list[str],
     outcomes: list[FileOutcome],
@@ -208,7 +243,7 @@ def _summarise(
     report.add('training images by tag', count_by_class(in_train, tuple(classes)))
     report.remarks += tag_remarks(in_train, classes)
     used = {*train, *val}
-    left_out = [image_id for image_id in paths if image_id not in used]
+    left_out = [image_id for image_id in paths if image_id not in used and image_id not in tagged]
     if left_out:
         report.remarks.append(
             f'{len(left_out)} images have no tags entry and are in no list ({examples(left_out)}).'

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import os.path as osp
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from ..checks.report import CheckReport, examples
 from ..datasets.splits import read_lines
-from ..datasets.tags import (
-    check_header,
-    check_json_kind,
-    check_spellings,
-    extra_columns,
-    parse_list,
-)
 from ..store import check_image_id
 from ..utils.atomic import write_atomic
 
@@ -77,6 +68,33 @@ class FolderDescription:
         write_atomic(osp.join(root, DESCRIPTION), (text + '\n').encode())
 
 
+# Words that say that an image shows none of the classes.
+NOTHING = {
+    'none', 'normal', 'background', 'nothing', 'no finding', 'no findings', 'no object',
+    'no objects', 'empty', 'n/a',
+}  # fmt: skip
+# Folders of the parts of a data set, also as train2017.
+SPLIT_NAME = re.compile(r'(train(?:ing)?|val(?:id|idation)?|dev|eval|test(?:ing)?)[0-9]*', re.I)
+
+
+def means_nothing(name: str) -> bool:
+    """Tell whether a name usually means that an image shows no class.
+
+    >>> means_nothing('No_Finding'), means_nothing('cat')
+    (True, False)
+    """
+    return re.sub(r'[\s_-]+', ' ', name).strip().casefold() in NOTHING
+
+
+def is_split_name(name: str) -> bool:
+    """Tell whether a folder is called like a part of a data set.
+
+    >>> is_split_name('val2017'), is_split_name('trains')
+    (True, False)
+    """
+    return SPLIT_NAME.fullmatch(name) is not None
+
+
 def list_images(folder: str | os.PathLike) -> dict[str, str]:
     """List the images of a folder as :func:`find_images`, where remarks are of no use.
 
@@ -125,28 +143,10 @@ def _walk(folder: str, report: CheckReport) -> list[str]:
     return paths
 
 
-def _image_of(name: str, paths: dict[str, str]) -> str:
+def image_of(name: str, paths: Mapping[str, str]) -> str:
     """Give the id of the image that a list names with or without suffix, folders kept."""
     stem, suffix = osp.splitext(name)
     return stem if name not in paths and suffix.lower() in SUFFIXES else name
-
-
-def match_ids(
-    tagged: dict[str, tuple[int, ...]], paths: dict[str, str], source: str, report: CheckReport
-) -> dict[str, tuple[int, ...]]:
-    """Reduce ids with a suffix, name those without an image."""
-    matched: dict[str, tuple[int, ...]] = {}
-    missing = []
-    for image_id, labels in tagged.items():
-        image_id = _image_of(image_id, paths)
-        if image_id not in paths:
-            missing.append(image_id)
-        elif image_id in matched:
-            report.problems.append(f'{source}: image {image_id} has two entries.')
-        else:
-            matched[image_id] = labels
-    report.problems += [f'{source}: there is no image {image_id}.' for image_id in missing]
-    return matched
 
 
 def find_masks(folder: str | None, paths: dict[str, str], report: CheckReport) -> dict[str, str]:
@@ -176,38 +176,91 @@ def choose_val(
     with_masks: bool,
     paths: dict[str, str],
     report: CheckReport,
+    split: dict[str, list[str]] | None = None,
 ) -> list[str]:
-    """Give the ids of the validation images: those listed, or those that have a mask."""
-    if val_list is None:
+    """Give the ids of the validation images: those listed, those of a split, or those with a mask.
+
+    Args:
+        val_list (str, optional): The list.
+        mask_paths (dict[str, str]): Path of each mask by image id.
+        with_masks (bool): Whether there is a folder of masks.
+        paths (dict[str, str]): Path of each image by id.
+        report (CheckReport): What is wrong or worth knowing is added here.
+        split (dict[str, list[str]], optional): Image ids by part, from :func:`find_split`.
+    """
+    if val_list is not None:
+        source, val = val_list, _read_val_list(val_list, paths)
+        report.problems += [
+            f'{val_list}: there is no image {image_id}.'
+            for image_id in val
+            if image_id not in paths
+        ]
+        val = [image_id for image_id in val if image_id in paths]
+    elif split and split.get('val'):
+        source, val = 'the folder of val', split['val']
+    else:
         return list(mask_paths)
-    val: list[str] = []
-    for number, line in enumerate(read_lines(val_list, 'split list'), start=1):
-        if line.strip():
-            # Not read_split: what looks like a suffix may be part of a name here.
-            name = check_image_id(line.strip(), f'{val_list}:{number}')
-            image_id = _image_of(name, paths)
-            if image_id in val:
-                raise ValueError(f'{val_list}:{number}: duplicate image id {image_id!r}')
-            val.append(image_id)
-    if not val:
-        raise ValueError(f'{val_list}: the split list is empty, expected one image id a line')
-    report.problems += [
-        f'{val_list}: there is no image {image_id}.' for image_id in val if image_id not in paths
-    ]
-    val = [image_id for image_id in val if image_id in paths]
     if with_masks:
         report.problems += [
-            f'{val_list}: image {image_id} has no mask.'
+            f'{source}: image {image_id} has no mask.'
             for image_id in val
             if image_id not in mask_paths
         ]
         unused = sorted(set(mask_paths) - set(val))
         if unused:
             report.remarks.append(
-                f'{len(unused)} masks of images that are not in {val_list} are not used '
+                f'{len(unused)} masks of images that are not in {source} are not used '
                 f'({examples(unused)}).'
             )
     return val
+
+
+def _read_val_list(val_list: str, paths: dict[str, str]) -> list[str]:
+    val: list[str] = []
+    for number, line in enumerate(read_lines(val_list, 'split list'), start=1):
+        if line.strip():
+            # Not read_split: what looks like a suffix may be part of a name here.
+            name = check_image_id(line.strip(), f'{val_list}:{number}')
+            image_id = image_of(name, paths)
+            if image_id in val:
+                raise ValueError(f'{val_list}:{number}: duplicate image id {image_id!r}')
+            val.append(image_id)
+    if not val:
+        raise ValueError(f'{val_list}: the split list is empty, expected one image id a line')
+    return val
+
+
+def find_split(image_ids: Iterable[str]) -> dict[str, list[str]]:
+    """Find the parts of a data set whose images lie in folders ``train``, ``val``, ``test``.
+
+    Args:
+        image_ids (Iterable[str]): The images.
+
+    Returns:
+        dict[str, list[str]]: Image ids of ``train``, ``val`` and ``test``; ``val`` is the test
+        images where there are no others. Empty if the first folder in which images differ is
+        another, or nothing is for training.
+
+    >>> find_split(['images/train/1', 'images/val2017/2'])
+    {'train': ['images/train/1'], 'val': ['images/val2017/2']}
+    >>> find_split(['cat/1', 'train/2'])
+    {}
+    """
+    parts = {image_id: image_id.split('/') for image_id in image_ids}
+    level = len(osp.commonprefix([one[:-1] for one in parts.values()]))
+    split: dict[str, list[str]] = defaultdict(list)
+    for image_id, one in parts.items():
+        if len(one) <= level + 1 or not is_split_name(one[level]):
+            return {}
+        first = one[level].lower()
+        split['train' if first[:2] == 'tr' else 'test' if first[:2] == 'te' else 'val'].append(
+            image_id
+        )
+    if 'train' not in split or len(split) == 1:
+        return {}
+    if 'val' not in split:
+        split['val'] = split.pop('test')
+    return dict(split)
 
 
 def group_by_suffix(paths: dict[str, str]) -> dict[str, list[str]]:
@@ -218,92 +271,11 @@ def group_by_suffix(paths: dict[str, str]) -> dict[str, list[str]]:
     return dict(groups)
 
 
-def read_class_names(path: str | os.PathLike) -> list[str]:
-    """Collect the class names of a tags file, so that they need not be listed by hand.
-
-    Args:
-        path (str | os.PathLike): Tags file, .csv or .json. In a list of names (``image_id,tags``)
-            they are separated by ``;``, ``|`` or ``,`` if the file has one of them, else by
-            blanks; a cell may also hold a list.
-
-    Returns:
-        list[str]: Foreground classes: those of a table in the order of its columns, others in
-        alphabetical order.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If the file is of another kind or names no class, or if it is not clear which
-            names are one class.
-    """
-    suffix = Path(path).suffix.lower()
-    if suffix not in ('.csv', '.json'):
-        raise ValueError(
-            f'{path}: class names cannot be taken from a {suffix or "nameless"} file, list them '
-            '(--classes).'
-        )
-    lines = read_lines(path, 'tags file')
-    names = _from_json('\n'.join(lines), path) if suffix == '.json' else _from_csv(lines, path)
-    if not names:
-        raise ValueError(f'{path}: no class is named in it.')
-    check_spellings(names, str(path))
-    return names
-
-
-# Words that say that an image shows none of the classes.
-NOTHING = {'none', 'normal', 'background', 'nothing', 'no finding', 'no findings', 'empty', 'n/a'}
-
-
 def remark_doubtful_names(names: Sequence[str], report: CheckReport) -> None:
     """Remark class names that usually mean that an image shows no class."""
     report.remarks += [
         f'{name!r} is taken as a class; if it means that an image shows none of the classes, '
         'leave the tags of these images empty.'
         for name in names
-        if re.sub(r'[\s_-]+', ' ', name).strip().casefold() in NOTHING
+        if means_nothing(name)
     ]
-
-
-def _from_json(text: str, path: str | os.PathLike) -> list[str]:
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f'{path}: no valid JSON ({error}).') from None
-    check_json_kind(content, path)
-    for image_id, names in content.items():
-        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise ValueError(f'{path}: key {image_id!r}: expected a list of class names.')
-    return sorted({name for names in content.values() for name in names})
-
-
-def _from_csv(lines: list[str], path: str | os.PathLike) -> list[str]:
-    reader = csv.reader(lines)
-    rows = [(f'{path}:{reader.line_num}', [c.strip() for c in row]) for row in reader if any(row)]
-    if not rows:
-        return []
-    source, header = rows[0]
-    check_header(header, source)
-    if header[:2] != ['image_id', 'tags']:
-        return header[1:]
-    if len(header) > 2:
-        raise ValueError(extra_columns(header, source))
-    cells = [(source, row[1]) for source, row in rows[1:] if len(row) > 1]
-    lists = [parse_list(cell, source) for source, cell in cells]
-    plain = [entry for entry, names in zip(cells, lists, strict=True) if names is None]
-    separated = any(re.search('[;|,]', cell) for _, cell in plain)
-    found = {name: '' for names in lists for name in names or ()}
-    for source, cell in plain:
-        if len(set(re.findall('[;|,]', cell))) > 1:
-            raise ValueError(
-                f'{source}: {cell[:80]!r} mixes separators; use one of ; | , or list the classes '
-                '(--classes).'
-            )
-        for name in re.split(r'[;|,]' if separated else r'\s+', cell):
-            found.setdefault(name.strip(), source)
-    found.pop('', None)
-    for name, source in found.items():
-        if source and len(name.split()) > 1 and set(name.split()) <= set(found):
-            raise ValueError(
-                f'{source}: is {name!r} one class, or are these several, separated by blanks? '
-                'Separate tags alike in all lines, or list the classes (--classes).'
-            )
-    return sorted(found)

@@ -8,6 +8,7 @@ import difflib
 import io
 import json
 import os
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -92,10 +93,18 @@ def write_tags(
         text = json.dumps(names, ensure_ascii=False, indent=1) + '\n'
     elif suffix == '.csv':
         separator = ';' if any(len(name.split()) != 1 for name in classes) else ' '
+        # A name that holds a separator, or looks like a list, is unmistakable in a list only.
+        as_lists = any(re.search(r'[;|]|^\[|\]$', name) for name in classes)
         lines = io.StringIO()
         writer = csv.writer(lines, lineterminator='\n')
         writer.writerow(['image_id', 'tags'])
-        writer.writerows([image_id, separator.join(tagged)] for image_id, tagged in names.items())
+        writer.writerows(
+            [
+                image_id,
+                json.dumps(tagged, ensure_ascii=False) if as_lists else separator.join(tagged),
+            ]
+            for image_id, tagged in names.items()
+        )
         text = lines.getvalue()
     else:
         raise ValueError(f'{path}: suffix {suffix!r}, expected .csv or .json')
@@ -263,14 +272,22 @@ def check_spellings(names: Iterable[str], source: str) -> None:
     """
     seen: dict[str, str] = {}
     for name in names:
-        folded = unicodedata.normalize('NFKC', name).casefold()
-        key = ''.join(c for c in folded if unicodedata.category(c)[0] in 'LMNS') or name
-        other = seen.setdefault(key, name)
+        other = seen.setdefault(spelling_key(name), name)
         if other != name:
             raise ValueError(
                 f'{source}: {other!r} and {name!r} differ only in case, blanks or punctuation: are '
                 'they one class? Use one spelling, or list the classes (--classes) if they are two'
             )
+
+
+def spelling_key(name: str) -> str:
+    """Give what all likely spellings of a class name have in common.
+
+    >>> spelling_key('Hot-Dog') == spelling_key('hot dog')
+    True
+    """
+    folded = unicodedata.normalize('NFKC', name).casefold()
+    return ''.join(c for c in folded if unicodedata.category(c)[0] in 'LMNS') or name
 
 
 def check_json_kind(content: object, path: str | os.PathLike) -> None:
@@ -289,7 +306,9 @@ def check_json_kind(content: object, path: str | os.PathLike) -> None:
             f'{path}: this is a COCO annotation file (images, annotations), {expected}'
         )
     if isinstance(content, list):
-        raise ValueError(f'{path}: a JSON list, as labelling tools export it, {expected}')
+        raise ValueError(
+            f'{path}: a JSON list, as labelling tools export it (COCO or YOLO would do), {expected}'
+        )
     if not isinstance(content, dict):
         raise ValueError(f'{path}: {expected}')
 

@@ -1,6 +1,8 @@
 """Check an own folder of photographs with tags and write configs for it.
 
 folder.py prepare PHOTOS TAGS.csv data/mine [--masks MASKS]
+folder.py prepare PHOTOS PHOTOS data/mine     (PHOTOS/cat/1.jpg: folders named by class)
+folder.py prepare PHOTOS ANNOTATIONS data/mine     (files of COCO, LabelMe, YOLO, FiftyOne, ...)
 folder.py make_config data/mine configs/mine --name mine
 """
 
@@ -17,6 +19,7 @@ from mmseg_wsss.converters.folder_configs import (
     next_commands,
     recipe_for,
 )
+from mmseg_wsss.converters.tag_sources import SOURCES
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -27,10 +30,25 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     commands = parser.add_subparsers(dest='command', required=True)
     prepare = commands.add_parser('prepare', help='check images, tags and masks and lay them out')
     prepare.add_argument('images', help='folder of the images, folders in it included')
-    prepare.add_argument('tags', help='tags file: CSV, JSON or cls_labels.npy')
+    prepare.add_argument(
+        'tags',
+        nargs='+',
+        help='tags file (CSV, JSON or cls_labels.npy), or files or folder of --tags-from',
+    )
     prepare.add_argument('out', help='folder of the data set')
     prepare.add_argument(
-        '--classes', nargs='+', help='foreground classes in order; default: those of the tags file'
+        '--tags-from',
+        default='auto',
+        metavar='KIND',
+        help='what TAGS is: '
+        + ', '.join(f'{kind} ({text})' for kind, text in SOURCES.items())
+        + '; fiftyone:FIELD and imagefolder:COLUMN name where the labels are; default: recognised',
+    )
+    prepare.add_argument(
+        '--classes',
+        nargs='+',
+        help='foreground classes in order, other objects in annotations are ignored; default: '
+        'those of the tags',
     )
     prepare.add_argument('--masks', help='folder of the ground truth (PNG) for validation')
     prepare.add_argument(
@@ -103,7 +121,7 @@ def main(argv: list[str] | None = None) -> int:
             return write_configs(args)
         report = convert_folder(
             args.images,
-            args.tags,
+            args.tags if len(args.tags) > 1 else args.tags[0],
             args.out,
             classes=args.classes,
             masks=args.masks,
@@ -111,6 +129,7 @@ def main(argv: list[str] | None = None) -> int:
             copy_images=args.copy_images,
             workers=args.workers,
             shift_bits=args.shift_bits,
+            tags_from=args.tags_from,
         )
     except (FileExistsError, FileNotFoundError, ValueError) as error:
         print(f'error: {error}', file=sys.stderr)

@@ -19,7 +19,7 @@ from mmseg_wsss.checks.images import check_image
 from mmseg_wsss.converters import folder_configs
 from mmseg_wsss.converters.folder import convert_folder
 from mmseg_wsss.converters.folder_configs import make_config
-from mmseg_wsss.converters.folder_inputs import read_class_names
+from mmseg_wsss.converters.tag_sources.table import read_class_names
 from mmseg_wsss.registry import DATASETS, MODELS
 from mmseg_wsss.store import write_saliency
 

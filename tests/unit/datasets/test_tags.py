@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmseg_wsss.checks.report import CheckReport
-from mmseg_wsss.converters.folder_inputs import read_class_names, remark_doubtful_names
+from mmseg_wsss.converters.folder_inputs import remark_doubtful_names
+from mmseg_wsss.converters.tag_sources.table import read_class_names
 from mmseg_wsss.datasets.tags import read_tags, tags_for, write_tags
 
 CLASSES = ('background', 'cat', 'dog', 'horse')
