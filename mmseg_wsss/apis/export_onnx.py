@@ -142,8 +142,8 @@ def _check_arguments(
     model = inferencer.model
     if not isinstance(model, EncoderDecoder) or isinstance(model, AffinityNet):
         raise ValueError(
-            f'The checkpoint is of a {type(model).__name__}; expected a segmentation network '
-            '(EncoderDecoder), such as training on seeds gives.'
+            f'The checkpoint holds a network of type {type(model).__name__}; expected one that '
+            'segments (EncoderDecoder), such as training on seeds gives.'
         )
     if model.out_channels != len(inferencer.classes):
         raise ValueError(

@@ -323,7 +323,7 @@ def test_what_cannot_be_exported_is_refused_in_one_sentence(tmp_path, checkpoint
     classifier = MODELS.build(config.model)
     meta = dict(cfg=config.pretty_text, dataset_meta=dict(classes=CLASSES))
     torch.save(dict(state_dict=classifier.state_dict(), meta=meta), tmp_path / 'cls.pth')
-    with pytest.raises(ValueError, match='is of a ImageClassifier; expected a segmentation'):
+    with pytest.raises(ValueError, match='of type ImageClassifier; expected one that'):
         export_onnx(Inferencer(tmp_path / 'cls.pth', device='cpu'), out)
     monkeypatch.setitem(sys.modules, 'onnxruntime', None)
     with pytest.raises(ImportError, match='pip install onnx onnxruntime'):
