@@ -179,7 +179,9 @@ class PhotoNetwork(nn.Module):
     def _preprocess(self, images: Tensor) -> Tensor:
         """What ``SegDataPreProcessor`` does, which takes BGR and lists of images."""
         preprocessor = self.model.data_preprocessor
-        if not preprocessor._channel_conversion:
+        # The name in mmseg's forks, and upstream.
+        names = ('_channel_conversion', 'channel_conversion')
+        if not any(getattr(preprocessor, name, False) for name in names):
             images = images.flip(1)
         if preprocessor._enable_normalize:
             images = (images - preprocessor.mean) / preprocessor.std
