@@ -136,7 +136,7 @@ def planes(image):
 
 
 @pytest.mark.parametrize('name', FAMILIES)
-def test_every_family_gives_what_the_inferencer_gives(tmp_path, name, capsys):
+def test_every_family_gives_what_the_inferencer_gives(tmp_path, name):
     config = Config.fromfile(ROOT / 'configs' / 'pnl' / f'{name}.py')
     save_network(tmp_path / 'net.pth', config, FAMILIES[name])
     inferencer = Inferencer(tmp_path / 'net.pth', device='cpu')
@@ -160,12 +160,11 @@ def test_every_family_gives_what_the_inferencer_gives(tmp_path, name, capsys):
             clear = top[-1] - top[-2] > 1e-3
             assert clear.mean() > 0.9
             np.testing.assert_array_equal(label[clear], expected.mask[clear])
-    with capsys.disabled():
-        print(
-            f'\n{name}: {result.num_bytes / 1024:.0f} KiB, largest difference '
-            f'{result.largest_difference:.1e}, torch {result.torch_seconds:.2f} s, onnxruntime '
-            f'{result.onnx_seconds:.2f} s'
-        )
+    print(
+        f'{name}: {result.num_bytes / 1024:.0f} KiB, largest difference '
+        f'{result.largest_difference:.1e}, torch {result.torch_seconds:.2f} s, onnxruntime '
+        f'{result.onnx_seconds:.2f} s'
+    )
 
 
 @pytest.mark.skipif(
