@@ -40,13 +40,15 @@ def setup(app):
 project = 'mmseg_wsss'
 author = 'mmseg_wsss contributors'
 release = version = __version__
-extensions = ['myst_parser', 'sphinx.ext.autodoc', 'sphinx.ext.napoleon']
+extensions = ['myst_nb', 'sphinx.ext.autodoc', 'sphinx.ext.napoleon']
 exclude_patterns = ['_build', '_generated/fault_table.md']
 html_theme = 'furo'
 html_title = f'mmseg_wsss {release}'
 html_static_path = ['_static']
 html_show_sourcelink = False
 
+# Notebooks have no outputs in git; a test runs them (tests/tools/test_notebook.py).
+nb_execution_mode = 'off'
 myst_heading_anchors = 4  # links to headings as on GitHub
 myst_enable_extensions = ['attrs_inline']
 autodoc_member_order = 'bysource'

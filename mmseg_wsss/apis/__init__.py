@@ -7,6 +7,7 @@ from .background_study import background_curve, study_background
 from .check_tags import TagCheck, check_tags
 from .evaluate_seeds import evaluate_seeds
 from .export_annotations import Export, export_annotations
+from .export_onnx import OnnxExport, export_onnx
 from .generate_seeds import check_generation, generate_seeds
 from .import_annotations import Import, discard_corrections, import_annotations
 from .inferencer import Inferencer, Segmentation
@@ -19,6 +20,7 @@ __all__ = [
     'Export',
     'Import',
     'Inferencer',
+    'OnnxExport',
     'Segmentation',
     'TagCheck',
     'aggregate_folders',
@@ -29,6 +31,7 @@ __all__ = [
     'evaluate_seed_root',
     'evaluate_seeds',
     'export_annotations',
+    'export_onnx',
     'generate_seeds',
     'import_annotations',
     'make_pseudo_masks',
