@@ -93,7 +93,7 @@ def run_steps(quick: bool) -> float:
         write_atomic(bases / f'{name}.py', read_config(name, quick).pretty_text.encode())
     options = RunOptions(
         photos=str(OUT / 'data' / 'images'),
-        tags=str(OUT / 'data' / 'tags.csv'),
+        tags=[str(OUT / 'data' / 'tags.csv')],
         out=str(RUN),
         tools=ROOT / 'tools',
         masks=str(OUT / 'data' / 'masks'),

@@ -205,7 +205,7 @@ def _page(
                     'only that is learnt as a certain label.',
                     Key(list(zip(manifest.classes, manifest.palette, strict=True))),
                     Rows(train, manifest.classes),
-                    'More of the seeds: run/seeds/report.html. The run that made them: run/report.html.',
+                    'More of the seeds: run/seeds/report.html; of the run: run/report.html.',
                 ],
             ),
             Section(

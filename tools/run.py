@@ -17,6 +17,7 @@ from pathlib import Path
 import mmseg_wsss.register_all  # noqa: F401  # before a config is read
 from mmseg_wsss.apis.run_photographs import PhotographRun, RunOptions
 from mmseg_wsss.apis.run_steps import StepError, clock
+from mmseg_wsss.converters.tag_sources import SOURCES
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -25,8 +26,14 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('photos', help='folder of photographs')
-    parser.add_argument('tags', help='tags, as for folder.py prepare')
+    parser.add_argument('tags', nargs='+', help='tags file, or files or folder of --tags-from')
     parser.add_argument('--out', required=True, metavar='RUN', help='folder of all results')
+    parser.add_argument(
+        '--tags-from',
+        default='auto',
+        metavar='KIND',
+        help=f'what TAGS is: {", ".join(SOURCES)}; default: recognised',
+    )
     parser.add_argument(
         '--masks', help='ground truth (PNG) of a few photographs, which judge and do not train'
     )
@@ -68,6 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         tags=args.tags,
         out=args.out,
         tools=Path(__file__).resolve().parent,
+        tags_from=args.tags_from,
         masks=args.masks,
         val_list=args.val_list,
         new=args.new,

@@ -26,6 +26,8 @@ from ..utils.progress import Progress
 MAX_IMAGES = 1000
 # With fewer validation images even a good classifier may look like chance.
 ENOUGH_TO_JUDGE = 30
+# How a verdict begins.
+VERDICTS = ('Better than chance', 'No better than chance', 'Nothing to say yet', 'Learnt')
 _SIZE = 224
 
 
@@ -96,7 +98,7 @@ def check_tags(
     classes = list(built['training'].metainfo['classes'])
     if checkpoint is None:
         if not _initial_weights(config):
-            verdict = 'The backbone starts from random weights: nothing can be said yet.'
+            verdict = 'Nothing to say yet: the backbone starts from random weights.'
             return TagCheck({}, classes, verdict, True)
         model = MODELS.build(config.model)
         logger = MMLogger.get_current_instance()
@@ -123,7 +125,7 @@ def check_tags(
             judged = unseen
         else:
             verdict = (
-                f'The classifier has learnt the training photographs; on {unseen.images} others it '
+                f'Learnt are the training photographs; on {unseen.images} others the classifier '
                 f'cannot be told from chance ({_ranking_text(unseen)}), which are too few to judge.'
             )
             return TagCheck(rankings, classes, verdict, True)

@@ -25,6 +25,7 @@ from ..evaluation.scores import SeedScore
 from ..reporting.run_page import RunPicture, RunReport, write_run_page
 from ..store import AGGREGATED_FOLDER, MANIFEST_NAME, SeedManifest, read_mask
 from ..utils.image import read_image
+from .check_tags import VERDICTS
 from .run_steps import STATE, Step, StepError, StepRunner, clock
 from .time_estimates import estimate_seconds
 
@@ -40,9 +41,11 @@ class RunOptions:
 
     Attributes:
         photos (str): Folder of photographs.
-        tags (str): Tags, as for :func:`~mmseg_wsss.converters.folder.convert_folder`.
+        tags (Sequence[str]): Files or a folder that have the tags, see ``folder.py prepare``.
         out (str): Folder of all results.
         tools (Path): Folder of the commands.
+        tags_from (str): What ``tags`` is, see
+            :data:`~mmseg_wsss.converters.tag_sources.SOURCES`.
         masks (str, optional): Folder of ground truth: these photographs judge and do not train.
         val_list (str, optional): Ids of the photographs that judge, instead of those with a mask.
         new (str, optional): Folder of photographs to segment in the end.
@@ -57,9 +60,10 @@ class RunOptions:
     """
 
     photos: str
-    tags: str
+    tags: Sequence[str]
     out: str
     tools: Path
+    tags_from: str = 'auto'
     masks: str | None = None
     val_list: str | None = None
     new: str | None = None
@@ -71,6 +75,12 @@ class RunOptions:
     plan_only: bool = False
     again: bool = False
     force: bool = False
+
+
+def _verdict(log: Path) -> list[str]:
+    """Find the sentence that ``tools/check_tags.py`` ends with."""
+    lines = log.read_text(errors='replace').splitlines()
+    return [line for line in lines if line.startswith(VERDICTS)][-1:]
 
 
 class PhotographRun:
@@ -140,7 +150,9 @@ class PhotographRun:
 
     def _prepare(self) -> Step:
         options = self.options
-        words: list[object] = ['prepare', options.photos, options.tags, self.data]
+        words: list[object] = ['prepare', options.photos, *options.tags, self.data]
+        if options.tags_from != 'auto':
+            words += ['--tags-from', options.tags_from]
         if options.masks:
             words += ['--masks', options.masks]
         if options.val_list:
@@ -220,13 +232,13 @@ class PhotographRun:
             self._command('check_tags.py', self.cls_config, *checkpoint),
             inputs=[*self.lists, self.cls_config],
             after=['classifier'] if checkpoint else [],
-            summary=lambda: log.read_text(errors='replace').strip().splitlines()[-1:],
+            summary=lambda: _verdict(log),
         )
         try:
             self.runner.run(step)
         except StepError:
-            verdict = log.read_text(errors='replace').strip().splitlines()[-1:] or ['']
-            if 'chance' not in verdict[0]:
+            verdict = _verdict(log)
+            if not verdict:
                 raise
             print(f'  {verdict[0]}')
             if not self.options.force:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr
 from pathlib import Path
 
 import torch
@@ -125,7 +127,7 @@ def _time_seeds(
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder, redirect_stderr(io.StringIO()):
             generator = SeedGenerator(classifier, classes, None, settings)
             started = _now(device)
             generator.run(images, folder, False, {})

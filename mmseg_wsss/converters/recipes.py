@@ -16,9 +16,10 @@ from ..utils.initial_weights import InitialWeights
 # A classifier sees so many photographs at least, a small set again and again.
 CLASSIFIER_VIEWS = {'mobilenetv2': 2_000, 'resnet50': 10_000}
 MAX_EPOCHS = 200
-# Segmentation networks: epochs as for VOC's 10,582 photographs, and least and most iterations.
-NETWORK_EPOCHS = 64
-NETWORK_ITERATIONS = {'mobilenetv2': (600, 6_000), 'resnet50': (2_000, 40_000)}
+# Segmentation networks: epochs (of ResNet-50 as for VOC's 10,582 photographs), and least and most
+# iterations.
+NETWORK_EPOCHS = {'mobilenetv2': 20, 'resnet50': 64}
+NETWORK_ITERATIONS = {'mobilenetv2': (300, 6_000), 'resnet50': (2_000, 40_000)}
 # Below this number of photographs the recipes made for VOC's are too rough.
 SMALL_SET = 2_000
 
@@ -222,7 +223,7 @@ def _network(
     if gpu is not None and name == 'resnet50':
         batch = 16 if gpu >= 32 else 8 if gpu >= 16 else 4
     least, most = NETWORK_ITERATIONS[name]
-    wanted = ceil(num_images * NETWORK_EPOCHS / batch)
+    wanted = ceil(num_images * NETWORK_EPOCHS[name] / batch)
     iterations = min(max(wanted, least), most)
     warm_up = min(100, iterations // 10)
     changes: dict[str, Any] = dict(
@@ -248,7 +249,7 @@ def _network(
         )
     if gpu is None:
         changes['train_dataloader'].update(num_workers=2)
-    why = f'{NETWORK_EPOCHS} epochs'
+    why = f'{NETWORK_EPOCHS[name]} epochs'
     if iterations != wanted:
         why = f'at {"least" if iterations == least else "most"} so many on this backbone'
     optimizer = ', AdamW at a small learning rate' if small else ''

@@ -14,6 +14,7 @@ from mmengine.config import Config
 from PIL import Image
 
 from mmseg_wsss.apis import check_tags
+from mmseg_wsss.apis.check_tags import VERDICTS
 from mmseg_wsss.registry import MODELS
 
 COLORS = {'red': (200, 40, 40), 'green': (40, 200, 40)}
@@ -60,6 +61,14 @@ def test_tags_that_the_features_show(tmp_path, photographs):
 def shuffle(tags: dict[str, str]) -> dict[str, str]:
     values = np.random.default_rng(5).permutation(list(tags.values()))
     return dict(zip(tags, values, strict=True))
+
+
+def test_verdicts_are_told_from_other_lines(tmp_path, photographs):
+    write_photographs(tmp_path, photographs, photographs)
+    config = make_config(tmp_path)
+    for start in (config.model.backbone.init_cfg, None):
+        config.model.backbone.init_cfg = start
+        assert check_tags(config).verdict.startswith(VERDICTS)
 
 
 def test_tags_of_other_photographs(tmp_path, photographs):

@@ -41,7 +41,7 @@ def test_schedules_are_long_enough_and_hang_together(number, gpu):
     iterations = recipe.pnl['train_cfg']['max_iters']
     warm_up, decay = recipe.pnl['param_scheduler']
     assert warm_up['end'] == decay['begin'] < decay['end'] == iterations
-    assert iterations >= (600 if gpu is None else 2_000)
+    assert iterations >= (300 if gpu is None else 2_000)
     assert recipe.cls['seed_generation']['background'] == dict(threshold='auto')
 
 

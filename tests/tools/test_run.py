@@ -1,0 +1,235 @@
+"""The whole road on a few generated scenes: photographs and tags in, masks and a page out."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import run as tool
+from helpers.commands import run_forked
+from scenes import CLASSES, SceneSet, write_scenes
+
+from mmseg_wsss.apis import run_photographs
+from mmseg_wsss.apis.run_photographs import PhotographRun, RunOptions
+from mmseg_wsss.apis.run_steps import StepError, StepRunner
+from mmseg_wsss.converters.folder_inputs import FolderDescription
+from mmseg_wsss.datasets import read_split
+
+ROOT = Path(__file__).resolve().parents[2]
+TRAINED = ('classifier', 'network')
+
+
+def forked(command, log, show) -> int:
+    """Launch a step without importing everything anew."""
+    done = run_forked(command)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_text(done.stdout + done.stderr)
+    show('')
+    return done.returncode
+
+
+def write_bases(folder: Path) -> None:
+    """The demo's networks with two steps of training."""
+    (folder / 'cls.py').write_text(
+        f'_base_ = {str(ROOT / "configs/demo/cls_resnet_scenes.py")!r}\n'
+        'train_cfg = dict(max_epochs=2, val_interval=2)\n'
+        'default_hooks = dict(checkpoint=dict(interval=2))\n'
+        "seed_generation = dict(scales=(1.0,), background=dict(threshold='auto'))\n"
+    )
+    (folder / 'pnl.py').write_text(
+        f'_base_ = {str(ROOT / "configs/demo/pnl_deeplabv3plus_resnet_scenes.py")!r}\n'
+        'model = dict(backbone=dict(init_cfg=None))\n'
+        'train_dataloader = dict(batch_size=2)\n'
+        'train_cfg = dict(max_iters=2, val_interval=2)\n'
+        'default_hooks = dict(checkpoint=dict(interval=2))\n'
+    )
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory) -> Path:
+    """PHOTOS with tags, masks of three of them, and two new photographs."""
+    folder = tmp_path_factory.mktemp('run')
+    write_scenes(folder / 'scenes', SceneSet(8, 3))
+    shutil.copytree(folder / 'scenes' / 'images', folder / 'PHOTOS')
+    shutil.copy(folder / 'scenes' / 'tags.csv', folder / 'tags.csv')
+    (folder / 'MASKS').mkdir()
+    for name in read_split(folder / 'scenes' / 'val.txt'):
+        shutil.copy(folder / 'scenes' / 'masks' / f'{name}.png', folder / 'MASKS')
+    (folder / 'NEW' / 'garden').mkdir(parents=True)
+    for number, path in enumerate(sorted((folder / 'PHOTOS').iterdir())[:2]):
+        shutil.copy(path, folder / 'NEW' / 'garden' / f'new{number}.jpg')
+    write_bases(folder)
+    return folder
+
+
+def options(data: Path, out: str = 'RUN', **values) -> RunOptions:
+    given = dict(
+        photos=str(data / 'PHOTOS'),
+        tags=[str(data / 'tags.csv')],
+        out=str(data / out),
+        tools=ROOT / 'tools',
+        classes=list(CLASSES[1:]),
+        cls_base=str(data / 'cls.py'),
+        pnl_base=str(data / 'pnl.py'),
+        force=True,  # two steps teach nothing
+    )
+    return RunOptions(**{**given, **values})
+
+
+def go(asked: RunOptions) -> tuple[Path | None, StepRunner]:
+    runner = StepRunner(Path(asked.out), asked.again, interactive=False, launch=forked)
+    return PhotographRun(asked, runner).run(), runner
+
+
+@pytest.fixture(scope='module')
+def finished(data: Path) -> tuple[Path, str]:
+    """The folder of a run with masks and new photographs, and what it printed."""
+    import contextlib
+    import io
+
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        page, _ = go(options(data, masks=str(data / 'MASKS'), new=str(data / 'NEW')))
+    assert page == data / 'RUN' / 'report.html'
+    return data / 'RUN', printed.getvalue()
+
+
+def test_everything_is_there(finished):
+    root, printed = finished
+    page = (root / 'report.html').read_text()
+    assert '8 photographs train, 3 with masks judge' in page and 'tools/train.py' in page
+    assert 'image tags only (I)' in page
+    assert page.count('<div class="row"') == 3 + 2
+    assert len(list((root / 'predictions' / 'masks' / 'garden').glob('*.png'))) == 2
+    assert len(list((root / 'predictions' / 'overlays' / 'garden').glob('*.jpg'))) == 2
+    assert len(printed.splitlines()) < 60
+    steps = re.findall(r'^\[(\d+)\] ', printed, re.M)
+    assert steps == [str(number) for number in range(1, 11)]
+    assert 'as measured on this machine: classifier' in printed
+
+
+def test_masks_judge_and_do_not_train(finished):
+    root, printed = finished
+    val = read_split(root / 'data' / 'val.txt')
+    assert not set(val) & set(read_split(root / 'data' / 'train.txt'))
+    manifest = json.loads((root / 'seeds' / 'manifest.json').read_text())
+    assert manifest['parameters']['supervision'] == 'I'
+    for name in val:  # the vote has masks of these photographs too
+        assert (root / 'seeds' / 'aggregated' / f'{name}.png').is_file()
+    evaluation = json.loads((root / 'evaluation' / 'evaluation.json').read_text())
+    assert evaluation['head']['images'] == 3
+    vote = 100 * evaluation['masks']['aggregated']['miou']
+    assert f'vote: {vote:.1f} mIoU' in printed
+    log = (root / 'logs' / 'test.log').read_text()
+    network = float(re.search(r'mIoU: +([\d.]+)', log)[1])
+    said = float(re.search(r'network: ([\d.]+) mIoU', printed)[1])
+    assert said == pytest.approx(network, abs=0.06)
+
+
+def test_a_second_run_trains_nothing(finished, data, capsys, monkeypatch):
+    root, _ = finished
+    times = {name: (root / name).stat().st_mtime_ns for name in TRAINED}
+    monkeypatch.setattr(run_photographs, 'estimate_seconds', None)
+    go(options(data, masks=str(data / 'MASKS'), new=str(data / 'NEW')))
+    printed = capsys.readouterr().out
+    for title in ('classifier on the tags', 'refine them, vote', 'network on the vote'):
+        assert f'{title}: done before' in printed
+    assert times == {name: (root / name).stat().st_mtime_ns for name in TRAINED}
+
+
+def test_a_network_trained_anew_when_its_config_is_edited(finished, data, capsys):
+    root, _ = finished
+    config = root / 'configs' / 'run_pnl.py'
+    before = config.read_text()
+    config.write_text(before + 'randomness = dict(seed=5)\n')
+    asked = options(data, masks=str(data / 'MASKS'))
+    with pytest.raises(StepError, match=r'network was made before .*run_pnl\.py changed'):
+        go(asked)
+    go(options(data, masks=str(data / 'MASKS'), again=True))
+    assert (root / 'old' / '1' / 'network' / 'iter_2.pth').is_file()
+    assert (root / 'network' / 'iter_2.pth').is_file()
+    assert 'Train the classifier on the tags: done before' in capsys.readouterr().out
+    config.write_text(before)
+
+
+def test_without_masks(data, capsys):
+    page, _ = go(options(data, 'BARE'))
+    assert page.is_file() and 'mIoU' not in capsys.readouterr().out
+    assert not (data / 'BARE' / 'test').exists()
+
+
+def test_threshold_from_masks(data, monkeypatch, capsys):
+    """It is chosen on the masks, used, and said wherever the run says what it chose."""
+    asked = options(data, 'CHOSEN', masks=str(data / 'MASKS'), threshold_from_masks=True)
+    page, _ = go(asked)
+    root = Path(asked.out)
+    curve = json.loads((root / 'background' / 'background_curve.json').read_text())
+    best = next(iter(curve['seeds'].values()))['best']['threshold']
+    manifest = json.loads((root / 'seeds' / 'manifest.json').read_text())
+    assert manifest['parameters']['background'] == [dict(threshold=pytest.approx(best))]
+    text = f'background threshold {best:.2f}: chosen on the ground truth of 3 photographs'
+    assert text in page.read_text()
+    with pytest.raises(ValueError, match='needs the masks'):
+        PhotographRun(options(data, threshold_from_masks=True))
+
+
+def test_plan_only(data, capsys):
+    page, runner = go(options(data, 'PLAN', plan_only=True))
+    assert page is None and set(runner.state) == {'prepare', 'configs'}
+    assert 'about' in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_photographs_of_several_suffixes_are_copied(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(run_photographs, 'estimate_seconds', lambda *_: dict.fromkeys(
+        ('classifier', 'seeds', 'network'), 1.0))  # fmt: skip
+    shutil.copytree(data / 'PHOTOS', tmp_path / 'PHOTOS')
+    one = next((tmp_path / 'PHOTOS').iterdir())
+    one.rename(one.with_suffix('.JPG'))
+    asked = options(
+        data, photos=str(tmp_path / 'PHOTOS'), out=str(tmp_path / 'RUN'), plan_only=True
+    )
+    go(asked)
+    assert FolderDescription.load(str(tmp_path / 'RUN' / 'data')).img_suffix == '.png'
+
+
+def test_chance_stops_unless_forced(data, monkeypatch):
+    monkeypatch.setattr(run_photographs, 'estimate_seconds', lambda *_: dict.fromkeys(
+        ('classifier', 'seeds', 'network'), 1.0))  # fmt: skip
+
+    def launch(command, log, show) -> int:
+        if 'check_tags' not in command[0]:
+            return forked(command, log, show)
+        log.write_text('photographs: 8\nNo better than chance: the tags are of others.\n')
+        return 1
+
+    asked = options(data, 'CHANCE', force=False)
+    runner = StepRunner(Path(asked.out), interactive=False, launch=launch)
+    with pytest.raises(StepError, match='--force goes on nevertheless'):
+        PhotographRun(asked, runner).run()
+    assert not (Path(asked.out) / 'classifier').exists()
+
+
+@pytest.mark.parametrize(
+    ('spoil', 'message'),
+    [
+        (lambda folder: shutil.rmtree(folder / 'PHOTOS'), 'PHOTOS: no such folder'),
+        (lambda folder: [p.unlink() for p in (folder / 'PHOTOS').iterdir()], 'no images'),
+        (lambda folder: (folder / 'tags.csv').unlink(), r'tags\.csv'),
+        (
+            lambda folder: (folder / 'RUN').mkdir() or (folder / 'RUN' / 'a').touch(),
+            'another --out',
+        ),
+    ],
+)
+def test_bad_input_ends_with_one_message(data, tmp_path, monkeypatch, capsys, spoil, message):
+    shutil.copytree(data / 'PHOTOS', tmp_path / 'PHOTOS')
+    shutil.copy(data / 'tags.csv', tmp_path)
+    spoil(tmp_path)
+    monkeypatch.setattr('mmseg_wsss.apis.run_steps.launch_process', forked)
+    words = [tmp_path / 'PHOTOS', tmp_path / 'tags.csv', '--out', tmp_path / 'RUN']
+    assert tool.main([str(word) for word in words]) in (1, 2)
+    errors = capsys.readouterr().err
+    assert errors.count('error:') == 1 and re.search(message, errors)
