@@ -31,6 +31,7 @@ SLOW = (
     'tools/test_demo.py',
     'tools/test_make_pseudo_masks.py',
     'tools/test_make_seeds.py',
+    'tools/test_run.py',
     'tools/test_train_and_test.py',
     'tools/test_train_classifiers.py',
     'unit/engine/test_runner.py',

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from make_seeds import seed_pair
+from make_seeds import find_checkpoint, seed_pair
 from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 
@@ -33,7 +33,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('config', type=Path, help="the classifier's config")
-    parser.add_argument('checkpoint', type=Path, help='its checkpoint')
+    parser.add_argument(
+        'checkpoint', help='its checkpoint, or the work dir whose last one is meant'
+    )
     parser.add_argument(
         '--gt', type=Path, required=True, metavar='DIR', help='ground truth, <image id>.png'
     )
@@ -85,11 +87,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(args: argparse.Namespace) -> None:
     """Evaluate and print."""
     config = Config.fromfile(args.config)
+    checkpoint = find_checkpoint(args.checkpoint)
     apply_overrides(config, args.cfg_options)
     init_default_scope(config.get('default_scope', 'mmseg'))
     data, head = background_curve(
         config,
-        load_classifier(config, args.checkpoint, args.trust_checkpoint),
+        load_classifier(config, checkpoint, args.trust_checkpoint),
         args.gt,
         args.gt_classes,
         split=args.split,
@@ -98,7 +101,7 @@ def run(args: argparse.Namespace) -> None:
         out=args.out,
         device=args.device or ('cuda' if torch.cuda.is_available() else 'cpu'),
     )
-    print(f'Config: {args.config}, checkpoint: {args.checkpoint}')
+    print(f'Config: {args.config}, checkpoint: {checkpoint}')
     print('\n'.join(head))
     for table in background_tables(data):
         print(f'\n{table.text()}')

@@ -17,6 +17,7 @@ from mmengine.config import Config, DictAction
 from mmengine.dist import get_dist_info
 from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
+from mmengine.runner import find_latest_checkpoint
 from torch import nn
 
 import mmseg_wsss.register_all  # noqa: F401  # before a config is read
@@ -33,7 +34,8 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         'checkpoint',
         nargs='?',
-        help='path of the checkpoint; none with --dropout-checkpoint or with '
+        help='path of the checkpoint, or the work dir whose last one is meant; none with '
+        '--dropout-checkpoint or with '
         'seed_generation.dropout_checkpoints in the config',
     )
     parser.add_argument('--out', help='seed root; default: of the config, else WORK_DIR/seeds')
@@ -124,13 +126,30 @@ def build_config(args: argparse.Namespace) -> Config:
     return cfg
 
 
+def find_checkpoint(path: str) -> str:
+    """Give the last checkpoint of a work dir, any other path as it is.
+
+    Raises:
+        FileNotFoundError: If there is none in the folder.
+    """
+    if not osp.isdir(path):
+        return path
+    found = find_latest_checkpoint(path)
+    if found is None:
+        raise FileNotFoundError(
+            f'{path}: there is no checkpoint in it; train the classifier first.'
+        )
+    return found
+
+
 def load_models(cfg: Config, args: argparse.Namespace) -> nn.Module | dict[float, nn.Module]:
     """Build the classifier with its weights, or one per dropout rate."""
     checkpoints = cfg.seed_generation.get('dropout_checkpoints')
     if bool(checkpoints) == bool(args.checkpoint):
         raise SystemExit('Give either one CHECKPOINT or the checkpoints of the dropout rates.')
     if args.checkpoint:
-        return load_classifier(cfg, args.checkpoint, args.trust_checkpoint)
+        path = find_checkpoint(args.checkpoint)
+        return load_classifier(cfg, path, args.trust_checkpoint)
     return {
         float(dropout): load_classifier(cfg, path, args.trust_checkpoint)
         for dropout, path in dict(checkpoints).items()

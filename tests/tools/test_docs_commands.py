@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.tiny_bases import write_bases
 from PIL import Image
 from scenes import CLASSES as SCENE_CLASSES
 from scenes import SceneSet, write_scenes
@@ -39,6 +40,7 @@ BLOCK = re.compile(
     r'(<!-- needs-downloads: [^\n]+ -->\n)?^```(bash|sh|shell)\n(.*?)^```', re.M | re.S
 )
 SMALLER = {
+    'run.py PHOTOS': '--cls-base tiny_cls.py --pnl-base tiny_pnl.py --force',
     'folder.py make_config': '--cls-base demo/cls_resnet_scenes.py'
     ' --pnl-base demo/pnl_deeplabv3plus_resnet_scenes.py',
     'train.py configs/mine/mine_cls.py': '--work-dir work_dirs/mine_cls'
@@ -127,6 +129,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (path / 'CHECKPOINT').symlink_to(Path('work_dirs', 'mine_pnl', 'iter_2.pth'))
     for name in ('tools', 'demo'):
         (path / name).symlink_to(ROOT / name)
+    write_bases(path)
     shutil.copytree(ROOT / 'configs', path / 'configs')
     return path
 

@@ -43,6 +43,16 @@ def test_seeds_of_a_checkpoint(project):
     assert files_of(project / 'elsewhere') == found
 
 
+def test_a_work_dir_stands_for_its_last_checkpoint(project):
+    with pytest.raises(FileNotFoundError, match='no checkpoint in it'):
+        run(project / 'config.py', project)
+    (project / 'last_checkpoint').write_text(str(project / 'model.pth'))
+    run(project / 'config.py', project)
+    found = files_of(project / 'work' / 'seeds')
+    run(project / 'config.py', project / 'model.pth', '--out', project / 'elsewhere')
+    assert files_of(project / 'elsewhere') == found
+
+
 def test_options_replace_the_section(project):
     arguments = [project / 'config.py', project / 'model.pth']
     run(*arguments, '--keep', 'aggregate', '--seeds', '0.05-1', '0.2-1.20')

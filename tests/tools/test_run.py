@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import run as tool
 from helpers.commands import run_forked
+from helpers.tiny_bases import write_bases
 from scenes import CLASSES, SceneSet, write_scenes
 
 from mmseg_wsss.apis import run_photographs
@@ -29,23 +30,6 @@ def forked(command, log, show) -> int:
     log.write_text(done.stdout + done.stderr)
     show('')
     return done.returncode
-
-
-def write_bases(folder: Path) -> None:
-    """The demo's networks with two steps of training."""
-    (folder / 'cls.py').write_text(
-        f'_base_ = {str(ROOT / "configs/demo/cls_resnet_scenes.py")!r}\n'
-        'train_cfg = dict(max_epochs=2, val_interval=2)\n'
-        'default_hooks = dict(checkpoint=dict(interval=2))\n'
-        "seed_generation = dict(scales=(1.0,), background=dict(threshold='auto'))\n"
-    )
-    (folder / 'pnl.py').write_text(
-        f'_base_ = {str(ROOT / "configs/demo/pnl_deeplabv3plus_resnet_scenes.py")!r}\n'
-        'model = dict(backbone=dict(init_cfg=None))\n'
-        'train_dataloader = dict(batch_size=2)\n'
-        'train_cfg = dict(max_iters=2, val_interval=2)\n'
-        'default_hooks = dict(checkpoint=dict(interval=2))\n'
-    )
 
 
 @pytest.fixture(scope='module')
@@ -72,11 +56,16 @@ def options(data: Path, out: str = 'RUN', **values) -> RunOptions:
         out=str(data / out),
         tools=ROOT / 'tools',
         classes=list(CLASSES[1:]),
-        cls_base=str(data / 'cls.py'),
-        pnl_base=str(data / 'pnl.py'),
+        cls_base=str(data / 'tiny_cls.py'),
+        pnl_base=str(data / 'tiny_pnl.py'),
         force=True,  # two steps teach nothing
     )
     return RunOptions(**{**given, **values})
+
+
+def asked(data: Path, **values) -> RunOptions:
+    """Options of the finished run."""
+    return options(data, masks=str(data / 'MASKS'), threshold_from_masks=True, **values)
 
 
 def go(asked: RunOptions) -> tuple[Path | None, StepRunner]:
@@ -92,7 +81,7 @@ def finished(data: Path) -> tuple[Path, str]:
 
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        page, _ = go(options(data, masks=str(data / 'MASKS'), new=str(data / 'NEW')))
+        page, _ = go(asked(data, new=str(data / 'NEW')))
     assert page == data / 'RUN' / 'report.html'
     return data / 'RUN', printed.getvalue()
 
@@ -107,7 +96,7 @@ def test_everything_is_there(finished):
     assert len(list((root / 'predictions' / 'overlays' / 'garden').glob('*.jpg'))) == 2
     assert len(printed.splitlines()) < 60
     steps = re.findall(r'^\[(\d+)\] ', printed, re.M)
-    assert steps == [str(number) for number in range(1, 11)]
+    assert steps == [str(number) for number in range(1, 12)]
     assert 'as measured on this machine: classifier' in printed
 
 
@@ -133,7 +122,7 @@ def test_a_second_run_trains_nothing(finished, data, capsys, monkeypatch):
     root, _ = finished
     times = {name: (root / name).stat().st_mtime_ns for name in TRAINED}
     monkeypatch.setattr(run_photographs, 'estimate_seconds', None)
-    go(options(data, masks=str(data / 'MASKS'), new=str(data / 'NEW')))
+    go(asked(data, new=str(data / 'NEW')))
     printed = capsys.readouterr().out
     for title in ('classifier on the tags', 'refine them, vote', 'network on the vote'):
         assert f'{title}: done before' in printed
@@ -145,33 +134,36 @@ def test_a_network_trained_anew_when_its_config_is_edited(finished, data, capsys
     config = root / 'configs' / 'run_pnl.py'
     before = config.read_text()
     config.write_text(before + 'randomness = dict(seed=5)\n')
-    asked = options(data, masks=str(data / 'MASKS'))
     with pytest.raises(StepError, match=r'network was made before .*run_pnl\.py changed'):
-        go(asked)
-    go(options(data, masks=str(data / 'MASKS'), again=True))
+        go(asked(data))
+    go(asked(data, again=True))
     assert (root / 'old' / '1' / 'network' / 'iter_2.pth').is_file()
     assert (root / 'network' / 'iter_2.pth').is_file()
     assert 'Train the classifier on the tags: done before' in capsys.readouterr().out
     config.write_text(before)
 
 
-def test_without_masks(data, capsys):
+def test_without_masks_the_threshold_is_found(data, capsys):
     page, _ = go(options(data, 'BARE'))
-    assert page.is_file() and 'mIoU' not in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert page.is_file() and 'mIoU' not in printed
+    fit = json.loads((data / 'BARE' / 'seeds' / 'manifest.json').read_text())['parameters']
+    value = fit['background_fit']['threshold']
+    assert f'background threshold {value:.2f}, found without masks' in printed
     assert not (data / 'BARE' / 'test').exists()
 
 
-def test_threshold_from_masks(data, monkeypatch, capsys):
+def test_threshold_from_masks(finished, data):
     """It is chosen on the masks, used, and said wherever the run says what it chose."""
-    asked = options(data, 'CHOSEN', masks=str(data / 'MASKS'), threshold_from_masks=True)
-    page, _ = go(asked)
-    root = Path(asked.out)
+    root, printed = finished
     curve = json.loads((root / 'background' / 'background_curve.json').read_text())
+    assert curve['head']['images'] == 3
     best = next(iter(curve['seeds'].values()))['best']['threshold']
     manifest = json.loads((root / 'seeds' / 'manifest.json').read_text())
     assert manifest['parameters']['background'] == [dict(threshold=pytest.approx(best))]
+    assert f'threshold {best:.2f}' in printed
     text = f'background threshold {best:.2f}: chosen on the ground truth of 3 photographs'
-    assert text in page.read_text()
+    assert text in (root / 'report.html').read_text()
     with pytest.raises(ValueError, match='needs the masks'):
         PhotographRun(options(data, threshold_from_masks=True))
 
