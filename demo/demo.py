@@ -89,6 +89,7 @@ def run_steps(quick: bool) -> float:
         StepError: If a step fails.
     """
     bases = OUT / 'bases'
+    bases.mkdir(exist_ok=True)
     for name in ('classifier', 'hybrid'):
         write_atomic(bases / f'{name}.py', read_config(name, quick).pretty_text.encode())
     options = RunOptions(

@@ -4,9 +4,11 @@ import json
 
 import numpy as np
 import pytest
+from helpers.forked_steps import launch
 from PIL import Image
 
 import demo
+from mmseg_wsss.apis import run_steps
 from mmseg_wsss.datasets import read_split
 from mmseg_wsss.store import read_mask
 
@@ -17,6 +19,7 @@ def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp('demo')
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
+        patch.setattr(run_steps, 'launch_process', launch)
         assert demo.main(['--quick']) == 0
     return folder / 'demo_output'
 

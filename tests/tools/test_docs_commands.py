@@ -140,8 +140,10 @@ def test_block_runs(block: Block, folder: Path) -> None:
     script = []
     for command in block.commands:
         extra = [options for part, options in SMALLER.items() if part in command]
+        if re.search(r'tools/run\.py|demo/demo\.py', command):
+            command = command.replace('python ', 'python -m helpers.forked_steps ', 1)
         script.append(' '.join([command.replace('python ', f'{sys.executable} ', 1), *extra]))
-    paths = [str(ROOT), os.environ.get('PYTHONPATH', '')]
+    paths = [str(ROOT), str(ROOT / 'tests'), os.environ.get('PYTHONPATH', '')]
     done = subprocess.run(
         ['bash', '-euc', '\n'.join(script)],
         cwd=folder,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import run as tool
-from helpers.commands import run_forked
+from helpers.forked_steps import launch as forked
 from helpers.tiny_bases import write_bases
 from scenes import CLASSES, SceneSet, write_scenes
 
@@ -21,15 +21,6 @@ from mmseg_wsss.datasets import read_split
 
 ROOT = Path(__file__).resolve().parents[2]
 TRAINED = ('classifier', 'network')
-
-
-def forked(command, log, show) -> int:
-    """Launch a step without importing everything anew."""
-    done = run_forked(command)
-    log.parent.mkdir(parents=True, exist_ok=True)
-    log.write_text(done.stdout + done.stderr)
-    show('')
-    return done.returncode
 
 
 @pytest.fixture(scope='module')
