@@ -131,7 +131,8 @@ def test_operators_that_were_built_for_another_torch_are_named(install, monkeypa
 
 def test_mmdet_of_upstream_beside_the_forks_is_named(install):
     install({**FORKS, 'mmdet': '3.3.0'})
-    with pytest.raises(ImportError, match=r'mmdet 3\.3\.0 refuses onedl-mmcv 2\.3\.6: pip uninstall'):
+    message = r'mmdet 3\.3\.0 refuses onedl-mmcv 2\.3\.6: pip uninstall'
+    with pytest.raises(ImportError, match=message):
         compat.check_stack()
 
 
