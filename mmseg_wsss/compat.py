@@ -269,10 +269,27 @@ def filter_noise() -> None:
         warnings.filterwarnings('ignore', f'{re.escape(message)}$', UserWarning)
 
 
+def import_optimizers_quietly() -> bool:
+    """Import torch's distributed optimizers without the warning that their own import brings up.
+
+    For torch 2.5, which warns of functional optimizers in TorchScript, past every filter. mmengine
+    imports them, nobody here uses them.
+
+    Returns:
+        bool: Whether they were imported.
+    """
+    if not is_within('torch', '2.5', '2.6') or find_spec('torch.distributed.optim') is None:
+        return False
+    with warnings.catch_warnings(record=True):
+        import torch.distributed.optim  # noqa: F401
+    return True
+
+
 def prepare() -> None:
     """Do all of the above once, before any part of the stack is imported."""
-    check_stack()
     filter_noise()
+    import_optimizers_quietly()
+    check_stack()
     patch_torchvision()
     patch_config_scopes()
     patch_onedl_message()

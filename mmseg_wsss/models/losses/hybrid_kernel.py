@@ -9,6 +9,8 @@ Triton is optional: only this module needs it. With ``TRITON_INTERPRET=1`` in th
 Triton is imported the kernel runs on the CPU, slowly; the tests do so.
 """
 
+from typing import List  # noqa: UP035  # torch 2.4 and 2.5 cannot read list[float] in a signature
+
 import torch
 import triton
 import triton.language as tl
@@ -214,7 +216,7 @@ def _forward(
     direct: Tensor,
     indirect: Tensor,
     classes: Tensor,
-    numbers: list[float],
+    numbers: List[float],  # noqa: UP006
     draws: bool,
     low_confidence: bool,
     jnpl: bool,
@@ -237,7 +239,7 @@ def _backward(
     direct: Tensor,
     indirect: Tensor,
     classes: Tensor,
-    numbers: list[float],
+    numbers: List[float],  # noqa: UP006
     draws: bool,
     low_confidence: bool,
     jnpl: bool,
