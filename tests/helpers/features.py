@@ -6,6 +6,7 @@ import warnings
 
 import pytest
 import torch
+from packaging.version import Version
 
 
 def require_cpu_autocast(dtype: torch.dtype | None) -> None:
@@ -18,3 +19,9 @@ def require_cpu_autocast(dtype: torch.dtype | None) -> None:
             enabled = torch.is_autocast_cpu_enabled()
     if not enabled:
         pytest.skip(f'this torch has no autocast to {dtype} on CPUs')
+
+
+def require_torch(version: str, reason: str) -> None:
+    """Skip a test if torch is older."""
+    if Version(torch.__version__) < Version(version):
+        pytest.skip(f'torch before {version} {reason}')

@@ -21,6 +21,9 @@ from .functional import NORM_EPSILON, HybridSettings, HybridTargets
 # Logits of a program and of a thread; with more the backward pass runs out of registers.
 BLOCK, PER_THREAD = 2048, 16
 
+if not hasattr(torch.library, 'custom_op'):
+    raise ImportError(f'The kernel needs torch 2.4 or newer, this is {torch.__version__}.')
+
 
 def hybrid_kernel_loss(
     logits: Tensor, targets: HybridTargets, settings: HybridSettings
