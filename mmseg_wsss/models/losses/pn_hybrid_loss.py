@@ -113,7 +113,7 @@ class PNHybridLoss(SeedPixelLoss):
         targets = hybrid_targets(
             labels.label, labels.clean, labels.noisy, num_classes, self.settings, draws, dtype
         )
-        return {k: v for k, v in targets._asdict().items() if k != 'label'}
+        return {k: v for k, v in zip(targets._fields, targets, strict=True) if k != 'label'}
 
     def pixel_loss(self, logits: Tensor, labels: PixelLabels) -> Tensor:
         """Weighted positive loss."""
