@@ -1,13 +1,15 @@
 # make demo   set up, then the whole chain on generated scenes, from tags to a tested network
 # make test   set up, then lint and every test;  pytest -m "not slow" is the quick part
+# make test-quick  the same without the slow tests
 # make docs   set up, then the documentation in docs/_build/html, warnings are errors
 #
 # All set up all they need in .venv and do nothing that is already done. CPU by default; for a GPU
 # name torch's wheel index, e.g.  make demo TORCH_INDEX=https://download.pytorch.org/whl/cu130
 #
 # PYTHON       the interpreter that the environment is made with (3.10 or newer)
-# STACK        forks (onedl-*, in .venv) or upstream (OpenMMLab's own, in .venv-upstream, where mmcv
-#              is built for 29 minutes on two cores):  make test STACK=upstream
+# STACK        forks (onedl-*, in .venv) or upstream (OpenMMLab's own, in .venv-upstream):
+#              make test STACK=upstream  builds mmcv for half an hour on two cores, once for a torch
+# WHEELS       where that build of mmcv is kept for other clones and for CI
 # TORCH_INDEX  an extra package index for torch and torchvision (empty: pip's own settings)
 # JOBS         processes of the test run and of the mmcv build
 
@@ -21,25 +23,27 @@ TORCH_VERSION := 2.13.0
 TORCHVISION_VERSION := 0.28.0
 BUILD_TOOLS := "setuptools<81" wheel ninja psutil
 STACK_FILE := requirements/mminstall.txt
-STACK_OPTIONS :=
 else ifeq ($(STACK),upstream)
 VENV := .venv-upstream
 TORCH_VERSION := 2.5.1
 TORCHVISION_VERSION := 0.20.1
 BUILD_TOOLS := "setuptools<70" wheel ninja psutil "numpy<2"
 STACK_FILE := requirements/upstream.txt
-STACK_OPTIONS := --no-build-isolation --no-binary mmcv
+# Named by what the operators are built for: torch and, by the wheel's own name, Python.
+WHEELS ?= $(HOME)/.cache/mmseg_wsss/wheels
+MMCV_WHEELS := $(WHEELS)/torch-$(TORCH_VERSION)$(if $(TORCH_INDEX),-$(notdir $(TORCH_INDEX)))
+PYTHON_TAG := $(shell $(PYTHON) -c 'import sys; print("cp%d%d" % sys.version_info[:2])')
 else
 $(error STACK is forks or upstream, not $(STACK))
 endif
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
-MMCV := $(shell sed -n 's/^\(onedl-mmcv==[^ ]*\).*/\1/p' requirements/mminstall.txt)
+MMCV := $(shell sed -n 's/^\(\(onedl-\)*mmcv==[^ ]*\).*/\1/p' $(STACK_FILE))
 
-.PHONY: help setup mask2former demo test docs lint format clean
+.PHONY: help setup mask2former demo test test-quick mmcv-is-built docs lint format clean
 
 help:
-	@sed -n 's/^# \{0,1\}//p' Makefile | head -12
+	@sed -n '/^$$/q;s/^# \{0,1\}//p' Makefile
 
 setup: $(VENV)/.installed
 
@@ -51,8 +55,24 @@ $(VENV)/.torch: Makefile
 	    torch==$(TORCH_VERSION) torchvision==$(TORCHVISION_VERSION)
 	@touch $@
 
+# Upstream's mmcv, which mmsegmentation does not import without its operators. --no-cache-dir: pip
+# may have cached a wheel without operators, or one for another torch.
+$(VENV)/.mmcv: $(VENV)/.torch $(STACK_FILE)
+	ls $(MMCV_WHEELS)/$(subst ==,-,$(MMCV))-$(PYTHON_TAG)-*.whl 2>/dev/null || \
+	    MAX_JOBS=$(JOBS) $(BIN)/python -m pip wheel --quiet --no-build-isolation --no-deps \
+	    --no-cache-dir --no-binary mmcv --wheel-dir $(MMCV_WHEELS) $(MMCV)
+	$(PIP) --force-reinstall --no-deps $(MMCV_WHEELS)/$(subst ==,-,$(MMCV))-$(PYTHON_TAG)-*.whl
+	$(PIP) -c $(STACK_FILE) $(MMCV)
+	$(BIN)/python -c "import torch, mmcv._ext"
+	@touch $@
+
+# Whether upstream's stack can be set up without that build; CI leaves it out otherwise.
+mmcv-is-built:
+	@ls $(MMCV_WHEELS)/$(subst ==,-,$(MMCV))-$(PYTHON_TAG)-*.whl >/dev/null 2>&1
+
 $(VENV)/.installed: $(VENV)/.torch requirements/runtime.txt $(STACK_FILE) setup.py
-	MAX_JOBS=$(JOBS) $(PIP) $(STACK_OPTIONS) -r $(STACK_FILE)
+$(VENV)/.installed: $(if $(filter upstream,$(STACK)),$(VENV)/.mmcv)
+	MAX_JOBS=$(JOBS) $(PIP) -r $(STACK_FILE)
 	$(PIP) -c $(STACK_FILE) -r requirements/runtime.txt
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
@@ -90,6 +110,9 @@ lint: $(VENV)/.tests
 
 test: lint $(VENV)/.mask2former
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+
+test-quick: lint $(VENV)/.mask2former
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow"
 
 # The second builder finds broken local links and lists the external ones, which it does not fetch.
 docs: $(VENV)/.docs

@@ -9,7 +9,7 @@ anything outside the running process.
 from __future__ import annotations
 
 import warnings
-from importlib import metadata
+from importlib import import_module, metadata
 from importlib.util import find_spec
 
 from packaging.version import Version
@@ -17,7 +17,7 @@ from packaging.version import Version
 # Import name -> its distributions, the maintained fork first.
 DISTRIBUTIONS = {
     'mmengine': ('onedl-mmengine', 'mmengine'),
-    'mmcv': ('onedl-mmcv', 'mmcv', 'mmcv-lite'),
+    'mmcv': ('onedl-mmcv', 'mmcv', 'mmcv-lite', 'mmcv-full'),
     'mmseg': ('onedl-mmsegmentation', 'mmsegmentation'),
     'mmpretrain': ('onedl-mmpretrain', 'mmpretrain'),
     'mmdet': ('onedl-mmdetection', 'mmdet'),
@@ -28,10 +28,20 @@ _TORCHVISION_SCHEMAS = {
     'nms': 'nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor',
     'qnms': 'qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor',
 }
-_OPENCV = ('opencv-python', 'opencv-contrib-python', 'opencv-python-headless')
+_OPENCV = (
+    'opencv-python',
+    'opencv-contrib-python',
+    'opencv-python-headless',
+    'opencv-contrib-python-headless',
+)
 _INSTALL = (
-    'Install one stack into an empty environment: "make setup" for the maintained forks '
+    'install one stack into an empty environment, with "make setup" for the maintained forks '
     '(requirements/mminstall.txt) or "make setup STACK=upstream" (requirements/upstream.txt).'
+)
+_MAKE_MASK2FORMER = '"make mask2former", or requirements/optional.txt.'
+_BUILD_MMCV = (
+    'pip install --no-build-isolation --no-binary mmcv --no-cache-dir "mmcv==2.1.0" '
+    '(requirements/upstream.txt).'
 )
 
 _torchvision_library = None  # kept alive: its schemas go when the object goes
@@ -66,9 +76,10 @@ def check_stack() -> None:
         raise ImportError(problem)
     found = [name for name in _OPENCV if version_of(name)]
     if len(found) > 1:
+        one = 'opencv-python<4.12' if version_of('mmsegmentation') else 'opencv-python<5'
         warnings.warn(
             f"{' and '.join(found)} are installed and overwrite each other's files: uninstall "
-            'them all, then "pip install opencv-python".',
+            f'them all, then pip install "{one}".',
             stacklevel=2,
         )
 
@@ -86,27 +97,53 @@ def _problems():
         if len(found) > 1:
             yield (
                 f"{' and '.join(found)} are both installed as {name} and overwrite each other's "
-                f'files: uninstall all of them. {_INSTALL}'
+                f'files: uninstall all of them, then {_INSTALL}'
             )
-    upstream, mmcv = version_of('mmsegmentation'), version_of('mmcv')
-    if upstream and version_of('mmcv-lite'):
+    missing = [name for name in ('mmengine', 'mmcv', 'mmseg', 'mmpretrain') if not find_spec(name)]
+    if missing:
+        yield f'{", ".join(missing)} cannot be found: {_INSTALL}'
+    upstream = version_of('mmsegmentation')
+    if not upstream:
+        mmdet, mmcv = version_of('mmdet'), version_of('onedl-mmcv')
+        if mmdet and mmdet <= Version('3.3.0') and mmcv and mmcv >= Version('2.2'):
+            yield (
+                f'mmdet {mmdet} refuses onedl-mmcv {mmcv}: pip uninstall mmdet, then '
+                f'{_MAKE_MASK2FORMER}'
+            )
+        return
+    mmcv = version_of('mmcv')
+    if upstream < Version('1'):
+        yield (
+            f'mmsegmentation {upstream} has the API of before 1.0, and 1.2.2 is needed: {_INSTALL}'
+        )
+    if version_of('mmcv-lite'):
         yield (
             'mmsegmentation does not import with mmcv-lite, which lacks the compiled operators: '
-            'pip uninstall mmcv-lite, then pip install --no-build-isolation --no-binary mmcv '
-            '"mmcv==2.1.0" (requirements/upstream.txt).'
+            f'pip uninstall mmcv-lite, then {_BUILD_MMCV}'
         )
-    if upstream and upstream <= Version('1.2.2') and mmcv and mmcv >= Version('2.2'):
+    if upstream <= Version('1.2.2') and mmcv and mmcv >= Version('2.2'):
+        yield f'mmsegmentation {upstream} refuses mmcv {mmcv}: {_BUILD_MMCV}'
+    missing = [name for name in ('ftfy', 'regex') if not find_spec(name)]
+    if missing:
         yield (
-            f'mmsegmentation {upstream} refuses mmcv {mmcv}: pip install --no-build-isolation '
-            '--no-binary mmcv "mmcv==2.1.0" (requirements/upstream.txt).'
+            f'mmsegmentation imports {" and ".join(missing)} without declaring it: '
+            f'pip install {" ".join(missing)}.'
         )
-    if upstream:
-        missing = [name for name in ('ftfy', 'regex') if find_spec(name) is None]
-        if missing:
-            yield (
-                f'mmsegmentation imports {" and ".join(missing)} without declaring it: '
-                f'pip install {" ".join(missing)}.'
-            )
+    fault = _operators_fault()
+    if fault:
+        yield f'mmsegmentation imports the compiled operators of mmcv, which {fault}: {_BUILD_MMCV}'
+
+
+def _operators_fault() -> str | None:
+    """Say what is wrong with mmcv's compiled operators, None if they load."""
+    if find_spec('mmcv._ext') is None:
+        return 'are missing'
+    torch = import_module('torch')  # loads the libraries that the operators are linked to
+    try:
+        import_module('mmcv._ext')
+    except ImportError as error:
+        return f'were built for another torch than {torch.__version__} ({error})'
+    return None
 
 
 def require_mmdet(what: str) -> None:
@@ -119,16 +156,14 @@ def require_mmdet(what: str) -> None:
         ImportError: If mmdet or mmcv's compiled operators are missing; says how to install them.
     """
     fork = version_of('mmsegmentation') is None
-    how = (
-        '"make mask2former" or requirements/optional.txt'
-        if fork
-        else 'pip install "mmdet==3.3.0" (requirements/upstream.txt)'
-    )
+    how = _MAKE_MASK2FORMER if fork else 'pip install "mmdet==3.3.0" (requirements/upstream.txt).'
     if find_spec('mmdet') is None:
         package = DISTRIBUTIONS['mmdet'][0 if fork else 1]
-        raise ImportError(f'{what} needs mmdet, here the distribution {package}: {how}.')
-    if find_spec('mmcv._ext') is None:
-        raise ImportError(f"{what} needs mmcv's compiled operators, which are missing: {how}.")
+        raise ImportError(f'{what} needs mmdet, here the distribution {package}: {how}')
+    fault = _operators_fault()
+    if fault:
+        how = how if fork else _BUILD_MMCV
+        raise ImportError(f"{what} needs mmcv's compiled operators, which {fault}: {how}")
 
 
 def patch_torchvision() -> bool:
@@ -234,10 +269,27 @@ def filter_noise() -> None:
         warnings.filterwarnings('ignore', f'{re.escape(message)}$', UserWarning)
 
 
+def import_optimizers_quietly() -> bool:
+    """Import torch's distributed optimizers without the warning that their own import brings up.
+
+    For torch 2.5, which warns of functional optimizers in TorchScript, past every filter. mmengine
+    imports them, nobody here uses them.
+
+    Returns:
+        bool: Whether they were imported.
+    """
+    if not is_within('torch', '2.5', '2.6') or find_spec('torch.distributed.optim') is None:
+        return False
+    with warnings.catch_warnings(record=True):
+        import torch.distributed.optim  # noqa: F401
+    return True
+
+
 def prepare() -> None:
     """Do all of the above once, before any part of the stack is imported."""
-    check_stack()
     filter_noise()
+    import_optimizers_quietly()
+    check_stack()
     patch_torchvision()
     patch_config_scopes()
     patch_onedl_message()

@@ -52,6 +52,13 @@ def check_config(config: Config, workers: int | None = None) -> list[CheckReport
             built = DATASETS.build({**copy.deepcopy(plain), 'pipeline': [], 'lazy_init': True})
             stale = _load(built)
             items = list_items(built, stale)
+        except AssertionError as error:  # mmseg's, often without a word
+            places = ('data_root', 'data_prefix', 'ann_file')
+            found = ', '.join(f'{key} {plain[key]!r}' for key in places if plain.get(key))
+            problem = f'{plain["type"]} refuses its data, which have to be there first: {found}'
+            problem += f' ({error})' if str(error) else ''
+            reports.append(CheckReport(where, problems=[problem], advice=ADVICE))
+            continue
         except (FileNotFoundError, NotADirectoryError, ValueError) as error:
             reports.append(CheckReport(where, problems=[str(error)], advice=ADVICE))
             continue

@@ -12,7 +12,7 @@ import numpy as np
 from mmengine import fileio
 
 from .image_info import ImageInfo, describe_image
-from .image_refusal import refuse_image
+from .image_refusal import refuse_image, refuse_unturned
 from .pixel_limit import OPENCV_MAX_PIXELS, OPENCV_VARIABLE
 
 # Seeds of a larger image are made at this many pixels and enlarged: four megapixels at the usual
@@ -75,6 +75,7 @@ def check_readable(path: str) -> ImageInfo:
         ValueError: If it is no image or cannot be read as it is.
     """
     info = describe_image(path)
+    refuse_unturned(path, info)
     if info.is_deep or info.multiplies or info.has_unknown_bands:
         with open(path, 'rb') as file:
             refuse_image(file.read(), path, info)

@@ -10,15 +10,18 @@ first is taken, and the colours of a TIFF are multiplied by a fourth band that i
 
 from __future__ import annotations
 
+import functools
 import io
 import warnings
 
 import cv2
 import numpy as np
-from PIL import ImageOps
+from PIL import Image, ImageOps
 
 from .image_info import ImageInfo
 from .pixel_limit import DECODER_ERRORS, open_image
+
+_ORIENTATION = 0x0112
 
 
 def refuse_image(content: bytes, name: str, info: ImageInfo, copying: bool = False) -> None:
@@ -35,6 +38,7 @@ def refuse_image(content: bytes, name: str, info: ImageInfo, copying: bool = Fal
         ValueError: If it is; says what the file holds, with the range of its values, and what to
             do.
     """
+    refuse_unturned(name, info)
     if info.has_unknown_bands:
         raise ValueError(
             f'{name}: not a readable image: {info.depth}, {info.bands} bands; expected one band '
@@ -49,6 +53,33 @@ def refuse_image(content: bytes, name: str, info: ImageInfo, copying: bool = Fal
             'colours (is it near infrared?): let it be left out ("folder.py prepare '
             '--copy-images", "predict.py --shift-bits 0"), or save images without it.'
         )
+
+
+def refuse_unturned(name: str, info: ImageInfo) -> None:
+    """Refuse an image that EXIF turns and OpenCV does not, as OpenCV 4.11 does not turn WebP.
+
+    Raises:
+        ValueError: If it is one.
+    """
+    if info.turned and not _turns(info.file_format):
+        raise ValueError(
+            f'{name}: EXIF turns or mirrors it, which OpenCV {cv2.__version__} does not do with '
+            f'{info.file_format}: save it upright or as JPEG.'
+        )
+
+
+@functools.cache
+def _turns(file_format: str) -> bool:
+    """Whether OpenCV applies the EXIF orientation of a format, tried on two pixels."""
+    exif = Image.Exif()
+    exif[_ORIENTATION] = 6
+    file = io.BytesIO()
+    try:
+        Image.new('RGB', (2, 1)).save(file, file_format, exif=exif)
+    except (KeyError, OSError):  # Pillow cannot write it
+        return True
+    image = cv2.imdecode(np.frombuffer(file.getvalue(), np.uint8), cv2.IMREAD_COLOR)
+    return image is None or image.shape[:2] == (2, 1)
 
 
 def _refuse_deep(content: bytes, name: str, info: ImageInfo, copying: bool) -> None:

@@ -18,7 +18,7 @@ Memory is not limited: a hostile file can still be large.
 from __future__ import annotations
 
 import pickle
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -66,6 +66,13 @@ def _no_bytes() -> bytes:
     return b''
 
 
+def _counter(counts: dict) -> Counter:
+    """Stand in for ``Counter``, in which a schedule by milestones keeps them."""
+    if type(counts) is not dict:
+        raise pickle.UnpicklingError(f'Unsupported counts: {type(counts)!r}')
+    return Counter(counts)
+
+
 _array, _scalar = np.empty(0).__reduce__()[0], np.float64().__reduce__()[0]
 
 # What mmengine's checkpoints hold beside weights: log histories and NumPy's numbers, the latter by
@@ -86,6 +93,7 @@ MMENGINE_GLOBALS = {
 _GLOBALS = {
     **MMENGINE_GLOBALS,
     'collections.OrderedDict': OrderedDict,
+    'collections.Counter': _counter,
     'torch._utils._rebuild_tensor_v2': _rebuild_tensor_v2,
     'torch._utils._rebuild_parameter': _rebuild_parameter,
     'torch.Size': torch.Size,
@@ -94,7 +102,7 @@ _GLOBALS = {
        if isinstance(value, torch.dtype)},
 }  # fmt: skip
 _CALLABLE = [
-    history_method, _no_bytes, _latin1, plain_dtype, _array, _scalar, OrderedDict,
+    history_method, _no_bytes, _latin1, plain_dtype, _array, _scalar, OrderedDict, _counter,
     _rebuild_tensor_v2, _rebuild_parameter, torch.Size, torch.device,
 ]  # fmt: skip
 

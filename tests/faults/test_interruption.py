@@ -220,7 +220,13 @@ def test_a_resumed_loop_by_iterations_goes_on_with_the_same_draws(
 
     def batches(resumed, number=14):
         dataset = Draws()
-        loader = DataLoader(dataset, 2, sampler=sampler(dataset, seed=0), num_workers=workers)
+        loader = DataLoader(
+            dataset,
+            2,
+            sampler=sampler(dataset, seed=0),
+            num_workers=workers,
+            persistent_workers=workers > 0 and sampler is InfiniteSampler,
+        )
         loop = SimpleNamespace(dataloader_iterator=kind(loader))
         runner = SimpleNamespace(iter=resumed, seed=3, train_dataloader=loader, train_loop=loop)
         ResumableRandomnessHook().before_train(runner)

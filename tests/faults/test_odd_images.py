@@ -14,6 +14,7 @@ from helpers.seed_roots import CLASSES, write_images, write_seed_root, write_spl
 from helpers.tiff import write_tiff
 from mmcv.transforms import LoadImageFromFile
 from mmengine.config import Config
+from packaging.version import Version
 from PIL import Image, ImageOps
 
 from mmseg_wsss.checks.images import DataItem, check_image, check_items, find_twins
@@ -110,8 +111,16 @@ KINDS = {
 }
 
 
+# These are refused there.
+NOT_IN_OLD_OPENCV = (
+    ('gif as.jpg', 'exif.webp') if Version(cv2.__version__) < Version('4.12') else ()
+)
+
+
 @pytest.mark.parametrize('name', KINDS)
 def test_image_seeds_and_training_agree(tmp_path, name):
+    if name in NOT_IN_OLD_OPENCV:
+        pytest.skip(f'OpenCV {cv2.__version__} neither reads GIF nor turns WebP')
     path = tmp_path / name
     KINDS[name](path)
     image = read_image(str(path))
@@ -194,6 +203,8 @@ UNREADABLE = {
 def test_unreadable_images_stop_the_run_before_it_begins_and_are_all_named(tmp_path):
     images = []
     for name, write in {**KINDS, **UNREADABLE}.items():
+        if name in NOT_IN_OLD_OPENCV:
+            continue
         write(tmp_path / name)
         images.append(SeedImage(name, str(tmp_path / name), (1,)))
     for workers in (0, 1):

@@ -2,6 +2,8 @@
 interpreter in the environment. Prints one line a variant: its options and the bytes of the binary.
 """
 
+import inspect
+
 import triton
 import triton.language as tl
 from triton.backends.compiler import GPUTarget
@@ -31,8 +33,12 @@ def compile_variant(logits, capability, block_k, ones, options):
         **{name: f'*{kind}' for name, kind in pointers.items()},
         **dict.fromkeys(constants, 'constexpr'),
     }
-    places = {(_kernel.arg_names.index(name),): value for name, value in constants.items()}
-    source = ASTSource(fn=_kernel, signature=signature, constexprs=places)
+    if 'constexprs' in inspect.signature(ASTSource).parameters:
+        places = {(_kernel.arg_names.index(name),): value for name, value in constants.items()}
+        source = ASTSource(fn=_kernel, signature=signature, constexprs=places)
+    else:  # Triton 3.1
+        typed = {name: kind for name, kind in signature.items() if name not in constants}
+        source = ASTSource(fn=_kernel, signature=typed, constants=constants)
     warps = max(BLOCK, 16 * block_k) // PER_THREAD // 32
     return triton.compile(source, GPUTarget('cuda', capability, 32), dict(num_warps=warps))
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import warnings
 from importlib import metadata
+from types import SimpleNamespace
 
 import mmengine.logging
 import pytest
@@ -35,7 +37,10 @@ UPSTREAM = {
     'mmdet': '3.3.0',
     'opencv-python': '4.11.0.86',
 }
-MODULES = {'ftfy', 'regex', 'mmdet', 'mmcv._ext', 'torchvision'}
+MODULES = {
+    *('mmengine', 'mmcv', 'mmcv._ext', 'mmseg', 'mmpretrain', 'mmdet'),
+    *('ftfy', 'regex', 'torchvision'),
+}
 
 
 @pytest.fixture
@@ -50,11 +55,13 @@ def install(monkeypatch):
 
         monkeypatch.setattr(metadata, 'version', version)
         monkeypatch.setattr(compat, 'find_spec', lambda name: name in modules or None)
+        monkeypatch.setattr(compat, 'import_module', lambda name: torch)
 
     return pretend
 
 
-@pytest.mark.parametrize('stack', [FORKS, UPSTREAM, {}], ids=['forks', 'upstream', 'nothing'])
+# Without a record of what is installed, as where packages are source trees on the path.
+@pytest.mark.parametrize('stack', [FORKS, UPSTREAM, {}], ids=['forks', 'upstream', 'no record'])
 def test_a_sound_stack_passes_without_a_word(install, stack):
     install(stack)
     with warnings.catch_warnings():
@@ -81,6 +88,14 @@ def test_this_stack_passes():
         ),
         ({'onedl-mmengine': '0.10.12'}, MODULES, r'onedl-mmengine 0\.10\.12 and mmengine 0\.10\.7'),
         ({'onedl-mmdetection': '3.5.1'}, MODULES, r'onedl-mmdetection 3\.5\.1 and mmdet 3\.3\.0'),
+        ({'mmcv-full': '1.7.2'}, MODULES, r'mmcv 2\.1\.0 and mmcv-full 1\.7\.2 are both installed'),
+        (
+            {'mmsegmentation': '0.30.0', 'mmcv': None, 'mmcv-full': '1.7.2'},
+            MODULES,
+            r'mmsegmentation 0\.30\.0 has the API of before 1\.0, and 1\.2\.2 is needed',
+        ),
+        ({}, MODULES - {'mmcv._ext'}, r'operators of mmcv, which are missing: .*mmcv==2\.1\.0'),
+        ({}, MODULES - {'mmseg', 'mmcv'}, r'^mmcv, mmseg cannot be found: install one stack'),
     ],
 )
 def test_an_unfit_stack_is_named_in_one_sentence(install, changes, modules, message):
@@ -99,27 +114,60 @@ def test_neighbours_of_unfit_stacks_pass(install, changes):
     compat.check_stack()
 
 
-def test_the_forks_may_do_without_compiled_operators_and_undeclared_packages(install):
-    install({**FORKS, 'onedl-mmcv': '2.3.6'}, set())
-    compat.check_stack()
+def test_operators_that_were_built_for_another_torch_are_named(install, monkeypatch):
+    def import_module(name):
+        if name == 'mmcv._ext':
+            raise ImportError('_ext.so: undefined symbol: _ZN2at4')
+        return SimpleNamespace(__version__='2.5.1')
+
+    install(UPSTREAM)
+    monkeypatch.setattr(compat, 'import_module', import_module)
+    message = r'built for another torch than 2\.5\.1 \(.*_ZN2at4\): .*--no-cache-dir "mmcv==2\.1'
+    with pytest.raises(ImportError, match=f'^mmsegmentation imports .* {message}'):
+        compat.check_stack()
+    with pytest.raises(ImportError, match=f'^Mask2Former needs .* {message}'):
+        compat.require_mmdet('Mask2Former')
 
 
-def test_two_opencvs_bring_a_warning(install):
-    install({**FORKS, 'opencv-python-headless': '4.14.0.94'})
-    with pytest.warns(UserWarning, match='opencv-python and opencv-python-headless are installed'):
+def test_mmdet_of_upstream_beside_the_forks_is_named(install):
+    install({**FORKS, 'mmdet': '3.3.0'})
+    message = r'mmdet 3\.3\.0 refuses onedl-mmcv 2\.3\.6: pip uninstall'
+    with pytest.raises(ImportError, match=message):
         compat.check_stack()
 
 
-def test_an_unfit_stack_stops_the_import_before_the_stack_is_imported():
-    code = (
-        'import importlib.metadata as metadata\n'
-        'true = metadata.version\n'
-        'metadata.version = lambda name: "1.0" if name == "mmengine" else true(name)\n'
-        'import mmseg_wsss.registry\n'
+def test_the_forks_may_do_without_compiled_operators_and_undeclared_packages(install):
+    install(FORKS, MODULES - {'mmcv._ext', 'mmdet', 'ftfy', 'regex', 'torchvision'})
+    compat.check_stack()
+
+
+@pytest.mark.parametrize(('stack', 'bound'), [(FORKS, '<5'), (UPSTREAM, '<4.12')])
+def test_two_opencvs_bring_a_warning(install, stack, bound):
+    install({**stack, 'opencv-python-headless': '4.11.0.86'})
+    message = f'opencv-python and opencv-python-headless are installed .* "opencv-python{bound}"'
+    with pytest.warns(UserWarning, match=message):
+        compat.check_stack()
+
+
+def test_an_unfit_stack_stops_a_command_before_the_stack_is_imported(root, tmp_path):
+    record = tmp_path / 'mmcv-2.2.0.dist-info'
+    record.mkdir()
+    (record / 'METADATA').write_text('Metadata-Version: 2.1\nName: mmcv\nVersion: 2.2.0\n')
+    path = os.pathsep.join([str(tmp_path), str(root)])
+    done = subprocess.run(
+        [sys.executable, root / 'tools/train.py', '--help'],
+        env={**os.environ, 'PYTHONPATH': path},
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert 'are both installed as mmengine' in done.stderr.splitlines()[-1]
+    expected = (
+        'mmsegmentation 1.2.2 refuses mmcv 2.2.0: '
+        if compat.version_of('mmsegmentation')
+        else f'onedl-mmcv {compat.version_of("onedl-mmcv")} and mmcv 2.2.0 are both installed as '
+    )
+    assert done.stderr.splitlines()[-1].startswith(f'ImportError: {expected}')
 
 
 @pytest.mark.parametrize(
@@ -204,11 +252,26 @@ def test_noise_is_filtered_by_its_whole_text():
     assert [str(one.message) for one in caught] == [f'{message}More.' for message in compat.NOISE]
 
 
+@pytest.mark.parametrize(
+    ('version', 'modules', 'imported'),
+    [
+        ('2.4.1', MODULES | {'torch.distributed.optim'}, False),
+        ('2.5.1+cpu', MODULES | {'torch.distributed.optim'}, True),
+        ('2.5.1', MODULES, False),
+        ('2.6.0', MODULES | {'torch.distributed.optim'}, False),
+    ],
+)
+def test_optimizers_are_imported_quietly(install, version, modules, imported):
+    install({**UPSTREAM, 'torch': version}, modules)
+    assert compat.import_optimizers_quietly() is imported
+
+
 def test_the_package_is_imported_without_a_word():
-    code = 'import mmseg_wsss.register_all, mmseg.engine.hooks.visualization_hook as hook\n'
+    code = 'from mmengine.config import Config\n'  # first of all, as the commands do
+    code += 'import mmseg_wsss.register_all, mmseg.engine.hooks.visualization_hook as hook\n'
     code += 'from mmengine.visualization import Visualizer\n'
     code += 'Visualizer.get_instance("x"); hook.SegVisualizationHook()\n'
     run = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
     assert run.stdout == ''
-    assert 'OneDL' not in run.stderr and 'draw is False' not in run.stderr
-    assert 'MultiScaleDeformableAttention' not in run.stderr
+    words = ('OneDL', 'draw is False', 'MultiScaleDeformableAttention', 'TorchScript')
+    assert not [word for word in words if word in run.stderr], run.stderr

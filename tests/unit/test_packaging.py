@@ -6,7 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
-import zipfile
+import sysconfig
+import venv
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,8 @@ ROOMS = ('cls', 'plain', 'pnl')
 
 
 @pytest.fixture(scope='module')
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that a wheel of this source tree unpacks to."""
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of a clean environment: this stack, and a wheel of this source tree."""
     folder = tmp_path_factory.mktemp('packaging')
     source = folder / 'source'
     source.mkdir()
@@ -27,50 +28,87 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / name, source / name, ignore=skip)
     for name in ('setup.py', 'pyproject.toml', 'README.md', 'MANIFEST.in', 'model-index.yml'):
         shutil.copy(ROOT / name, source)
-    command = [sys.executable, '-m', 'pip', 'wheel', '--quiet', '--no-deps', '--no-index']
-    command += ['--no-build-isolation', '--wheel-dir', str(folder), str(source)]
-    subprocess.run(command, check=True, capture_output=True, text=True)
+    venv.create(folder / 'venv')
+    python = folder / 'venv/bin/python'
+    # Folders that a .pth file names are searched for packages, but their own .pth files, such as
+    # that of an editable installation of this project, are not read.
+    stack = {sysconfig.get_path(name) for name in ('purelib', 'platlib')}
+    (packages_of(python) / 'stack.pth').write_text('\n'.join(stack))
+    offline = ['--quiet', '--no-deps', '--no-index']
+    pip(sys.executable, 'wheel', *offline, '--no-build-isolation', '-w', folder, source)
     (wheel,) = folder.glob('*.whl')
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(folder / 'site')
-    return folder / 'site'
+    pip(python, 'install', *offline, '--ignore-installed', wheel)
+    return python
+
+
+def packages_of(python: Path) -> Path:
+    version = f'python{sys.version_info.major}.{sys.version_info.minor}'
+    return python.parents[1] / 'lib' / version / 'site-packages'
+
+
+def pip(python: Path | str, *words: object) -> None:
+    command = [sys.executable, '-m', 'pip', '--python', python, *words]
+    subprocess.run(command, check=True, capture_output=True, text=True)
+
+
+def run(python: Path, *words: object, folder: Path) -> subprocess.CompletedProcess:
+    """Run the clean interpreter in a folder, without this source tree."""
+    env = {name: value for name, value in os.environ.items() if name != 'PYTHONPATH'}
+    return subprocess.run(
+        [python, *words], cwd=folder, env=env, capture_output=True, text=True, check=False
+    )
 
 
 def files_below(folder: Path) -> set[str]:
     return {
         str(path.relative_to(folder))
         for path in folder.rglob('*')
-        if path.is_file() and path.suffix in ('.py', '.sh', '.yml')
+        if path.is_file() and path.suffix != '.pyc' and '.mim' not in path.relative_to(folder).parts
     }
 
 
-def test_wheel_carries_configs_and_tools(installed: Path) -> None:
-    mim = installed / 'mmseg_wsss/.mim'
+def test_wheel_carries_the_package_configs_and_tools(python: Path) -> None:
+    package = packages_of(python) / 'mmseg_wsss'
+    mim = package / '.mim'
+    assert files_below(package) == files_below(ROOT / 'mmseg_wsss')
     for name in ('configs', 'tools'):
         assert files_below(mim / name) == files_below(ROOT / name)
     assert (mim / 'model-index.yml').read_text() == (ROOT / 'model-index.yml').read_text()
 
 
-def test_config_bases_resolve_in_an_installation(installed: Path, tmp_path: Path) -> None:
+def test_config_bases_resolve_in_an_installation(python: Path, tmp_path: Path) -> None:
     config = tmp_path / 'mine.py'
     config.write_text("_base_ = 'mmseg_wsss::pnl/segformer_b2_voc.py'\nrandom = 5\n")
     code = (
         'import mmseg_wsss.register_all\n'
         'from mmengine.config import Config\n'
-        f'config = Config.fromfile({str(config)!r})\n'
-        'print(mmseg_wsss.__file__, config.random, config.model.decode_head.loss_decode.type,\n'
-        '      config.model.backbone.num_layers, config.crop_size)\n'
+        'from mmengine.hub import get_config\n'
+        'from mmengine.registry import init_default_scope\n'
+        'from mmseg.registry import MODELS\n'
+        f'mine = Config.fromfile({str(config)!r})\n'
+        'print(mmseg_wsss.__file__, mine.random, mine.crop_size)\n'
+        'for config in mine, get_config("mmseg_wsss::pnl/segformer_b2_voc.py"):\n'
+        '    init_default_scope(config.default_scope)\n'
+        '    head = MODELS.build(config.model).decode_head\n'
+        '    print(type(head).__name__, type(head.loss_decode).__module__)\n'
     )
-    result = subprocess.run(
-        [sys.executable, '-c', code],
-        cwd=tmp_path,
-        env={**os.environ, 'PYTHONPATH': str(installed)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    expected = f'{installed}/mmseg_wsss/__init__.py 5 PNHybridLoss [3, 4, 6, 3] (512, 512)'
-    assert result.stdout.strip().splitlines()[-1] == expected
+    done = run(python, '-c', code, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    package = packages_of(python) / 'mmseg_wsss'
+    assert done.stdout.strip().splitlines()[-3:] == [
+        f'{package}/__init__.py 5 (512, 512)',
+        *['SegformerHead mmseg_wsss.models.losses.pn_hybrid_loss'] * 2,
+    ]
+
+
+def test_commands_run_from_an_installation(python: Path, tmp_path: Path) -> None:
+    """As ``mim run mmseg_wsss TOOL`` does it, here on a data set that is not there."""
+    config = tmp_path / 'mine.py'
+    config.write_text("_base_ = 'mmseg_wsss::pnl/segformer_b2_voc.py'\n")
+    tool = packages_of(python) / 'mmseg_wsss/.mim/tools/check_data.py'
+    done = run(python, tool, config, folder=tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert "data_root 'data/VOCdevkit/VOC2012'" in done.stdout
 
 
 def test_the_model_index_lists_every_config() -> None:

@@ -177,6 +177,7 @@ class ResumableRandomnessHook(Hook):
         # mmengine 0.10.7 has made the iterator by now, without all this, and would read all batches
         # that a resumed training has seen, only to drop them.
         if getattr(iterator, '_iterator', None) is not None:
+            loader._iterator = None  # processes that stay have the data set as it was
             skipped = 0
             if isinstance(sampler, InfiniteSampler):
                 skipped = runner.iter

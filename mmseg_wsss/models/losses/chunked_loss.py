@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...utils.compiling import is_compiling
 from .functional import (
     NORM_EPSILON,
     HybridTargets,
@@ -162,7 +163,7 @@ def _add_noisy(
 
 def on_host(tensor: Tensor) -> bool:
     """Whether the values of a tensor may be looked at."""
-    return tensor.device.type == 'cpu' and not torch.compiler.is_compiling()
+    return tensor.device.type == 'cpu' and not is_compiling()
 
 
 def chunk_cross_entropy(logits: Tensor, label: Tensor) -> Tensor:

@@ -9,6 +9,8 @@ Triton is optional: only this module needs it. With ``TRITON_INTERPRET=1`` in th
 Triton is imported the kernel runs on the CPU, slowly; the tests do so.
 """
 
+from typing import List  # noqa: UP035  # torch 2.4 and 2.5 cannot read list[float] in a signature
+
 import torch
 import triton
 import triton.language as tl
@@ -18,6 +20,9 @@ from .functional import NORM_EPSILON, HybridSettings, HybridTargets
 
 # Logits of a program and of a thread; with more the backward pass runs out of registers.
 BLOCK, PER_THREAD = 2048, 16
+
+if not hasattr(torch.library, 'custom_op'):
+    raise ImportError(f'The kernel needs torch 2.4 or newer, this is {torch.__version__}.')
 
 
 def hybrid_kernel_loss(
@@ -214,7 +219,7 @@ def _forward(
     direct: Tensor,
     indirect: Tensor,
     classes: Tensor,
-    numbers: list[float],
+    numbers: List[float],  # noqa: UP006
     draws: bool,
     low_confidence: bool,
     jnpl: bool,
@@ -237,7 +242,7 @@ def _backward(
     direct: Tensor,
     indirect: Tensor,
     classes: Tensor,
-    numbers: list[float],
+    numbers: List[float],  # noqa: UP006
     draws: bool,
     low_confidence: bool,
     jnpl: bool,

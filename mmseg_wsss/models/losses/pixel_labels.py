@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ...seeds.codec import IGNORE_INDEX, NOISY_OFFSET, decode_seed_label
+from ...utils.compiling import is_compiling
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def require(condition: Tensor, message: str, details: Callable[[], str] | None =
         ValueError: On the CPU, at once. On an accelerator and in compiled code the message comes
             with a RuntimeError, on CUDA as a device-side assertion at the next synchronisation.
     """
-    if condition.device.type == 'cpu' and not torch.compiler.is_compiling():
+    if condition.device.type == 'cpu' and not is_compiling():
         if not condition:
             raise ValueError(details() if details else message)
     else:

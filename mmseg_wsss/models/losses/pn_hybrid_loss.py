@@ -25,6 +25,7 @@ from .seed_pixel_loss import SeedPixelLoss
 HAS_TRITON = find_spec('triton') is not None and hasattr(torch.library, 'custom_op')
 if HAS_TRITON:
     from .hybrid_kernel import hybrid_kernel_loss
+_MAPS = tuple(name for name in HybridTargets._fields if name != 'label')
 
 
 def kernel_available(logits: Tensor) -> bool:
@@ -113,7 +114,7 @@ class PNHybridLoss(SeedPixelLoss):
         targets = hybrid_targets(
             labels.label, labels.clean, labels.noisy, num_classes, self.settings, draws, dtype
         )
-        return {k: v for k, v in targets._asdict().items() if k != 'label'}
+        return {name: getattr(targets, name) for name in _MAPS}
 
     def pixel_loss(self, logits: Tensor, labels: PixelLabels) -> Tensor:
         """Weighted positive loss."""

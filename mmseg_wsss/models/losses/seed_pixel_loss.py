@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ...seeds.codec import IGNORE_INDEX
+from ...utils.compiling import is_compiling
 from .chunked_loss import ChunkedLoss, PixelLoss
 from .functional import at_least_float32
 from .pixel_labels import PixelLabels
@@ -184,7 +185,7 @@ class SeedPixelLoss(nn.Module, metaclass=ABCMeta):
         self, logits: Tensor, labels: PixelLabels, factor: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Loss times factor, and whether the label's logit is the highest, (B, H, W) each."""
-        if not torch.compiler.is_compiling():
+        if not is_compiling():
             return ChunkedLoss.apply(logits, labels, factor, self.pixel_loss, self.noisy_loss)
         # A compiler fuses the operations and keeps no temporaries itself.
         logits = logits.to(factor.dtype)

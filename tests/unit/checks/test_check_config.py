@@ -107,6 +107,16 @@ def test_a_choice_of_the_classes_of_a_larger_data_set(data):
     assert problem.startswith('4 images are tagged cat')
 
 
+def test_a_data_set_that_is_not_there_is_named(tmp_path):
+    """mmseg asserts that the folders of its own data sets exist, and says nothing more."""
+    init_default_scope('mmseg')
+    (problem,) = check(tmp_path / 'VOC', 'PascalVOCDataset', ('background', 'cat')).problems
+    assert problem.startswith('PascalVOCDataset refuses its data, which have to be there first: ')
+    assert f"data_root '{tmp_path}/VOC', data_prefix " in problem and "'val.txt'" in problem
+    (problem,) = check(tmp_path / 'mine').problems
+    assert 'mine/val.txt' in problem
+
+
 def test_reduced_zero_labels_have_no_background_to_compare(data):
     report = check(data, classes=('sky', 'animal'), reduce_zero_label=True)
     assert not report.problems and not any(name == 'masks by class' for name, _ in report.rows)

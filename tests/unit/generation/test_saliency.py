@@ -25,7 +25,7 @@ def write_network(path, factor=1.0, side=SIZE):
     helper, tensor = onnx.helper, onnx.TensorProto.FLOAT
     weight = helper.make_tensor('weight', tensor, (1, 3, 1, 1), [factor] * 3)
     nodes = [
-        helper.make_node('Conv', ['image', 'weight'], ['sum']),
+        helper.make_node('Conv', ['image', 'weight'], ['sum'], kernel_shape=[1, 1]),
         helper.make_node('Sigmoid', ['sum'], ['other']),
         helper.make_node('Mul', ['sum', 'two'], ['saliency']),
     ]

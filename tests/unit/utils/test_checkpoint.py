@@ -59,6 +59,7 @@ def content() -> dict:
             runtime_info=dict(best_score=np.float64(33.5), count=np.int64(7), last='x'),
             empty=np.empty(0, np.float32),
         ),
+        param_schedulers=[dict(milestones=collections.Counter([4, 8, 8]))],
         kept=[1, 2, None, True, 10**30, b'', b'\xff\x00'],
     )
 
@@ -80,6 +81,8 @@ def flat(value: object) -> object:
 def test_what_mmengine_writes_is_read(tmp_path: Path, reader: str, zipped: bool) -> None:
     torch.save(content(), tmp_path / 'a.pth', _use_new_zipfile_serialization=zipped)
     assert flat(read_checkpoint(tmp_path / 'a.pth')) == flat(content())
+    (schedule,) = read_checkpoint(tmp_path / 'a.pth')['param_schedulers']
+    assert list(schedule['milestones'].elements()) == [4, 8, 8]
     state = read_state_dict(tmp_path / 'a.pth')
     assert state._metadata == content()['state_dict']._metadata
 

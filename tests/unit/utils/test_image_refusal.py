@@ -11,6 +11,7 @@ from PIL import Image, UnidentifiedImageError
 from mmseg_wsss.checks.images import check_image
 from mmseg_wsss.generation.images import SeedImage, plan_batches
 from mmseg_wsss.store import Fingerprint, ImageRecord, MaskFolder
+from mmseg_wsss.utils import image_refusal
 from mmseg_wsss.utils.image import check_readable, check_readable_once, read_image
 from mmseg_wsss.utils.image_copy import load_values, read_shifted
 from mmseg_wsss.utils.image_info import describe_image
@@ -34,6 +35,36 @@ def turned(path):
     exif = Image.Exif()
     exif[0x0112] = 6  # shown after a quarter turn to the right
     Image.fromarray(TWELVE[..., 0]).save(path, exif=exif)
+
+
+def turned_webp(path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(RGB).save(path, lossless=True, exif=exif)
+
+
+def test_an_image_that_this_opencv_does_not_turn_is_refused(tmp_path, monkeypatch):
+    """OpenCV 4.11 ignores the EXIF orientation of a WebP; here any version is taken for it."""
+    path = str(tmp_path / 'a.webp')
+    turned_webp(path)
+    monkeypatch.setattr(image_refusal, '_turns', lambda file_format: file_format != 'WEBP')
+    for read in (check_readable, check_image, read_image):
+        with pytest.raises(ValueError, match=rf'{path}: EXIF turns .* WEBP: save it upright'):
+            read(path)
+    Image.fromarray(RGB).save(path, lossless=True)
+    check_readable(path)
+    assert np.array_equal(read_image(path), RGB)
+
+
+def test_a_turned_webp_is_turned_or_refused(tmp_path):
+    path = str(tmp_path / 'a.webp')
+    turned_webp(path)
+    try:
+        image = read_image(path)
+    except ValueError as error:
+        assert 'EXIF turns or mirrors it' in str(error)
+    else:
+        assert np.array_equal(image, np.rot90(RGB, -1))
 
 
 GREY = TWELVE[..., :1].repeat(3, axis=2)

@@ -15,6 +15,7 @@ from helpers.loss_oracle import (
     seed_batch,
     value_and_grad,
 )
+from packaging.version import Version
 
 from mmseg_wsss.models.losses import (
     HybridSettings,
@@ -30,7 +31,10 @@ from mmseg_wsss.models.losses.functional import (
     pack_classes,
 )
 
-hybrid_kernel_loss = pytest.importorskip('triton') and pn_hybrid_loss.hybrid_kernel_loss
+if not pn_hybrid_loss.HAS_TRITON:
+    pytest.skip('no Triton, or a torch before 2.4', allow_module_level=True)
+triton = pytest.importorskip('triton')
+hybrid_kernel_loss = pn_hybrid_loss.hybrid_kernel_loss
 DEVICE = 'cuda' if torch.cuda.is_available() else 'cpu'
 LAYOUTS = {
     'contiguous': lambda z: z.contiguous(),
@@ -80,7 +84,9 @@ def test_every_option_equals_the_loop_over_pixels(options):
     logits, codes, targets, draws = crop(settings)
     _, pixels, gradient = hybrid(logits, codes, settings, draws if settings.draws else None)
     loss, grad = by_kernel(logits, targets, settings)
-    torch.testing.assert_close(loss, pixels, rtol=1e-11, atol=1e-12)
+    # Triton 3.1 rounds the weights and the temperature to float32.
+    rtol, atol = (1e-6, 1e-7) if Version(triton.__version__) < Version('3.2') else (1e-11, 1e-12)
+    torch.testing.assert_close(loss, pixels, rtol=rtol, atol=atol)
     torch.testing.assert_close(grad, gradient, rtol=1e-6, atol=1e-7)
 
 

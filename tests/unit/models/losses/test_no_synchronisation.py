@@ -5,9 +5,10 @@ from contextlib import nullcontext
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers.features import require_torch
 from helpers.loss_oracle import seed_batch, value_and_grad
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_flatten
 
 from mmseg_wsss.models.losses import (
     PNHybridLoss,
@@ -51,7 +52,7 @@ class NoCopies(TorchDispatchMode):
         result = function(*args, **(kwargs or {}))
         kinds = {
             tensor.device.type
-            for tensor in tree_leaves((args, kwargs, result))
+            for tensor in tree_flatten((args, kwargs, result))[0]
             if isinstance(tensor, torch.Tensor) and tensor.dim()
         }
         assert len(kinds) < 2, f'{function} goes from device to device'
@@ -83,8 +84,10 @@ def step(loss, **kwargs):
 @pytest.mark.parametrize('triton', [False, True])
 @pytest.mark.parametrize('name', LOSSES)
 def test_a_step_depends_on_no_value(name, triton, monkeypatch):
+    if name == 'hybrid, every term':
+        require_torch('2.3', 'refuses shapes without values that it takes with values')
     if triton and not pn_hybrid_loss.HAS_TRITON:
-        pytest.skip('Triton is not installed')
+        pytest.skip('no Triton, or a torch before 2.4')
     monkeypatch.setattr(pn_hybrid_loss, 'kernel_available', lambda logits: triton)
     step(LOSSES[name])
     step(LOSSES[name], avg_factor=7.0)
@@ -110,6 +113,7 @@ def test_what_depends_on_values_is_found(peek):
 
 @pytest.mark.parametrize('name', LOSSES)
 def test_compiled_without_a_break(name):
+    require_torch('2.3', 'does not compile data classes')
     # All are noisy: outside the compiler the CPU draws for noisy pixels alone.
     logits, codes = seed_batch(size=(6, 7), noisy=1.0, ignored=0.0)
     loss = LOSSES[name]()
@@ -122,6 +126,7 @@ def test_compiled_without_a_break(name):
 
 
 def test_wrong_labels_are_found_in_compiled_code():
+    require_torch('2.3', 'does not compile data classes')
     logits, codes = seed_batch()
     codes[0, 0, 0] = 5
     compiled = torch.compile(SeedCrossEntropyLoss(), backend='eager', fullgraph=True)

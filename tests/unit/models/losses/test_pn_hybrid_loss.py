@@ -1,5 +1,6 @@
 import pytest
 import torch
+from helpers.features import require_cpu_autocast
 from helpers.loss_oracle import (
     DEFAULTS,
     OPTIONS,
@@ -98,6 +99,7 @@ def test_nothing_supervised_gives_zero_with_gradients(dtype):
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
 @pytest.mark.parametrize('options', OPTIONS[::5], ids=option_names)
 def test_half_precision_is_computed_in_float32(dtype, options):
+    require_cpu_autocast(dtype)
     logits, codes = seed_batch(num_classes=7, size=(8, 8))
     half = logits.to(dtype)
     loss, exact = (PNHybridLoss(**options, seed=1) for _ in range(2))
