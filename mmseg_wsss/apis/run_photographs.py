@@ -197,8 +197,9 @@ class PhotographRun:
             'configs',
             'Choose networks and schedules',
             self._command('dataset_converters/folder.py', *words),
-            inputs=self.lists,
+            inputs=self.lists[1:],  # corrected tags do not undo what was edited by hand
             makes=[self.configs],
+            keeps=True,
             summary=lambda: [f'* {reason}' for reason in self._reasons()],
         )
 
@@ -215,7 +216,11 @@ class PhotographRun:
             return
         photographs = list(list_images(self.options.photos).values())[:2]
         number = len(read_split(self.data / self._seed_list))
-        seconds = estimate_seconds(self.cls_config, self.pnl_config, photographs, number)
+        try:
+            seconds = estimate_seconds(self.cls_config, self.pnl_config, photographs, number)
+        except Exception as error:  # of bases of any kind; an estimate stops no run
+            print(f'\nHow long it will take cannot be said ({type(error).__name__}: {error}).')
+            return
         parts = [f'{name} {clock(seconds[name])}' for name in left]
         total = clock(sum(seconds[name] for name in left))
         print(f'\nLeft to do, as measured on this machine: {", ".join(parts)}; about {total}.')

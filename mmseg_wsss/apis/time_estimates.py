@@ -7,6 +7,7 @@ import logging
 import os
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr
 from pathlib import Path
@@ -85,7 +86,9 @@ def estimate_seconds(
 def _build(config: Config, device: torch.device) -> nn.Module:
     model_config = config.model.copy()
     model_config.pop('init_cfg', None)
-    model = MODELS.build(model_config)
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # the training says them as well
+        model = MODELS.build(model_config)
     return revert_sync_batchnorm(model).to(device)
 
 

@@ -96,7 +96,8 @@ def cross_validated_scores(features: np.ndarray, tagged: np.ndarray) -> np.ndarr
 
     Returns:
         np.ndarray: float64 (N, K), of each image the scores of a regression on the four fifths of
-        the images that it is not among.
+        the images that it is not among, without their mean: that is the higher the fewer of the
+        left-out images have the tag, which would rank them worse than chance.
     """
     features = np.asarray(features, np.float64)
     features = (features - features.mean(axis=0)) / (features.std(axis=0) + 1e-8)
@@ -110,5 +111,5 @@ def cross_validated_scores(features: np.ndarray, tagged: np.ndarray) -> np.ndarr
         kernel = features[others] @ features[others].T
         kernel += features.shape[1] * np.eye(len(kernel))
         weights = np.linalg.solve(kernel, targets[others] - mean)
-        scores[own] = features[own] @ features[others].T @ weights + mean
+        scores[own] = features[own] @ features[others].T @ weights
     return scores

@@ -77,8 +77,17 @@ def test_scores_are_those_of_a_ridge_on_the_other_images():
         others = fold != number
         mean = tagged[others].mean(0)
         model = Ridge(alpha=40, fit_intercept=False).fit(scaled[others], tagged[others] - mean)
-        expected = model.predict(scaled[~others]) + mean
+        expected = model.predict(scaled[~others])
         assert scores[~others] == pytest.approx(expected, abs=1e-8)
+
+
+def test_noise_is_ranked_by_chance_on_average():
+    rng = np.random.default_rng(6)
+    means = []
+    for _ in range(40):
+        features, tagged = rng.normal(size=(30, 50)), rng.random((30, 2)) < 0.4
+        means.append(rank_by_tags(cross_validated_scores(features, tagged), tagged).mean)
+    assert np.mean(means) == pytest.approx(0.5, abs=0.06)
 
 
 def test_an_image_does_not_help_itself():
