@@ -248,7 +248,7 @@ def clock(seconds: float) -> str:
     """Write a time.
 
     >>> clock(8.2), clock(100), clock(4000)
-    ('8 s', '1 min 40 s', '1 h 7 min')
+    ('8 s', '1 min 40 s', '1 h 6 min')
     """
     seconds = round(seconds)
     if seconds < 60:

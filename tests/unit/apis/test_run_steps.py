@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+from helpers.commands import CONTEXT
 
 from mmseg_wsss.apis.run_steps import Step, StepError, StepRunner, last_line
 
@@ -165,31 +164,31 @@ def test_newest_line(tmp_path):
     assert last_line(path) == ''
 
 
+def run_until_interrupted(folder: Path) -> None:
+    """What a terminal's foreground process does, in a process group of its own."""
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        StepRunner(folder / 'run').run(Step('one', 'One', [str(folder / 'command.py')]))
+    except KeyboardInterrupt:
+        (folder / 'interrupted').write_text((folder / 'run' / 'logs' / 'one.log').read_text())
+    os._exit(0)
+
+
 def test_interrupt_waits_for_the_command(tmp_path):
     """The command ends by itself, as on Ctrl-C, before the run does."""
     (tmp_path / 'command.py').write_text(
         'import time\n'
-        'print("begun", flush=True)\n'
-        'try:\n    time.sleep(60)\n'
+        'try:\n    print("begun", flush=True)\n    time.sleep(60)\n'
         'except KeyboardInterrupt:\n    time.sleep(0.3)\n    print("tidy", flush=True)\n'
     )
-    (tmp_path / 'run.py').write_text(
-        'from pathlib import Path\n'
-        'from mmseg_wsss.apis.run_steps import Step, StepRunner\n'
-        'try:\n'
-        f'    StepRunner(Path("run")).run(Step("one", "One", [{str(tmp_path / "command.py")!r}]))\n'
-        'except KeyboardInterrupt:\n    print("interrupted")\n'
-    )
-    process = subprocess.Popen(
-        [sys.executable, 'run.py'], cwd=tmp_path, stdout=subprocess.PIPE, text=True,
-        start_new_session=True,
-    )  # fmt: skip
+    process = CONTEXT.Process(target=run_until_interrupted, args=(tmp_path,))
+    process.start()
     log = tmp_path / 'run' / 'logs' / 'one.log'
     until = time.monotonic() + 60
     while not (log.is_file() and 'begun' in log.read_text()) and time.monotonic() < until:
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
-    assert output.splitlines()[-1] == 'interrupted'
-    assert log.read_text().splitlines() == ['begun', 'tidy']
+    process.join(60)
+    assert (tmp_path / 'interrupted').read_text().splitlines() == ['begun', 'tidy']
     assert 'seconds' not in json.loads((tmp_path / 'run' / 'run.json').read_text())['steps']['one']
