@@ -345,3 +345,32 @@ def test_what_the_plan_lacks_is_named(option, known, capsys):
         run.main(['--dry-run', option, 'nonsense'])
     error = capsys.readouterr().err
     assert option in error and 'nonsense' in error and known in error
+
+
+def test_forty_photographs(tmp_path):
+    """Eight masks, of classes in the order of their names, and nothing twice."""
+    names = [f'{number:03}' for number in range(60)]
+    data = tmp_path / 'voc_animals'
+    (data / 'JPEGImages').mkdir(parents=True)
+    rows = []
+    for number, name in enumerate(names):
+        Image.fromarray(np.full((4, 6, 3), number, np.uint8)).save(data / f'JPEGImages/{name}.jpg')
+        # VOC's cat is 8, cow 10, dog 12, horse 13.
+        mask = np.array([[0, 8, 10, 12, 13, 255]] * 4, np.uint8)
+        (data / 'SegmentationClassAug').mkdir(exist_ok=True)
+        Image.fromarray(mask).save(data / f'SegmentationClassAug/{name}.png')
+        rows.append(f'{name},{"cow" if number < 5 else "cow cat horse"}')
+    (data / 'tags.csv').write_text('\n'.join(['image_id,tags', *rows]))
+    forty = load('forty_photographs')
+    forty.main([str(tmp_path / 'out'), '--data', str(data)])
+    out = tmp_path / 'out'
+    photos, new = ({path.stem for path in (out / name).iterdir()} for name in ('photos', 'new'))
+    masks = list((out / 'masks').iterdir())
+    assert (len(photos), len(new), len(masks)) == (40, 10, 8) and not photos & new
+    assert not (photos | new) & set(names[:5])  # none of the classes
+    assert {path.stem for path in masks} <= photos
+    assert np.asarray(Image.open(masks[0]))[0].tolist() == [0, 1, 0, 2, 3, 255]
+    table = (tmp_path / 'out' / 'tags.csv').read_text().splitlines()
+    assert len(table) == 41 and all(row.endswith(',cat horse') for row in table[1:])
+    with pytest.raises(FileExistsError):
+        forty.write_folder(data, tmp_path / 'out')
