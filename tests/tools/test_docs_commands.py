@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -21,11 +22,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.commands import run_forked
+from helpers.forked_steps import launch
 from helpers.tiny_bases import write_bases
 from PIL import Image
 from scenes import CLASSES as SCENE_CLASSES
 from scenes import SceneSet, write_scenes
 
+from mmseg_wsss.apis import run_steps
 from mmseg_wsss.datasets import read_split
 from mmseg_wsss.store import read_mask, write_mask
 
@@ -79,6 +83,7 @@ def read_blocks() -> list[Block]:
 
 
 BLOCKS = read_blocks()
+PYTHONPATH = os.pathsep.join(filter(None, [str(ROOT), os.environ.get('PYTHONPATH', '')]))
 TINY = [block for block in BLOCKS if not block.downloads]
 
 
@@ -136,19 +141,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize('block', TINY, ids=lambda block: block.page)
-def test_block_runs(block: Block, folder: Path) -> None:
-    script = []
+def test_block_runs(block: Block, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_steps, 'launch_process', launch)
     for command in block.commands:
         extra = [options for part, options in SMALLER.items() if part in command]
-        if re.search(r'tools/run\.py|demo/demo\.py', command):
-            command = command.replace('python ', 'python -m helpers.forked_steps ', 1)
-        script.append(' '.join([command.replace('python ', f'{sys.executable} ', 1), *extra]))
-    paths = [str(ROOT), str(ROOT / 'tests'), os.environ.get('PYTHONPATH', '')]
-    done = subprocess.run(
-        ['bash', '-euc', '\n'.join(script)],
-        cwd=folder,
-        env=dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, paths))),
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, f'{block.text}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}'
+        text = ' '.join([command, *extra])
+        words = shlex.split(text)
+        if words[0] == 'python' and not set(text) & set('|;&<>$`*'):
+            done = run_forked(words[1:], cwd=folder)
+        else:
+            done = subprocess.run(
+                ['bash', '-euc', text.replace('python ', f'{sys.executable} ', 1)],
+                cwd=folder,
+                env=dict(os.environ, PYTHONPATH=PYTHONPATH),
+                capture_output=True,
+                text=True,
+            )
+        assert done.returncode == 0, f'{text}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}'

@@ -93,6 +93,13 @@ def test_random_weights_say_nothing_before_the_training(tmp_path, photographs):
     assert found.passed and found.rankings == {} and 'random weights' in found.verdict
 
 
+def mean_colors(self, inputs, data_samples=None, **_):
+    """Score red and green by their means, in the place of ``predict``."""
+    for sample, mean in zip(data_samples, inputs.mean((2, 3)), strict=True):
+        sample.set_pred_score(mean[:2])
+    return data_samples
+
+
 def classifier(folder, config: Config, weight: float) -> str:
     """A checkpoint whose scores are the mean of red and green, or nothing."""
     model = MODELS.build(config.model)
@@ -113,12 +120,7 @@ def test_a_trained_classifier(tmp_path, photographs, monkeypatch):
     assert not found.passed and 'the classifier cannot tell' in found.verdict
     assert found.rankings['training photographs'].mean == 0.5
 
-    def scores(self, inputs, data_samples=None, **_):
-        for sample, mean in zip(data_samples, inputs.mean((2, 3)), strict=True):
-            sample.set_pred_score(mean[:2])
-        return data_samples
-
-    monkeypatch.setattr(type(MODELS.build(config.model)), 'predict', scores)
+    monkeypatch.setattr(type(MODELS.build(config.model)), 'predict', mean_colors)
     found = check_tags(config, path)
     assert found.passed and found.rankings['training photographs'].mean == 1
     assert found.rankings['validation photographs'].images == 6
@@ -133,12 +135,7 @@ def test_few_photographs_that_were_not_seen_do_not_condemn(tmp_path, photographs
     config.val_dataloader.dataset.update(ann_file='val.txt', tags_file='val.csv')
     path = classifier(tmp_path, config, 0.0)
 
-    def scores(self, inputs, data_samples=None, **_):
-        for sample, mean in zip(data_samples, inputs.mean((2, 3)), strict=True):
-            sample.set_pred_score(mean[:2])
-        return data_samples
-
-    monkeypatch.setattr(type(MODELS.build(config.model)), 'predict', scores)
+    monkeypatch.setattr(type(MODELS.build(config.model)), 'predict', mean_colors)
     found = check_tags(config, path)
     assert found.passed and 'too few to judge' in found.verdict
     module = sys.modules['mmseg_wsss.apis.check_tags']  # the package has a function of this name
