@@ -17,13 +17,13 @@ from pathlib import Path
 
 from demo_report import NETWORKS, score_rows, share_of_supervised, write_report
 from mmengine.config import Config
-from mmengine.runner import Runner
 from scenes import CLASSES, SceneSet, write_scenes
 
 import mmseg_wsss.register_all  # noqa: F401  # before a config is read
 from mmseg_wsss.apis.run_photographs import PhotographRun, RunOptions
 from mmseg_wsss.apis.run_steps import StepError
 from mmseg_wsss.datasets import read_split
+from mmseg_wsss.engine import WSSSRunner
 from mmseg_wsss.evaluation import score_masks
 from mmseg_wsss.store import AGGREGATED_FOLDER, SeedManifest, read_mask
 from mmseg_wsss.utils.atomic import write_atomic
@@ -122,7 +122,7 @@ def network_score(name: str, quick: bool) -> float:
     # The test after the training says the same.
     cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     cfg.test_evaluator.output_dir = str(OUT / name / 'masks')
-    runner = Runner.from_cfg(cfg)
+    runner = WSSSRunner.from_cfg(cfg)
     runner.train()
     return float(runner.test()['mIoU'])
 
