@@ -20,6 +20,7 @@ from ..datasets.tags_dataset import without_saliency
 from ..evaluation.tag_ranking import CHANCE, TagRanking, cross_validated_scores, rank_by_tags
 from ..generation.classifiers import load_classifier
 from ..registry import DATASETS, MODELS
+from ..utils.initial_weights import find_initial_weights
 from ..utils.progress import Progress
 
 # Beyond so many images of a set a sample is looked at.
@@ -94,10 +95,10 @@ def check_tags(
     validation = (config.get('val_dataloader') or {}).get('dataset')
     if validation is not None:
         datasets['validation'] = validation
-    built = {name: _build(one, config) for name, one in datasets.items()}
+    built = {name: _build(one) for name, one in datasets.items()}
     classes = list(built['training'].metainfo['classes'])
     if checkpoint is None:
-        if not _initial_weights(config):
+        if not any(find_initial_weights(config.model)):
             verdict = 'Nothing to say yet: the backbone starts from random weights.'
             return TagCheck({}, classes, verdict, True)
         model = MODELS.build(config.model)
@@ -155,7 +156,7 @@ def _ranking_text(ranking: TagRanking) -> str:
     return f'{text} (chance 0.50, p = {ranking.p_value:.3f})'
 
 
-def _build(dataset: Mapping[str, Any], config: Config) -> Any:
+def _build(dataset: Mapping[str, Any]) -> Any:
     """Build a data set of tags that reads its images as a square, whole."""
     crop = next(
         (one.get('scale') for one in dataset['pipeline'] if 'Crop' in str(one.get('type'))), None
@@ -167,11 +168,6 @@ def _build(dataset: Mapping[str, Any], config: Config) -> Any:
         dict(type='mmpretrain.PackInputs'),
     ]
     return DATASETS.build({**without_saliency(dataset), 'pipeline': pipeline})
-
-
-def _initial_weights(config: Config) -> bool:
-    start = (config.model.get('backbone') or {}).get('init_cfg')
-    return bool(start or config.model.get('pretrained'))
 
 
 @torch.no_grad()

@@ -6,6 +6,7 @@ import json
 import os.path as osp
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from mmengine.config import Config
@@ -14,6 +15,7 @@ from ..checks.report import count_by_class
 from ..converters.folder_configs import last_checkpoint_name
 from ..converters.folder_inputs import (
     MASK_FOLDER,
+    TRAINVAL_LIST,
     FolderDescription,
     group_by_suffix,
     list_images,
@@ -23,14 +25,13 @@ from ..datasets.tags import read_tags
 from ..evaluation import score_masks
 from ..evaluation.scores import SeedScore
 from ..reporting.run_page import RunPicture, RunReport, write_run_page
+from ..reporting.seed_page import PAGE_NAME
 from ..store import AGGREGATED_FOLDER, MANIFEST_NAME, SeedManifest, read_mask
-from ..utils.image import read_image
 from .check_tags import VERDICTS
 from .run_steps import STATE, Step, StepError, StepRunner, clock
 from .time_estimates import estimate_seconds
 
 CONFIG_NAME = 'run'
-PAGE_NAME = 'report.html'
 # A table of choices that looked at masks says so in these words.
 FROM_MASKS = 'chosen on the ground truth of {number} photographs, and so are all scores on these'
 
@@ -142,6 +143,10 @@ class PhotographRun:
             self.runner.run(self._predict())
         return self._report()
 
+    @cached_property
+    def _photographs(self) -> dict[str, str]:
+        return list_images(self.options.photos)
+
     def _command(self, tool: str, *words: object) -> list[str]:
         path = self.options.tools / tool
         near = Path(osp.relpath(path))
@@ -159,7 +164,7 @@ class PhotographRun:
             words += ['--val-list', options.val_list]
         if options.classes:
             words += ['--classes', *options.classes]
-        suffixes = group_by_suffix(list_images(options.photos))
+        suffixes = group_by_suffix(self._photographs)
         if len(suffixes) > 1:
             words += ['--copy-images']  # a data set has images of one suffix
 
@@ -214,8 +219,9 @@ class PhotographRun:
         ]
         if not left:
             return
-        photographs = list(list_images(self.options.photos).values())[:2]
-        number = len(read_split(self.data / self._seed_list))
+        photographs = list(self._photographs.values())[:2]
+        images = TRAINVAL_LIST if self.description.has_masks else 'train.txt'
+        number = len(read_split(self.data / images))
         try:
             seconds = estimate_seconds(self.cls_config, self.pnl_config, photographs, number)
         except Exception as error:  # of bases of any kind; an estimate stops no run
@@ -224,10 +230,6 @@ class PhotographRun:
         parts = [f'{name} {clock(seconds[name])}' for name in left]
         total = clock(sum(seconds[name] for name in left))
         print(f'\nLeft to do, as measured on this machine: {", ".join(parts)}; about {total}.')
-
-    @property
-    def _seed_list(self) -> str:
-        return 'trainval.txt' if self.description.has_masks else 'train.txt'
 
     def _check_tags(self, name: str, title: str, checkpoint: list[Path]) -> None:
         log = self.root / 'logs' / f'{name}.log'
@@ -265,17 +267,11 @@ class PhotographRun:
 
     def _find_threshold(self, checkpoint: Path) -> Step:
         words = ['--gt', self.data / MASK_FOLDER, '--split', self.data / 'val.txt']
+        words += ['--out', self.root / 'background']
         return Step(
             'threshold',
             'Choose the background threshold on the masks',
-            self._command(
-                'background_curve.py',
-                self.cls_config,
-                checkpoint,
-                *words,
-                '--out',
-                self.root / 'background',
-            ),  # fmt: skip
+            self._command('background_curve.py', self.cls_config, checkpoint, *words),
             inputs=[*self.lists, self.cls_config],
             after=['classifier'],
             makes=[self.root / 'background'],
@@ -320,7 +316,7 @@ class PhotographRun:
             inputs=self.lists,
             after=['seeds'],
             makes=[self.root / 'evaluation'],
-            summary=lambda: [f'vote: {100 * self._score_vote().miou:.1f} mIoU'],
+            summary=lambda: [f'vote: {100 * self._vote_score.miou:.1f} mIoU'],
         )
 
     def _train_network(self) -> Step:
@@ -345,7 +341,7 @@ class PhotographRun:
             after=['network'],
             makes=[out],
             summary=lambda: [
-                f'network: {100 * self._score_network().miou:.1f} mIoU, without being told the tags'
+                f'network: {100 * self._network_score.miou:.1f} mIoU, without being told the tags'
             ],
         )
 
@@ -361,10 +357,12 @@ class PhotographRun:
             summary=lambda: [f'masks and overlays: {out}'],
         )
 
-    def _score_vote(self) -> SeedScore:
+    @cached_property
+    def _vote_score(self) -> SeedScore:
         return self._score(self.seeds / AGGREGATED_FOLDER)
 
-    def _score_network(self) -> SeedScore:
+    @cached_property
+    def _network_score(self) -> SeedScore:
         return self._score(self.root / 'test' / 'masks')
 
     def _score(self, folder: Path) -> SeedScore:
@@ -379,7 +377,7 @@ class PhotographRun:
         scores = {}
         judged = []
         if self.description.has_masks:
-            scores = {'vote of the seeds': self._score_vote(), 'network': self._score_network()}
+            scores = {'vote of the seeds': self._vote_score, 'network': self._network_score}
             judged = [self._judged(one) for one in read_split(self.data / 'val.txt')]
         choices = self._reasons()
         if self.options.threshold_from_masks:
@@ -394,8 +392,7 @@ class PhotographRun:
             data=self._data_lines(),
             choices=choices,
             steps=[
-                (name, record['command'], record.get('seconds'))
-                for name, record in self.runner.state.items()
+                (record['command'], record.get('seconds')) for record in self.runner.state.values()
             ],
             scores=scores,
             judged=judged,
@@ -409,11 +406,11 @@ class PhotographRun:
         folder = (self.data / self.description.img_path).resolve()
         return RunPicture(
             image_id,
-            read_image(str(folder / f'{image_id}{self.description.img_suffix}')),
+            folder / f'{image_id}{self.description.img_suffix}',
             dict(
-                vote=read_mask(self.seeds / AGGREGATED_FOLDER / f'{image_id}.png'),
-                network=read_mask(self.root / 'test' / 'masks' / f'{image_id}.png'),
-                ground_truth=read_mask(self.data / MASK_FOLDER / f'{image_id}.png'),
+                vote=self.seeds / AGGREGATED_FOLDER / f'{image_id}.png',
+                network=self.root / 'test' / 'masks' / f'{image_id}.png',
+                ground_truth=self.data / MASK_FOLDER / f'{image_id}.png',
             ),
         )
 
@@ -422,9 +419,7 @@ class PhotographRun:
             return []
         masks = self.root / 'predictions' / 'masks'
         return [
-            RunPicture(
-                image_id, read_image(path), dict(network=read_mask(masks / f'{image_id}.png'))
-            )
+            RunPicture(image_id, Path(path), dict(network=masks / f'{image_id}.png'))
             for image_id, path in list_images(self.options.new).items()
             if (masks / f'{image_id}.png').is_file()
         ]

@@ -92,10 +92,9 @@ class StepRunner:
         digests = self._digests(step)
         old = self.state.get(step.name) or {}
         same = old.get('command') == list(step.command) and old.get('inputs') == digests
-        complete = same and 'seconds' in old and all(path.exists() for path in step.makes)
-        complete = complete and not step.always
+        there = all(path.exists() for path in step.makes)
         title = f'\n[{self.number}] {step.title}'
-        if complete:
+        if same and 'seconds' in old and there and not step.always:
             print(f'{title}: done before', flush=True)
             self._summarise(step)
             return

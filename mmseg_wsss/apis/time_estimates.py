@@ -22,6 +22,7 @@ from mmpretrain.structures import DataSample
 from mmseg.structures import SegDataSample
 from torch import nn
 
+from ..datasets.splits import read_split
 from ..generation.images import SeedImage
 from ..generation.seed_generator import SeedGenerator
 from ..generation.settings import SeedSettings
@@ -56,7 +57,7 @@ def estimate_seconds(
     init_default_scope('mmseg')
     classifier = _build(cls, device)
     dataset = cls.train_dataloader.dataset
-    number = len(Path(dataset.data_root, dataset.ann_file).read_text().split())
+    number = len(read_split(Path(dataset.data_root, dataset.ann_file)))
     batch = cls.train_dataloader.batch_size
     epochs = cls.train_cfg.max_epochs
     crop = next(
@@ -120,11 +121,11 @@ def _time(step: Callable[[], None], device: torch.device) -> float:
 def _time_seeds(
     config: Config, classifier: nn.Module, photographs: Sequence[str], device: torch.device
 ) -> float:
-    """Seconds of the seeds of one image, with all tags of three classes at most."""
+    """Seconds of the seeds of one image with one tag."""
     settings = SeedSettings.from_config(
         config, device=str(device), report=False, background=dict(threshold=0.3), num_workers=0
     )
-    classes = ['background', *config.train_dataloader.dataset.metainfo.classes[1:]]
+    classes = list(config.train_dataloader.dataset.metainfo.classes)
     images = [SeedImage(f'image{index}', path, (1,)) for index, path in enumerate(photographs)]
     logger = MMLogger.get_current_instance()
     level = logger.level

@@ -89,10 +89,10 @@ def make_config(
         ValueError: If the name is none, a base is no config of that kind, or there are both a
             recipe and a base.
     """
-    if recipe is not None:
-        if cls_base or pnl_base:
-            raise ValueError('A recipe has bases of its own: give either it or bases.')
-        cls_base, pnl_base = recipe.cls_base, recipe.pnl_base
+    if recipe is None:
+        recipe = Recipe(cls_base or CLS_BASE, pnl_base or PNL_BASE)
+    elif cls_base or pnl_base:
+        raise ValueError('A recipe has bases of its own: give either it or bases.')
     if not name or not name.replace('-', '_').isidentifier():
         raise ValueError(f'name={name!r}, expected letters, digits, - and _.')
     description = FolderDescription.load(root)
@@ -100,12 +100,9 @@ def make_config(
     for path in paths:
         if osp.exists(path):
             raise FileExistsError(f'{path}: exists; remove it or choose another name.')
-    cls = _read_base(cls_base or CLS_BASE, config_folder, 'TagsDataset')
-    pnl = _read_base(pnl_base or PNL_BASE, config_folder, 'SeedDataset')
-    recipe = recipe or Recipe(CLS_BASE, PNL_BASE)
-    seeds = osp.join('work_dirs', f'{name}_cls', 'seeds')
-    if runs is not None:
-        seeds = osp.join(runs, 'seeds')
+    cls = _read_base(recipe.cls_base, config_folder, 'TagsDataset')
+    pnl = _read_base(recipe.pnl_base, config_folder, 'SeedDataset')
+    seeds = osp.join(osp.join('work_dirs', f'{name}_cls') if runs is None else runs, 'seeds')
     texts = [
         _cls_text(root, description, runs, seeds, recipe, *cls),
         _pnl_text(root, description, runs, seeds, recipe, *pnl),
@@ -139,12 +136,11 @@ def _read_base(base: str, config_folder: str, dataset_type: str) -> tuple[str, C
 
 def next_commands(cls_path: str, pnl_path: str) -> list[str]:
     """Give the commands that go on from the two configs of :func:`make_config`."""
-    work_dirs = []
-    for path in (cls_path, pnl_path):
-        stem = osp.splitext(osp.basename(path))[0]
-        work_dirs.append(Config.fromfile(path).get('work_dir') or osp.join('work_dirs', stem))
+    cls = Config.fromfile(cls_path)
+    stem = osp.splitext(osp.basename(cls_path))[0]
+    work_dir = cls.get('work_dir') or osp.join('work_dirs', stem)
     train, seeds = osp.join('tools', 'train.py'), osp.join('tools', 'make_seeds.py')
-    checkpoint = osp.join(work_dirs[0], last_checkpoint_name(Config.fromfile(cls_path)))
+    checkpoint = osp.join(work_dir, last_checkpoint_name(cls))
     return [
         f'python {train} {cls_path}',
         f'python {seeds} {cls_path} {checkpoint}',

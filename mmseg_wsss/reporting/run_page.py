@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from ..evaluation.scores import SeedScore
+from ..store import read_mask
 from ..utils.atomic import write_atomic
+from ..utils.image import read_image
 from .page import Block, Code, FigureRow, Key, Page, Rows, Section
 from .pictures import blend, color_mask
 from .tables import Table
@@ -25,13 +27,13 @@ class RunPicture:
 
     Attributes:
         name (str): Its image id.
-        image (np.ndarray): uint8 (H, W, 3) RGB.
-        masks (Mapping[str, np.ndarray]): uint8 (H, W) by what they are.
+        image (Path): The photograph; read if it is shown.
+        masks (Mapping[str, Path]): Masks by what they are, likewise.
     """
 
     name: str
-    image: np.ndarray
-    masks: Mapping[str, np.ndarray]
+    image: Path
+    masks: Mapping[str, Path]
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class RunReport:
         palette (Sequence[Sequence[int]]): K RGB colours.
         data (Sequence[str]): About the photographs.
         choices (Sequence[str]): What was chosen and why.
-        steps (Sequence[tuple]): Name, command, seconds or None.
+        steps (Sequence[tuple]): Command, seconds or None.
         scores (Mapping[str, SeedScore]): On the masks, by what was scored; empty without masks.
         judged (Sequence[RunPicture]): Photographs with masks.
         predicted (Sequence[RunPicture]): New photographs.
@@ -55,7 +57,7 @@ class RunReport:
     palette: Sequence[Sequence[int]]
     data: Sequence[str]
     choices: Sequence[str]
-    steps: Sequence[tuple[str, Sequence[str], float | None]]
+    steps: Sequence[tuple[Sequence[str], float | None]]
     scores: Mapping[str, SeedScore]
     judged: Sequence[RunPicture]
     predicted: Sequence[RunPicture]
@@ -80,7 +82,7 @@ def write_run_page(path: Path, report: RunReport) -> Path:
             sections.append(Section(title, _pictures(report, pictures)))
     commands = '\n'.join(
         shlex.join(['python', *command]) + ('' if seconds is None else f'  # {seconds:.0f} s')
-        for _, command, seconds in report.steps
+        for command, seconds in report.steps
     )
     sections.append(Section('Commands', ['Each does its step alone.', Code(commands)]))
     supervision = {'I': 'image tags only (I)', 'I+S': 'image tags and saliency maps (I+S)'}
@@ -126,10 +128,12 @@ def _pictures(report: RunReport, pictures: Sequence[RunPicture]) -> list[Block]:
     shown = list(pictures)[::step][:MAX_PICTURES]
     rows = []
     for one in shown:
-        figures = [(one.image, 'photograph')]
+        image = read_image(str(one.image))
+        figures = [(image, 'photograph')]
         found: set[int] = set()
-        for name, mask in one.masks.items():
-            picture = blend(one.image, color_mask(mask, report.palette))
+        for name, path in one.masks.items():
+            mask = read_mask(path)
+            picture = blend(image, color_mask(mask, report.palette))
             figures.append((picture, name.replace('_', ' ')))
             found |= set(np.unique(mask).tolist())
         names = [name for label, name in enumerate(report.classes) if label and label in found]
