@@ -6,6 +6,7 @@ and the ``RUN`` instructions are held against it.
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -85,6 +86,18 @@ def test_the_context_has_the_package_and_no_data():
             assert name in copied, f'{name} is not in the image'
 
 
+def planned(*arguments, cwd):
+    """What make would run, whatever the options of a make that runs these tests."""
+    inherited = ('MAKEFLAGS', 'MAKEOVERRIDES', 'MFLAGS', 'MAKELEVEL', 'STACK', 'VENV')
+    return subprocess.run(
+        ['make', '--dry-run', *arguments],
+        cwd=cwd,
+        env={name: value for name, value in os.environ.items() if name not in inherited},
+        capture_output=True,
+        text=True,
+    )
+
+
 def test_make_targets_exist_and_the_index_reaches_torch():
     makefile = (ROOT / 'Makefile').read_text(encoding='utf-8').replace('$(VENV)', '.venv')
     default = dict(arguments.split('=', 1) for name, arguments in instructions() if name == 'ARG')
@@ -97,9 +110,7 @@ def test_make_targets_exist_and_the_index_reaches_torch():
         for words in makes:
             assert re.search(rf'^{re.escape(words[1])}:', makefile, re.M), words
             words = [word.replace('$TORCH_INDEX', index) for word in words]
-            plan = subprocess.run(
-                [*words, '--dry-run', '--always-make'], cwd=ROOT, capture_output=True, text=True
-            )
+            plan = planned(*words[1:], '--always-make', cwd=ROOT)
             assert plan.returncode == 0, plan.stderr
             (line,) = re.findall(r'pip .*(?:\\\n.*)?torch==.*', plan.stdout)
             assert (f'--extra-index-url {index}' in line) == bool(index)
@@ -119,9 +130,7 @@ def test_what_is_copied_can_be_set_up(tmp_path):
     assert re.match(r'\d+\.\d+', run.stdout.splitlines()[-2])
     for name in ('mmseg_wsss/reporting/templates', 'mmseg_wsss/evaluation/evaluation.schema.json'):
         assert (tmp_path / name).exists()
-    plan = subprocess.run(
-        ['make', '--dry-run', 'setup'], cwd=tmp_path, capture_output=True, text=True
-    )
+    plan = planned('setup', cwd=tmp_path)
     assert plan.returncode == 0 and not plan.stderr, plan.stderr
 
 
@@ -133,9 +142,7 @@ def test_the_torch_layer_has_what_the_makefile_reads(tmp_path):
             (tmp_path / target).mkdir(exist_ok=True)
             for source in sources:
                 shutil.copy(ROOT / source, tmp_path / target)
-    plan = subprocess.run(
-        ['make', '--dry-run', '.venv/.torch'], cwd=tmp_path, capture_output=True, text=True
-    )
+    plan = planned('.venv/.torch', cwd=tmp_path)
     assert plan.returncode == 0 and not plan.stderr, plan.stderr
 
 
