@@ -4,9 +4,13 @@ from .activation import normalise_activation
 from .background import background_score
 from .codec import (
     IGNORE_INDEX,
+    LOSING_VOTES_OFFSET,
+    MAX_LOSING_VOTES,
     NOISY_OFFSET,
+    decode_losing_votes,
     decode_seed_disagreement,
     decode_seed_label,
+    encode_losing_votes,
     encode_seed_disagreement,
     encode_seed_label,
 )
@@ -22,6 +26,8 @@ __all__ = [
     'DenseCRF',
     'DenseCRFRefiner',
     'IGNORE_INDEX',
+    'LOSING_VOTES_OFFSET',
+    'MAX_LOSING_VOTES',
     'NOISY_OFFSET',
     'PAPER_SEEDS',
     'RefinerInput',
@@ -30,8 +36,10 @@ __all__ = [
     'TIES',
     'aggregate_seeds',
     'background_score',
+    'decode_losing_votes',
     'decode_seed_disagreement',
     'decode_seed_label',
+    'encode_losing_votes',
     'encode_seed_disagreement',
     'encode_seed_label',
     'noisy_mask',
