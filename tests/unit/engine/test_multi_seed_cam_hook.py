@@ -48,7 +48,7 @@ def test_another_training_is_refused_or_overwrites(tmp_path):
     config.custom_hooks[0].overwrite = True
     config.experiment_name = 'third'
     Runner.from_cfg(config.copy()).train()
-    assert len(files_of(tmp_path / 'work' / 'seeds')) == 16
+    assert len(files_of(tmp_path / 'work' / 'seeds')) == 20
 
 
 def test_images_of_the_config(tmp_path):
