@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image
 
-from ..store import ImageRecord
+from ..store import ImageRecord, read_losing_votes
 from ..store.masks import read_mask
 from ..utils.image import MAX_SEED_PIXELS, read_image
 from ..utils.image_info import ImageInfo, describe_image
@@ -89,6 +89,8 @@ class DataItem:
         record (ImageRecord, optional): What its masks were made of.
         saliency (str, optional): Path of its saliency map.
         saliency_record (ImageRecord, optional): What its saliency map was made of.
+        losing_votes (tuple, optional): Path of the labels that lost the vote, and number of labels,
+            see :func:`mmseg_wsss.store.read_losing_votes`.
     """
 
     image_id: str
@@ -99,6 +101,7 @@ class DataItem:
     record: ImageRecord | None = None
     saliency: str | None = None
     saliency_record: ImageRecord | None = None
+    losing_votes: tuple[str, int] | None = None
 
 
 @dataclass
@@ -159,6 +162,9 @@ def check_items(
     summarise_kinds(report, kinds)
     report.add('turned upright by EXIF', sum(info.turned for info in kinds.values()))
     report.add('masks', sum(len(item.masks) for item in items))
+    losing_votes = sum(item.losing_votes is not None for item in items)
+    if losing_votes:
+        report.add('losing votes', losing_votes)
     maps = [item.image_id for item in items if item.saliency is not None]
     if maps:
         report.add('saliency maps', len(maps))
@@ -208,6 +214,12 @@ def check_item(item: DataItem) -> _Finding:
             mask = read_mask(path, finding.size, num_classes, ignore_index)
             if number == 0 and item.label_table is not None:
                 finding.content = mask_content(np.array(item.label_table, np.uint8)[mask])
+        except (FileNotFoundError, ValueError) as error:
+            finding.problems.append(str(error))
+    if item.losing_votes is not None and finding.size is not None:
+        try:
+            path, num_classes = item.losing_votes
+            read_losing_votes(path, finding.size, num_classes)
         except (FileNotFoundError, ValueError) as error:
             finding.problems.append(str(error))
     if item.saliency is not None:

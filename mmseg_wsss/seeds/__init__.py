@@ -4,16 +4,20 @@ from .activation import normalise_activation
 from .background import background_score
 from .codec import (
     IGNORE_INDEX,
+    LOSING_VOTES_OFFSET,
+    MAX_LOSING_VOTES,
     NOISY_OFFSET,
+    decode_losing_votes,
     decode_seed_disagreement,
     decode_seed_label,
+    encode_losing_votes,
     encode_seed_disagreement,
     encode_seed_label,
 )
 from .crf import CRF_PRESETS, CRFPreset, DenseCRF, unary_from_labels, unary_from_probabilities
 from .refine import DenseCRFRefiner, RefinerInput, SeedRefiner, refine_seeds
 from .seed import CANDIDATE_SEEDS, PAPER_SEEDS, Seed
-from .vote import TIES, aggregate_seeds, noisy_mask
+from .vote import TIES, aggregate_seeds, find_losing_votes, noisy_mask
 
 __all__ = [
     'CANDIDATE_SEEDS',
@@ -22,6 +26,8 @@ __all__ = [
     'DenseCRF',
     'DenseCRFRefiner',
     'IGNORE_INDEX',
+    'LOSING_VOTES_OFFSET',
+    'MAX_LOSING_VOTES',
     'NOISY_OFFSET',
     'PAPER_SEEDS',
     'RefinerInput',
@@ -30,10 +36,13 @@ __all__ = [
     'TIES',
     'aggregate_seeds',
     'background_score',
+    'decode_losing_votes',
     'decode_seed_disagreement',
     'decode_seed_label',
+    'encode_losing_votes',
     'encode_seed_disagreement',
     'encode_seed_label',
+    'find_losing_votes',
     'noisy_mask',
     'normalise_activation',
     'refine_seeds',

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ...seeds.codec import IGNORE_INDEX, NOISY_OFFSET, decode_seed_label
+from ...seeds.codec import IGNORE_INDEX, LOSING_VOTES_OFFSET, NOISY_OFFSET, decode_seed_label
 from ...utils.compiling import is_compiling
 
 
@@ -53,6 +53,8 @@ class PixelLabels:
     ) -> PixelLabels:
         """Read seed codes ``label + 256 * noisy``; 255 and ``ignore_index`` are ignored.
 
+        Losing votes (:func:`~mmseg_wsss.seeds.encode_losing_votes`) are passed over.
+
         Args:
             codes: (B, H, W), any integer dtype.
             num_classes: K.
@@ -69,7 +71,8 @@ class PixelLabels:
             ignored |= codes == ignore_index
         # 255 with the flag is ignored as 255 is.
         ignored |= codes == IGNORE_INDEX + NOISY_OFFSET
-        wrong = (codes < 0) | (codes >= 2 * NOISY_OFFSET) | (label >= num_classes)
+        graded = codes % LOSING_VOTES_OFFSET >= 2 * NOISY_OFFSET
+        wrong = (codes < 0) | graded | (label >= num_classes)
         wrong &= ~ignored
         expected = (
             f'expected labels 0..{num_classes - 1} for {num_classes} classes, plus 256 where noisy,'

@@ -37,3 +37,13 @@ def test_wrong_codes_are_named(code):
 
 def test_no_pixel():
     assert PixelLabels.from_codes(torch.zeros(0, 3, 3, dtype=torch.long), 4).label.numel() == 0
+
+
+def test_losing_votes_are_passed_over():
+    above = (2 + 1 << 16) + (0 + 1 << 24)
+    labels = PixelLabels.from_codes(torch.tensor([[1 + above, 257 + above, 3, 255]]), 4)
+    assert labels.label.tolist() == [[1, 1, 3, 0]]
+    assert labels.clean.tolist() == [[True, False, True, False]]
+    assert labels.noisy.tolist() == [[False, True, False, False]]
+    with pytest.raises(ValueError, match='labels 0..3'):  # disagreement is still refused
+        PixelLabels.from_codes(torch.tensor([[513 + above]]), 4)
