@@ -34,6 +34,11 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
             module.training = True
 
 
+def has_mask_head(model: EncoderDecoder) -> bool:
+    """Whether a network predicts sums of the probabilities of masks and not logits."""
+    return isinstance(model.decode_head, (Mask2FormerHead, MaskFormerHead))
+
+
 def as_logits(model: EncoderDecoder, scores: Tensor) -> Tensor:
     """Turn what a network's head predicts into logits, whose softmax is the prediction.
 
@@ -44,9 +49,7 @@ def as_logits(model: EncoderDecoder, scores: Tensor) -> Tensor:
     Returns:
         Tensor: (B, K, H, W). Heads of masks give sums of probabilities: their logarithm.
     """
-    if isinstance(model.decode_head, (Mask2FormerHead, MaskFormerHead)):
-        return (scores.float() + 1e-6).log()
-    return scores
+    return (scores.float() + 1e-6).log() if has_mask_head(model) else scores
 
 
 def image_metas(inputs: Tensor) -> list[dict]:

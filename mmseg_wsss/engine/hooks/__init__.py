@@ -3,6 +3,7 @@
 from .atomic_checkpoint_hook import AtomicCheckpointHook
 from .channels_last_hook import ChannelsLastHook
 from .divergence_hook import DivergenceHook
+from .early_learning_hook import EarlyLearningHook
 from .initial_weights_hook import InitialWeightsHook
 from .multi_seed_cam_hook import MultiSeedCAMHook
 from .painted_predictions_hook import PaintedPredictionsHook
@@ -16,6 +17,7 @@ __all__ = [
     'AtomicCheckpointHook',
     'ChannelsLastHook',
     'DivergenceHook',
+    'EarlyLearningHook',
     'InitialWeightsHook',
     'MultiSeedCAMHook',
     'PaintedPredictionsHook',
