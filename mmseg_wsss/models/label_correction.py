@@ -14,24 +14,30 @@ NOTHING_BUT_BACKGROUND = 0.95
 
 
 def correct_codes(
-    codes: Tensor, probabilities: Tensor, classes: Tensor, confidence: float
+    codes: Tensor,
+    probabilities: Tensor,
+    classes: Tensor,
+    confidence: float,
+    possible: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Relabel pixels of crops in which a class is due for correction, by ADELE's rule.
 
     A pixel gets the predicted class if that differs from its label, is more likely than
-    ``confidence``, is one of the classes due or background, and occurs in the labels of the crop.
+    ``confidence``, is one of the classes due or background, and occurs in the image.
     Crops whose labels have no foreground class that is due stay as they are, and so do those whose
     foreground would all but vanish. A corrected pixel is clean: its votes were for another label.
 
-    Two readings: ADELE asks which classes occur in the whole image, a crop is all that is known
-    here; and it corrects ignored pixels and images of background alone too, which could be padding
-    and crops beside the object here.
+    Two readings: ADELE takes the classes of an image from its labels; here they are those of its
+    tags, or where these are not known of the crop's labels. And it corrects ignored pixels and
+    images of background alone too, which could be padding and crops beside the object here.
 
     Args:
         codes (Tensor): Seed codes (B, H, W), any integer dtype.
         probabilities (Tensor): (B, K, H, W).
         classes (Tensor): Those that are due (K,) bool; background counts as due.
         confidence (float): 0 to 1.
+        possible (Tensor, optional): Classes that each image can have, background included (B, K)
+            bool; by default those in the labels of its crop.
 
     Returns:
         tuple[Tensor, Tensor]: Codes (B, H, W) int64, and which pixels were changed (B, H, W) bool.
@@ -51,8 +57,9 @@ def correct_codes(
     due = classes.clone()
     due[0] = True
     concerned = (present & classes)[:, 1:].any(1)
+    possible = present if possible is None else possible
     highest, predicted = probabilities.max(1)
-    allowed = (present & due).gather(1, predicted.flatten(1)).view_as(predicted)
+    allowed = (possible & due).gather(1, predicted.flatten(1)).view_as(predicted)
     change = labelled & (predicted != label) & (highest > confidence) & allowed
     change &= concerned[:, None, None]
     # The crops that would lose their foreground.

@@ -34,7 +34,8 @@ class EarlyLearningHook(Hook):
     :func:`~mmseg_wsss.models.label_correction.correct_codes`.
 
     The labels of each batch are changed before the network sees it, so that any network, head and
-    loss can be trained with it, and no file is written. What ADELE does otherwise: it predicts the
+    loss can be trained with it, and no file is written. Samples whose ``metainfo`` has ``tags``,
+    labels from 1, get no label beyond these. What ADELE does otherwise: it predicts the
     whole images once an epoch and keeps the corrected labels; it leaves the background's curve
     alone, as here, where background counts as due along with any class. Its loss of consistency
     between scales is not a part of this.
@@ -142,7 +143,7 @@ class EarlyLearningHook(Hook):
                     chances = class_probabilities(self._predictor, inputs)
                     counts = counts + count_matches(chances, codes)
                 if self.due:
-                    corrected, change = self._correct(inputs, codes)
+                    corrected, change = self._correct(inputs, codes, samples)
                     changed, pixels = changed + change.sum(), pixels + change.numel()
                     for sample, code in zip(samples, corrected.cpu(), strict=True):
                         sample.gt_sem_seg.data = code[None]
@@ -152,13 +153,20 @@ class EarlyLearningHook(Hook):
             share = float(changed) / pixels
             runner.message_hub.update_scalar('train/corrected_share', share)
 
-    def _correct(self, inputs: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
+    def _correct(
+        self, inputs: Tensor, codes: Tensor, samples: list[SegDataSample]
+    ) -> tuple[Tensor, Tensor]:
         chances = class_probabilities(self._predictor, inputs, self.scales)
         classes = torch.zeros(chances.shape[1], dtype=torch.bool)
         classes[list(self.due)] = True
         height, width = codes.shape[-2:]
+        possible = possible_classes(samples, len(classes))
         return correct_codes(
-            codes, chances[..., :height, :width], classes.to(codes.device), self.confidence
+            codes,
+            chances[..., :height, :width],
+            classes.to(codes.device),
+            self.confidence,
+            None if possible is None else possible.to(codes.device),
         )
 
     def _follow(self, runner: Runner, counts: Tensor) -> None:
@@ -211,6 +219,25 @@ class EarlyLearningHook(Hook):
             return
         self.curves = [[tuple(point) for point in curve] for curve in state['curves']]
         self.due, self._counts, self._looks = state['due'], state['counts'], state['looks']
+
+
+def possible_classes(samples: Sequence[SegDataSample], num_classes: int) -> Tensor | None:
+    """Read the tags of images.
+
+    Args:
+        samples (Sequence[SegDataSample]): With ``metainfo['tags']``, labels from 1, or not.
+        num_classes (int): K.
+
+    Returns:
+        Tensor | None: Tags and background (B, K) bool; None if an image has no tags.
+    """
+    tags = [sample.metainfo.get('tags') for sample in samples]
+    if any(labels is None for labels in tags):
+        return None
+    possible = torch.zeros(len(tags), num_classes, dtype=torch.bool)
+    for row, labels in zip(possible, tags, strict=True):
+        row[[0, *map(int, labels)]] = True
+    return possible
 
 
 def count_matches(probabilities: Tensor, codes: Tensor) -> Tensor:

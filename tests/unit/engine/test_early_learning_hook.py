@@ -9,7 +9,7 @@ from mmengine.logging import MessageHub
 from sklearn.metrics import confusion_matrix
 
 from mmseg_wsss.engine.hooks import EarlyLearningHook
-from mmseg_wsss.engine.hooks.early_learning_hook import KEY, count_matches
+from mmseg_wsss.engine.hooks.early_learning_hook import KEY, count_matches, possible_classes
 from mmseg_wsss.models.label_correction import correct_codes
 from mmseg_wsss.models.learning_curve import LearningCurve
 from mmseg_wsss.models.pseudo_supervision import class_probabilities
@@ -102,6 +102,27 @@ def test_images_of_several_sizes_are_predicted_by_themselves(runner):
     assert [tuple(s.gt_sem_seg.data.shape[1:]) for s in mixed['data_samples']] == [SIZE, (12, 16)]
     pixels = sum(int((s.gt_sem_seg.data != 255).sum()) for s in mixed['data_samples'])
     assert sum(labelled for *_, labelled in hook._counts) == pixels
+
+
+def test_tags_of_samples_are_read():
+    samples = seed_batch(2)['data_samples']
+    assert possible_classes(samples, 3) is None
+    for sample, tags in zip(samples, ([2], []), strict=True):
+        sample.set_metainfo(dict(tags=tags))
+    assert possible_classes(samples, 3).tolist() == [[True, False, True], [True, False, False]]
+
+
+def test_tags_limit_what_labels_become(runner):
+    batch = seed_batch()
+    for sample in batch['data_samples']:
+        sample.set_metainfo(dict(tags=[]))
+    hook = EarlyLearningHook(interval=1, window=100, confidence=0.0, scales=(1.0,))
+    hook.before_train(runner)
+    hook.due = {1: 0, 2: 0}
+    hook.before_train_iter(runner, 0, batch)
+    for sample, before in zip(batch['data_samples'], seed_batch()['data_samples'], strict=True):
+        after, code = sample.gt_sem_seg.data, before.gt_sem_seg.data
+        assert ((after == code) | (after == 0)).all()
 
 
 def test_a_resumed_training_goes_on_from_its_curves(runner):

@@ -82,6 +82,15 @@ def test_foreground_does_not_vanish():
     assert correct_codes(codes, chances, DUE, 0.8)[1].sum() == 34
 
 
+def test_tags_say_which_classes_an_image_can_have():
+    codes, chances = scene((2, 50), _1=slice(60, 80))
+    due = torch.tensor([False, True, True])
+    tagged = torch.tensor([[True, True, True]])
+    assert correct_codes(codes, chances, due, 0.8, tagged)[1].sum() == 20
+    tagged = torch.tensor([[True, False, True]])
+    assert torch.equal(correct_codes(codes, chances, due, 0.8, tagged)[0], codes)
+
+
 def test_classes_that_are_not_due_and_crops_without_the_class_stay():
     codes, chances = scene((1, 50), _2=slice(60, 80))  # class 2 is in no label
     assert torch.equal(correct_codes(codes, chances, DUE, 0.8)[0], codes)
