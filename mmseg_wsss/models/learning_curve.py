@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,12 +29,12 @@ class LearningCurve:
 
     def value(self, time: float) -> float:
         """Give the curve's value at a time > 0."""
-        return self.a * -np.expm1(-(time**self.b) / self.c)
+        return self.a * -math.expm1(-(time**self.b) / self.c)
 
     def slope(self, time: float) -> float:
         """Give the curve's derivative at a time > 0."""
         inner = time**self.b / self.c
-        return self.a * np.exp(-inner) * inner * self.b / time
+        return self.a * math.exp(-inner) * inner * self.b / time
 
     def relative_drop(self, time: float) -> float:
         """Say by which share the slope has fallen since time 1.
