@@ -44,10 +44,13 @@ def test_schedules_are_long_enough_and_hang_together(number, gpu):
     assert warm_up['end'] == decay['begin'] < decay['end'] == iterations
     assert iterations >= (300 if gpu is None else 2_000)
     tiny = number < TINY_SET
-    threshold = 0.5 if tiny and gpu is None else 'auto'
+    threshold = 'auto'
+    if gpu is None:
+        threshold = 0.5 if number < 400 else 0.45 if number < 1_000 else 0.35
     assert recipe.cls['seed_generation']['background'] == dict(threshold=threshold)
     assert 'no mask of these' in recipe.reasons[-1]
-    assert ('0.5' in recipe.reasons[-1]) == (threshold == 0.5)
+    said = 'found from' if threshold == 'auto' else f'threshold: {threshold}, '
+    assert said in recipe.reasons[-1]
     assert ('frozen_stages' in recipe.cls['model']['backbone']) == tiny
 
 
