@@ -374,3 +374,10 @@ def test_forty_photographs(tmp_path):
     assert len(table) == 41 and all(row.endswith(',cat horse') for row in table[1:])
     with pytest.raises(FileExistsError):
         forty.write_folder(data, tmp_path / 'out')
+    forty.main([str(tmp_path / 'more'), '--data', str(data), '--more-masks', '3'])
+    more = {
+        name: {path.stem for path in (tmp_path / 'more' / name).iterdir()}
+        for name in ('photos', 'new', 'masks')
+    }
+    assert len(more['photos']) == 43 and photos < more['photos'] and more['new'] == new
+    assert more['masks'] == {path.stem for path in masks} | (more['photos'] - photos)
