@@ -2,8 +2,8 @@
 
 ``python projects/animals7/forty_photographs.py OUT``, then ``python tools/run.py OUT/photos
 OUT/tags.csv --out RUN --masks OUT/masks --new OUT/new``. The classes are cat, dog and horse; all
-else is background. With ``--more-masks 72`` eighty photographs have masks, ten times as many: they do
-not train, and judge with less chance.
+else is background. With ``--more-masks 72`` eighty photographs have masks, ten times as many: they
+do not train, and judge with less chance.
 """
 
 from __future__ import annotations
