@@ -22,8 +22,9 @@ VARIANTS = [
 def compile_variant(logits, capability, block_k, ones, options):
     """Compile from the signature that a launch with these tensors has."""
     constants = dict(
-        ce_weight=1.0, pc_weight=0.5, inverse_temperature=1.0, epsilon=1e-7, limit=1e4,
-        LOW_CONFIDENCE=True, DTYPE=tl.float32, BLOCK_K=block_k, BLOCK_P=max(BLOCK // block_k, 16),
+        ce_weight=1.0, pc_weight=0.5, inverse_temperature=1.0, smoothing=0.1, epsilon=1e-7,
+        limit=1e4, LOW_CONFIDENCE=True, DTYPE=tl.float32, BLOCK_K=block_k,
+        BLOCK_P=max(BLOCK // block_k, 16),
         **options, **dict.fromkeys(ones, 1),
     )  # fmt: skip
     pointers = dict(logits=logits, grad=logits, label='i64', classes='u8', hit='i1')

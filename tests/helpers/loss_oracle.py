@@ -26,6 +26,8 @@ OPTIONS = [
     dict(noisy_positive_weight=0.6),
     dict(noisy_positive_weight=0.6, positive='ce+constraint', indirect='mean'),
     dict(noisy_positive_weight=2.0, positive='ce', direct_weight=0.0, indirect_weight=0.0),
+    dict(label_smoothing=0.2, positive='ce', noisy_positive_weight=0.6),
+    dict(label_smoothing=1.0, positive='ce+constraint', indirect='mean'),
 ]
 DEFAULTS = dict(temperature=0.6, constraint_weight=0.3, direct_weight=0.7, indirect_weight=1.3)
 
@@ -74,7 +76,9 @@ def neg_log_complement(z, k):
 def positive(z, y, s):
     norm = math.sqrt(math.fsum(v * v for v in z)) + 1e-7
     unit = [v / norm / s.temperature for v in z]
-    cross_entropy = log_sum(z) - z[y]
+    e = s.label_smoothing
+    soft = [e / len(z) + (1 - e) * (k == y) for k in range(len(z))]
+    cross_entropy = math.fsum(t * (log_sum(z) - v) for t, v in zip(soft, z, strict=True))
     constraint = log_sum(unit) - unit[y]
     return {
         'ce': cross_entropy,

@@ -47,6 +47,25 @@ def prediction_constraint(logits: Tensor, label: Tensor, temperature: float = 1.
     return F.cross_entropy(logits / (norm + NORM_EPSILON) / temperature, label, reduction='none')
 
 
+def lead_of_label(logits: Tensor, label: Tensor) -> Tensor:
+    """Logit of the label minus the mean logit: what label smoothing adds to cross-entropy.
+
+    ``(1 - e) CE(y) + e mean_k CE(k) = CE(y) + e (z[y] - mean_k z[k])``.
+
+    Args:
+        logits: Class scores (B, K, *S), float32 or float64.
+        label: Assigned label (B, *S), int64 in [0, K).
+
+    Returns:
+        Tensor: (B, *S).
+
+    Examples:
+        >>> lead_of_label(torch.tensor([[3.0, 1.0, 2.0]]), torch.tensor([0]))
+        tensor([1.])
+    """
+    return logits.gather(1, label.unsqueeze(1)).squeeze(1) - logits.mean(1)
+
+
 def negative_log_complement(logits: Tensor) -> Tensor:
     """-log(1 - p[k]) for every class k, p the softmax of the logits over dimension 1.
 
@@ -234,6 +253,8 @@ def positive_loss(logits: Tensor, label: Tensor, settings: HybridSettings) -> Te
     loss = torch.zeros_like(label, dtype=logits.dtype)
     if settings.ce_weight:
         loss = loss + F.cross_entropy(logits, label, reduction='none')
+    if settings.label_smoothing:
+        loss = loss + settings.label_smoothing * lead_of_label(logits, label)
     if settings.pc_weight:
         constraint = prediction_constraint(logits, label, settings.temperature)
         loss = loss + settings.pc_weight * constraint

@@ -45,7 +45,12 @@ def hybrid_kernel_loss(
         logits.flatten(2),
         label,
         *weights,
-        [settings.ce_weight, settings.pc_weight, 1 / settings.temperature],
+        [
+            settings.ce_weight,
+            settings.pc_weight,
+            1 / settings.temperature,
+            settings.label_smoothing,
+        ],
         settings.draws,
         settings.direct_gate == 'low_confidence',
         settings.jnpl_weighting,
@@ -68,7 +73,7 @@ def _kernel(
     indirect_b, indirect_p, classes_b, classes_n, classes_p, upstream_b, upstream_p,
     grad_b, grad_k, grad_p,
     ce_weight: tl.constexpr, pc_weight: tl.constexpr, inverse_temperature: tl.constexpr,
-    epsilon: tl.constexpr, limit: tl.constexpr, DRAWS: tl.constexpr,
+    smoothing: tl.constexpr, epsilon: tl.constexpr, limit: tl.constexpr, DRAWS: tl.constexpr,
     LOW_CONFIDENCE: tl.constexpr, JNPL: tl.constexpr, BACKWARD: tl.constexpr,
     DTYPE: tl.constexpr, BLOCK_K: tl.constexpr, BLOCK_P: tl.constexpr,
 ):  # fmt: skip
@@ -115,6 +120,12 @@ def _kernel(
         value += w_positive * ce_weight * (log_sum - z_label)
         if BACKWARD:
             slope += (w_positive * ce_weight)[None, :] * (share - is_label.to(DTYPE))
+        if smoothing != 0:
+            mean = tl.sum(tl.where(k < num_classes, z, 0.0), 0) / num_classes
+            value += w_positive * smoothing * (z_label - mean)
+            if BACKWARD:
+                spread = is_label.to(DTYPE) - 1 / num_classes
+                slope += (w_positive * smoothing)[None, :] * spread
     if pc_weight != 0:
         finite = tl.where(k < num_classes, z, 0.0)
         norm = tl.sqrt(tl.sum(finite * finite, 0))

@@ -9,6 +9,17 @@ DIRECT_GATES = ('all', 'low_confidence', 'untagged')
 INDIRECT_TARGETS = ('draws', 'mean', 'unvoted')
 
 
+def check_smoothing(label_smoothing: float) -> float:
+    """Hand back a share of label smoothing.
+
+    Raises:
+        ValueError: If it is not in [0, 1].
+    """
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f'label_smoothing must be in [0, 1], got {label_smoothing}')
+    return label_smoothing
+
+
 @dataclass(frozen=True)
 class HybridSettings:
     """What is added up at a clean and at a noisy pixel.
@@ -40,6 +51,8 @@ class HybridSettings:
             that are left out are no random ones: in a vote whose ties go to the background they
             are mostly background.
         jnpl_weighting: Multiply each indirect term by the detached ``1 - p[c]`` (JNPL, CVPR 2021).
+        label_smoothing: Share e of the label that the cross-entropy in ``positive`` spreads evenly
+            over all classes, in [0, 1]: ``(1 - e) (-log p[y]) + e mean_k(-log p[k])``.
 
     Raises:
         ValueError: If a value is not among the ones listed.
@@ -63,6 +76,7 @@ class HybridSettings:
     num_draws: int = 1
     jnpl_weighting: bool = False
     noisy_positive_weight: float = 0.0
+    label_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
         for name, known in (
@@ -83,6 +97,11 @@ class HybridSettings:
             raise ValueError(f'temperature must be a number above 0, got {self.temperature}')
         if self.num_draws < 1 or self.num_draws != int(self.num_draws):
             raise ValueError(f'num_draws must be a whole number >= 1, got {self.num_draws}')
+        if check_smoothing(self.label_smoothing) and not self.ce_weight:
+            raise ValueError(
+                'label_smoothing is of cross-entropy, and the positive term has none: expected '
+                f"positive='ce' or 'ce+constraint' with it, got {self.positive!r}"
+            )
 
     @property
     def ce_weight(self) -> float:

@@ -14,6 +14,7 @@ from .functional import (
     HybridTargets,
     draw_complementary_labels,
     hybrid_targets,
+    lead_of_label,
     negative_loss,
     positive_loss,
 )
@@ -65,6 +66,9 @@ class PNHybridLoss(SeedPixelLoss):
         loss_weight: Factor of the loss.
         loss_name: Key in the dict of losses.
         reduction: ``mean``, ``sum`` or ``none``.
+        balance: ``none``, ``foreground`` or ``class``, see :class:`SeedPixelLoss`: weights of
+            pixels by their assigned label, the negative terms of noisy pixels included.
+        label_smoothing: Of the cross-entropy in ``positive``.
 
     Raises:
         ValueError: If an option is not among the ones listed.
@@ -86,8 +90,10 @@ class PNHybridLoss(SeedPixelLoss):
         loss_weight: float = 1.0,
         loss_name: str = 'loss_pn_hybrid',
         reduction: str = 'mean',
+        balance: str = 'none',
+        label_smoothing: float = 0.0,
     ) -> None:
-        super().__init__(loss_weight, loss_name, reduction)
+        super().__init__(loss_weight, loss_name, reduction, balance)
         self.settings = HybridSettings(
             positive,
             constraint_weight,
@@ -99,6 +105,7 @@ class PNHybridLoss(SeedPixelLoss):
             num_draws,
             jnpl_weighting,
             noisy_positive_weight,
+            label_smoothing,
         )
         self.seed = seed
         self._generator: torch.Generator | None = None
@@ -124,6 +131,8 @@ class PNHybridLoss(SeedPixelLoss):
         settings, loss = self.settings, 0
         if settings.ce_weight:
             loss = ChunkCrossEntropy.apply(logits, labels.label, None)
+        if settings.label_smoothing:
+            loss = loss + settings.label_smoothing * lead_of_label(logits, labels.label)
         if settings.pc_weight or not settings.ce_weight:
             constraint = ChunkCrossEntropy.apply(logits, labels.label, settings.temperature)
             loss = loss + settings.pc_weight * constraint

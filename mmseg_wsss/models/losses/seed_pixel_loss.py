@@ -14,6 +14,7 @@ from .functional import at_least_float32
 from .pixel_labels import PixelLabels
 
 REDUCTIONS = ('mean', 'sum', 'none')
+BALANCES = ('none', 'foreground', 'class')
 
 
 class SeedPixelLoss(nn.Module, metaclass=ABCMeta):
@@ -44,17 +45,29 @@ class SeedPixelLoss(nn.Module, metaclass=ABCMeta):
         loss_weight: Factor of the loss.
         loss_name: Key in the dict of losses; mmseg sums up those that start with ``loss_``.
         reduction: ``mean``, ``sum`` or ``none``.
+        balance: Which pixels have equal weight together: ``none``: every pixel alone;
+            ``foreground``: the background and the foreground, so that the mean is half the mean
+            over the background pixels plus half the mean over the others (as in the single-stage
+            methods CoSA and DuPL); ``class``: all classes, see :func:`balanced_weights`.
+
+    Raises:
+        ValueError: If ``reduction`` or ``balance`` is not among the ones listed.
     """
 
     noisy_loss: PixelLoss | None = None
 
-    def __init__(self, loss_weight: float, loss_name: str, reduction: str = 'mean') -> None:
+    def __init__(
+        self, loss_weight: float, loss_name: str, reduction: str = 'mean', balance: str = 'none'
+    ) -> None:
         super().__init__()
         if reduction not in REDUCTIONS:
             raise ValueError(f'reduction must be mean, sum or none; got {reduction!r}')
+        if balance not in BALANCES:
+            raise ValueError(f'balance must be none, foreground or class; got {balance!r}')
         self.loss_weight = loss_weight
         self.loss_name = loss_name
         self.reduction = reduction
+        self.balance = balance
         self._counts: tuple[Tensor, int] | None = None
 
     @abstractmethod
@@ -171,7 +184,11 @@ class SeedPixelLoss(nn.Module, metaclass=ABCMeta):
                 divisor = divisor.to(code.device, dtype)
                 # A batch without supervision has a sum of 0; its mean is 0, not 0 / 0.
                 scale = scale / divisor.masked_fill(divisor == 0, 1)
-            factor = self.used_pixels(labels).to(dtype) * scale
+            used = self.used_pixels(labels)
+            factor = used.to(dtype) * scale
+            if self.balance != 'none':
+                by_class = balanced_weights(labels.label, used, num_classes, self.balance, dtype)
+                factor = factor * by_class[labels.label]
             if weight is not None:
                 factor = factor * weight.detach()
             loss, hit = self._evaluate(cls_score, labels, factor.to(dtype))
@@ -221,3 +238,44 @@ class SeedPixelLoss(nn.Module, metaclass=ABCMeta):
                     f'{of} {tuple(tensor.shape)} does not fit logits {tuple(logits.shape)}: '
                     f'expected {expected}'
                 )
+
+
+def balanced_weights(
+    label: Tensor, used: Tensor, num_classes: int, balance: str, dtype: torch.dtype
+) -> Tensor:
+    """Weight the pixels of each class so that groups of classes count alike.
+
+    A pixel weighs ``N / (G n)``: N used pixels in the batch, n of them in its group, G groups that
+    have any. The mean of all weights is 1, so a sum stays as large as it was, and a group that the
+    batch lacks leaves its share to the others. The batch is that of the process. Weights of
+    pixels, as samplers pass them, multiply these and are not counted.
+
+    Args:
+        label: (B, *S) int64 in [0, K).
+        used: Which pixels count, (B, *S) bool.
+        num_classes: K.
+        balance: ``foreground``: two groups, class 0 and all others; ``class``: each its own.
+        dtype: Of the result.
+
+    Returns:
+        Tensor: Weight of a pixel of each class (K,); 0 for a class without pixels.
+
+    Examples:
+        >>> label = torch.tensor([[0, 0, 0, 0, 0, 1, 1, 2]])
+        >>> used = torch.ones_like(label, dtype=torch.bool)
+        >>> balanced_weights(label, used, 3, 'foreground', torch.float64).tolist()
+        [0.8, 1.3333333333333333, 1.3333333333333333]
+    """
+    # Pixels that do not count get one more bin, which is cut off. bincount would wait for a GPU.
+    bins = torch.where(used, label, num_classes).flatten(1)
+    counts = torch.zeros(len(bins), num_classes + 1, dtype=torch.long, device=label.device)
+    counts = counts.scatter_add_(1, bins, torch.ones_like(bins)).sum(0)[:-1]
+    total, group, present = counts.sum(), counts, counts > 0
+    if balance == 'foreground':
+        two = torch.stack((counts[0], total - counts[0]))
+        group = torch.cat((two[:1], two[1:].expand(num_classes - 1)))
+        num_groups = (two > 0).sum()
+    else:
+        num_groups = present.sum()
+    weight = total.to(dtype) / (num_groups * group.clamp(min=1)).to(dtype)
+    return torch.where(present, weight, 0)

@@ -239,7 +239,7 @@ def test_its_operators_are_registered_as_torch_wants():
     inputs = (logits.flatten(2).to(DEVICE).requires_grad_(), label, *weights)
     torch.library.opcheck(
         torch.ops.mmseg_wsss.hybrid_loss.default,
-        (*inputs, [1.0, 0.5, 1.0], True, False, False),
+        (*inputs, [1.0, 0.5, 1.0, 0.1], True, False, False),
     )
 
 

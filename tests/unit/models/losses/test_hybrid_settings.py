@@ -16,6 +16,8 @@ from mmseg_wsss.models.losses import HybridSettings
         dict(temperature=0),
         dict(num_draws=0),
         dict(num_draws=1.5),
+        dict(label_smoothing=1.1, positive='ce'),
+        dict(label_smoothing=0.1),  # of a constraint without cross-entropy
     ],
 )
 def test_wrong_setting_is_named(wrong):

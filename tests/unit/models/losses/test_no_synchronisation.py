@@ -27,6 +27,10 @@ LOSSES = {
     ),
     'cross-entropy': SeedCrossEntropyLoss,
     'cross-entropy over all pixels': lambda: SeedCrossEntropyLoss('ignore', avg_non_ignore=False),
+    'cross-entropy, balanced': lambda: SeedCrossEntropyLoss(
+        balance='foreground', label_smoothing=0.1
+    ),
+    'hybrid, balanced': lambda: PNHybridLoss(balance='class', positive='ce', label_smoothing=0.1),
     'generalized': SeedGeneralizedCrossEntropyLoss,
     'symmetric': SeedSymmetricCrossEntropyLoss,
     'weighted': SeedWeightedCrossEntropyLoss,
