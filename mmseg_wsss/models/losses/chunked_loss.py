@@ -12,6 +12,7 @@ from ...utils.compiling import is_compiling
 from .functional import (
     NORM_EPSILON,
     HybridTargets,
+    listed_classes,
     listed_weights,
     negative_weights,
     unique_top,
@@ -240,7 +241,7 @@ class ChunkNegative(torch.autograd.Function):
         p_top, per_ratio = lead.sigmoid(), (-lead).sigmoid() / total
         classes = None
         if settings.draws:
-            classes = torch.cat((targets.label.unsqueeze(1), targets.classes.long()), 1)
+            classes = listed_classes(targets)
         at_top, below = _pick(is_top, classes), _pick(ratio, classes) * per_ratio
         p = torch.where(at_top, p_top, below)
         if classes is None:

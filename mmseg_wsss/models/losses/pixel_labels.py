@@ -8,7 +8,13 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ...seeds.codec import IGNORE_INDEX, LOSING_VOTES_OFFSET, NOISY_OFFSET, decode_seed_label
+from ...seeds.codec import (
+    IGNORE_INDEX,
+    LOSING_VOTES_OFFSET,
+    NOISY_OFFSET,
+    decode_losing_votes,
+    decode_seed_label,
+)
 from ...utils.compiling import is_compiling
 
 
@@ -66,13 +72,12 @@ class PixelLabels:
         """
         codes = codes.long()
         label, noisy = decode_seed_label(codes)
-        ignored = codes == IGNORE_INDEX
-        if ignore_index is not None and ignore_index != IGNORE_INDEX:
-            ignored |= codes == ignore_index
+        plain = codes & (LOSING_VOTES_OFFSET - 1)
         # 255 with the flag is ignored as 255 is.
-        ignored |= codes == IGNORE_INDEX + NOISY_OFFSET
-        graded = codes % LOSING_VOTES_OFFSET >= 2 * NOISY_OFFSET
-        wrong = (codes < 0) | graded | (label >= num_classes)
+        ignored = (plain == IGNORE_INDEX) | (plain == IGNORE_INDEX + NOISY_OFFSET)
+        if ignore_index is not None and ignore_index != IGNORE_INDEX:
+            ignored |= (plain == ignore_index) | (codes == ignore_index)
+        wrong = (codes < 0) | (plain >= 2 * NOISY_OFFSET) | (label >= num_classes)
         wrong &= ~ignored
         expected = (
             f'expected labels 0..{num_classes - 1} for {num_classes} classes, plus 256 where noisy,'
@@ -87,6 +92,32 @@ class PixelLabels:
         )
         ignored |= wrong
         return cls(label.masked_fill(ignored, 0), ~(noisy | ignored), noisy & ~ignored)
+
+
+def read_losing_votes(codes: Tensor, labels: PixelLabels, num_classes: int) -> Tensor:
+    """Read the labels that lost the vote from seed codes.
+
+    Args:
+        codes: (B, H, W), any integer dtype.
+        labels: The labels read from them.
+        num_classes: K.
+
+    Returns:
+        Tensor: (B, 5, H, W) uint8: labels below K, 255 where there is none.
+
+    Raises:
+        ValueError: If a loser is no label below K. Checked as :func:`require` does.
+    """
+    losers = decode_losing_votes(codes).to(torch.uint8).movedim(0, 1)
+    losers = losers.masked_fill(~(labels.clean | labels.noisy).unsqueeze(1), IGNORE_INDEX)
+    wrong = (losers >= num_classes) & (losers != IGNORE_INDEX)
+    expected = f'expected labels 0..{num_classes - 1} for {num_classes} classes'
+    require(
+        ~wrong.any(),
+        f'losing votes are out of range: {expected}',
+        lambda: f'losing votes {losers[wrong].unique()[:5].tolist()} are out of range: {expected}',
+    )
+    return losers
 
 
 def require(condition: Tensor, message: str, details: Callable[[], str] | None = None) -> None:

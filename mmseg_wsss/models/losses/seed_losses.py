@@ -259,6 +259,7 @@ class SeedWeightedCrossEntropyLoss(SeedCrossEntropyLoss):
             f'more seeds disagreement than voted, {expected}',
             lambda: f'{int(disagreement.amax())} seeds disagreement, {expected}',
         )
-        flagged = torch.where(code >= 2 * NOISY_OFFSET, code % NOISY_OFFSET + NOISY_OFFSET, code)
+        graded = code % NOISY_OFFSET + NOISY_OFFSET * (disagreement > 0)
+        flagged = torch.where(code >= 2 * NOISY_OFFSET, graded, code)
         certainty = self.weights.to(code.device)[disagreement.clamp_(max=seeds - 1)]
         return flagged, certainty if weight is None else certainty * weight

@@ -11,10 +11,12 @@ from ...seeds.codec import IGNORE_INDEX
 from ...utils.compiling import is_compiling
 from .chunked_loss import ChunkedLoss, PixelLoss
 from .functional import at_least_float32
-from .pixel_labels import PixelLabels
+from .pixel_labels import PixelLabels, read_losing_votes, require
 
 REDUCTIONS = ('mean', 'sum', 'none')
 BALANCES = ('none', 'foreground', 'class')
+# Noisy pixels without any losing vote among them after which codes are held to carry none.
+VOTES_DUE = 1000
 
 
 class SeedPixelLoss(nn.Module, metaclass=ABCMeta):
@@ -41,6 +43,11 @@ class SeedPixelLoss(nn.Module, metaclass=ABCMeta):
     :meth:`used_pixels` and :meth:`read_codes` may be overridden too, and a method ``noisy_loss``,
     called like :meth:`pixel_loss`, is added at noisy pixels.
 
+    A loss that sets ``reads_losing_votes`` finds the labels that lost the vote at each pixel in
+    ``labels.maps['losers']``, (B, 5, H, W) uint8, 255 where there is none. One that sets
+    ``reads_tags`` finds in ``labels.maps['tags']``, (B, K, H, W) bool, which classes each image may
+    show: those of its tags and the background.
+
     Args:
         loss_weight: Factor of the loss.
         loss_name: Key in the dict of losses; mmseg sums up those that start with ``loss_``.
@@ -55,6 +62,10 @@ class SeedPixelLoss(nn.Module, metaclass=ABCMeta):
     """
 
     noisy_loss: PixelLoss | None = None
+    reads_losing_votes = False
+    reads_tags = False
+    # (B, 256) bool on any device: the tags and the background. TagsToLossHook sets it for a step.
+    tags: Tensor | None = None
 
     def __init__(
         self, loss_weight: float, loss_name: str, reduction: str = 'mean', balance: str = 'none'
@@ -69,6 +80,7 @@ class SeedPixelLoss(nn.Module, metaclass=ABCMeta):
         self.reduction = reduction
         self.balance = balance
         self._counts: tuple[Tensor, int] | None = None
+        self._votes_seen: Tensor | None = None
 
     @abstractmethod
     def pixel_loss(self, logits: Tensor, labels: PixelLabels) -> Tensor:
@@ -160,7 +172,7 @@ class SeedPixelLoss(nn.Module, metaclass=ABCMeta):
         Raises:
             ValueError: If shapes do not fit, a label is not below K (on an accelerator see
                 :func:`~.pixel_labels.require`), or ``avg_factor`` comes with a reduction other
-                than ``mean``.
+                than ``mean``; if the loss reads losing votes or tags and there are none.
         """
         reduction = reduction_override or self.reduction
         if reduction not in REDUCTIONS:
@@ -175,6 +187,11 @@ class SeedPixelLoss(nn.Module, metaclass=ABCMeta):
                 weight = None if weight is None else weight.unsqueeze(-1)
             num_classes, dtype = cls_score.shape[1], at_least_float32(cls_score[:0]).dtype
             labels = PixelLabels.from_codes(code, num_classes, ignore_index)
+            if self.reads_losing_votes:
+                labels.maps['losers'] = read_losing_votes(code, labels, num_classes)
+                self._check_losing_votes(labels)
+            if self.reads_tags:
+                labels.maps['tags'] = self._tag_sets(labels, num_classes)
             labels.maps.update(self.pixel_maps(labels, num_classes, dtype))
             scale = self.loss_weight
             if reduction == 'mean':
@@ -216,6 +233,38 @@ class SeedPixelLoss(nn.Module, metaclass=ABCMeta):
         clean, noisy = labels.clean, labels.noisy
         counts = torch.stack([m.sum() for m in (clean, noisy, hit & clean, hit & noisy)])
         self._counts = counts, max(hit.numel(), 1)
+
+    def _check_losing_votes(self, labels: PixelLabels) -> None:
+        """Refuse codes that never carry losing votes; some noisy pixels may have none."""
+        losers = (labels.maps['losers'] != IGNORE_INDEX).sum()
+        seen = torch.stack((labels.noisy.sum(), losers))
+        seen = seen if self._votes_seen is None else seen + self._votes_seen
+        require(
+            (seen[0] < VOTES_DUE) | (seen[1] > 0),
+            f'{type(self).__name__} learns from losing votes, but the label codes have none: set '
+            'losing_votes=True in LoadSeedAnnotations of the training pipeline',
+        )
+        self._votes_seen = seen
+
+    def _tag_sets(self, labels: PixelLabels, num_classes: int) -> Tensor:
+        name, shape = type(self).__name__, labels.label.shape
+        if self.tags is None:
+            raise ValueError(
+                f"{name} learns from the images' tags, but has been given none. Add "
+                "dict(type='TagsToLossHook') to custom_hooks, and tags='records' or a tags file to "
+                'the SeedDataset of the training.'
+            )
+        if len(self.tags) != len(labels.label):
+            raise ValueError(
+                f'{name} was given the tags of {len(self.tags)} images and the logits of '
+                f'{len(labels.label)}; expected one list of tags for each image.'
+            )
+        tags = self.tags.to(labels.label.device)
+        require(
+            ~tags[:, num_classes:].any(),
+            f'tags are out of range: expected labels 1..{num_classes - 1}, {num_classes} classes',
+        )
+        return tags[:, :num_classes, None, None].expand(-1, -1, *shape[1:])
 
     def _check(self, logits: Tensor, label: Tensor, weight: Tensor | None) -> None:
         name = type(self).__name__
