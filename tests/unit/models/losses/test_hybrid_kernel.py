@@ -10,6 +10,7 @@ import torch
 from helpers.loss_oracle import (
     DEFAULTS,
     OPTIONS,
+    give_tags,
     hybrid,
     loser_map,
     option_names,

@@ -8,6 +8,9 @@ from mmseg_wsss.models.losses import HybridSettings
     [
         dict(positive='negative'),
         dict(direct_gate='none'),
+        dict(direct='loser'),
+        dict(noisy_set_weight=-1),
+        dict(tag_set_weight=float('nan')),
         dict(indirect='draw'),
         dict(constraint_weight=-1),
         dict(direct_weight=float('nan')),

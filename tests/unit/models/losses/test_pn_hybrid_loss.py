@@ -50,11 +50,16 @@ def test_noisy_pixels_with_full_positive_weight_alone_count_as_clean():
 
 @pytest.mark.parametrize('positive', ['constraint', 'ce', 'ce+constraint'])
 @pytest.mark.parametrize('indirect', ['draws', 'mean', 'unvoted'])
-def test_gradcheck(positive, indirect):
+@pytest.mark.parametrize('direct', ['assigned', 'losers'])
+def test_gradcheck(positive, indirect, direct):
     logits, codes = seed_batch(size=(3, 3))
+    codes = with_losing_votes(codes)
+    options = dict(DEFAULTS, positive=positive, indirect=indirect, direct=direct, seed=3)
+    if direct == 'losers':
+        options.update(noisy_set_weight=0.4, tag_set_weight=0.6)
 
     def loss(z):
-        return PNHybridLoss(**DEFAULTS, positive=positive, indirect=indirect, seed=3)(z, codes)
+        return give_tags(PNHybridLoss(**options))(z, codes)
 
     assert torch.autograd.gradcheck(loss, logits.requires_grad_())
 
@@ -274,6 +279,63 @@ def test_statistics():
 def test_errors_name_what_is_wrong(shape, codes, kwargs, message):
     with pytest.raises(ValueError, match=message):
         PNHybridLoss()(torch.zeros(shape), codes, **kwargs)
+
+
+@pytest.mark.parametrize('options', [dict(direct='losers'), dict(noisy_set_weight=1.0)])
+def test_codes_that_never_carry_losing_votes_are_refused(options):
+    logits, codes = seed_batch(size=(20, 20), noisy=1.0, ignored=0.0)
+    loss = PNHybridLoss(**options)
+    loss(logits, codes)  # 800 noisy pixels, all of whose seeds may have kept out of it
+    with pytest.raises(ValueError, match='losing_votes=True in LoadSeedAnnotations'):
+        loss(logits, codes)
+    loss = PNHybridLoss(**options)
+    loss(logits, with_losing_votes(codes))
+    for _ in range(3):
+        loss(logits, codes)
+
+
+def test_a_loser_that_is_no_class_is_named():
+    logits, codes = seed_batch()
+    codes[0, 0, 0] = 256 + (6 << 16)
+    with pytest.raises(ValueError, match=r'losing votes \[5\] are out of range.*0\.\.4'):
+        PNHybridLoss(direct='losers')(logits, codes)
+    PNHybridLoss()(logits, codes)  # does not read them
+
+
+def test_losing_votes_mean_nothing_to_other_losses():
+    logits, codes = seed_batch()
+    found = value_and_grad(PNHybridLoss(seed=2), logits, with_losing_votes(codes))
+    torch.testing.assert_close(found, value_and_grad(PNHybridLoss(seed=2), logits, codes))
+
+
+@pytest.mark.parametrize(
+    ('tags', 'message'),
+    [
+        (None, 'TagsToLossHook.*custom_hooks'),
+        ([[1], [2], [3]], 'tags of 3 images and the logits of 2'),
+        ([[1], [5]], r'labels 1\.\.4, 5 classes'),
+    ],
+)
+def test_missing_or_wrong_tags_are_named(tags, message):
+    logits, codes = seed_batch()
+    loss = PNHybridLoss(tag_set_weight=1.0)
+    if tags is not None:
+        give_tags(loss, tags)
+    with pytest.raises(ValueError, match=message):
+        loss(logits, codes)
+
+
+def test_a_set_of_all_classes_costs_nothing_and_of_the_label_cross_entropy():
+    logits, codes = seed_batch()
+    off = dict(positive='ce', direct_weight=0.0, indirect_weight=0.0)
+    plain = value_and_grad(PNHybridLoss(**off, noisy_positive_weight=1.0), logits, codes)
+    everything = give_tags(
+        PNHybridLoss(**off, noisy_positive_weight=1.0, tag_set_weight=9.0), [[1, 2, 3, 4]] * 2
+    )
+    torch.testing.assert_close(value_and_grad(everything, logits, codes), plain)
+    # Without losers the label alone was voted for.
+    alone = PNHybridLoss(**off, noisy_set_weight=1.0)
+    torch.testing.assert_close(value_and_grad(alone, logits, codes), plain)
 
 
 def test_float_labels_are_refused():
