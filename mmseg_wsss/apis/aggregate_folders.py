@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from ..datasets.splits import read_split
-from ..seeds import aggregate_seeds
+from ..seeds import aggregate_seeds, find_losing_votes
 from ..store import (
-    AGGREGATED_FOLDER,
-    AGREEMENT_FOLDER,
+    MASK_FOLDERS,
     SeedManifest,
     SeedStore,
     check_image_id,
@@ -73,7 +72,8 @@ def aggregate_folders(
     Args:
         folders (Sequence[str | Path]): One per seed, each with one PNG of the same name and size
             per image (8-bit palette or grey, label 0 is background, 255 does not vote).
-        out (str | Path): The seed root: ``aggregated``, ``agreement``, ``manifest.json``.
+        out (str | Path): The seed root: ``aggregated``, ``agreement``, ``losing_votes``,
+            ``manifest.json``. Losing votes are added to a root of an earlier version.
         classes (Sequence[str]): Class names, background first.
         names (Sequence[str], optional): Names of the seeds; those of the folders without it.
         tie, seed_order: See :func:`mmseg_wsss.seeds.aggregate_seeds`; the order by names.
@@ -230,7 +230,7 @@ def _aggregate_image(
     sources = [directory / f'{image_id}.png' for directory in directories]
     try:
         whole = _is_up_to_date(store, image_id, sources) and store.is_complete(
-            image_id, [], num_seeds, num_classes
+            image_id, [], num_seeds, num_classes, losing_votes=True
         )
         corrected = store.corrections.has(image_id)
         if whole and (not corrected or store.corrections.is_applied(image_id)):
@@ -238,10 +238,11 @@ def _aggregate_image(
             return _Result(image_id, _count(agreement, num_seeds), kept=True)
         first = read_mask(sources[0], num_classes=num_classes)
         others = [read_mask(source, first.shape, num_classes) for source in sources[1:]]
-        label, agreement = aggregate_seeds(
-            np.stack([first, *others]), num_classes, tie=tie, seed_order=seed_order
-        )
-        store.write(image_id, {}, label, agreement, palette)
+        seeds = np.stack([first, *others])
+        rule = dict(tie=tie, seed_order=seed_order)
+        label, agreement = aggregate_seeds(seeds, num_classes, **rule)
+        losing_votes = find_losing_votes(seeds, num_classes, **rule)
+        store.write(image_id, {}, label, agreement, palette, losing_votes=losing_votes)
         if corrected:
             agreement = store.read_agreement(image_id, num_seeds)
     except (ValueError, FileNotFoundError) as error:
@@ -252,10 +253,7 @@ def _aggregate_image(
 def _is_up_to_date(store: SeedStore, image_id: str, sources: Sequence[Path]) -> bool:
     """Tell whether the aggregate is there and no seed was changed after it."""
     try:
-        made = min(
-            store.mask_path(folder, image_id).stat().st_mtime_ns
-            for folder in (AGGREGATED_FOLDER, AGREEMENT_FOLDER)
-        )
+        made = min(store.mask_path(folder, image_id).stat().st_mtime_ns for folder in MASK_FOLDERS)
     except FileNotFoundError:
         return False
     # A copy may keep the time of its original, but the file system knows when it came.

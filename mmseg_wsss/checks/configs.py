@@ -44,12 +44,14 @@ def check_config(config: Config, workers: int | None = None) -> list[CheckReport
     done = set()
     for where, dataset in find_datasets(config):
         plain = {key: value for key, value in dataset.items() if key != 'pipeline'}
-        digest = json_sha256(plain)
+        # It decides which files there have to be.
+        loading = [step for step in dataset.get('pipeline') or () if step.get('losing_votes')]
+        digest = json_sha256([plain, loading])
         if digest in done:
             continue
         done.add(digest)
         try:
-            built = DATASETS.build({**copy.deepcopy(plain), 'pipeline': [], 'lazy_init': True})
+            built = DATASETS.build({**copy.deepcopy(plain), 'pipeline': loading, 'lazy_init': True})
             stale = _load(built)
             items = list_items(built, stale)
         except AssertionError as error:  # mmseg's, often without a word
@@ -160,11 +162,13 @@ def list_items(dataset: Any, known: Collection[str] = ()) -> list[DataItem]:
         if table is None and is_ground_truth(info):
             table = label_table(info.get('label_map'))
         path = info['img_path']
-        tags = record = saliency_record = None
+        tags = record = saliency_record = losing_votes = None
         if records is not None and info['image_id'] not in known:
             record = records.read(info['image_id'])
         if saliency_records is not None:
             saliency_record = saliency_records.read(info['image_id'])
+        if 'losing_votes_path' in info:
+            losing_votes = info['losing_votes_path'], info['num_classes']
         if hasattr(dataset, 'all_classes'):
             tags = tuple(label + 1 for label in info['gt_label'])
         items.append(
@@ -177,6 +181,7 @@ def list_items(dataset: Any, known: Collection[str] = ()) -> list[DataItem]:
                 record=record,
                 saliency=info.get('saliency_path'),
                 saliency_record=saliency_record,
+                losing_votes=losing_votes,
             )
         )
     return items

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image
 
-from ..store import ImageRecord
+from ..store import ImageRecord, read_losing_votes
 from ..store.masks import read_mask
 from ..utils.image import MAX_SEED_PIXELS, read_image
 from ..utils.image_info import ImageInfo, describe_image
@@ -89,6 +89,8 @@ class DataItem:
         record (ImageRecord, optional): What its masks were made of.
         saliency (str, optional): Path of its saliency map.
         saliency_record (ImageRecord, optional): What its saliency map was made of.
+        losing_votes (tuple, optional): Path of the labels that lost the vote, and number of labels,
+            see :func:`mmseg_wsss.store.read_losing_votes`.
     """
 
     image_id: str
@@ -99,6 +101,7 @@ class DataItem:
     record: ImageRecord | None = None
     saliency: str | None = None
     saliency_record: ImageRecord | None = None
+    losing_votes: tuple[str, int] | None = None
 
 
 @dataclass
@@ -208,6 +211,12 @@ def check_item(item: DataItem) -> _Finding:
             mask = read_mask(path, finding.size, num_classes, ignore_index)
             if number == 0 and item.label_table is not None:
                 finding.content = mask_content(np.array(item.label_table, np.uint8)[mask])
+        except (FileNotFoundError, ValueError) as error:
+            finding.problems.append(str(error))
+    if item.losing_votes is not None and finding.size is not None:
+        try:
+            path, num_classes = item.losing_votes
+            read_losing_votes(path, finding.size, num_classes)
         except (FileNotFoundError, ValueError) as error:
             finding.problems.append(str(error))
     if item.saliency is not None:

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from ..datasets.seed_records import CurrentImage, describe_change, find_older_votes, seed_sources
-from ..seeds import aggregate_seeds
+from ..seeds import IGNORE_INDEX, aggregate_seeds, find_losing_votes
 from ..store import (
     AGGREGATED_FOLDER,
-    AGREEMENT_FOLDER,
     CORRECTED_FOLDER,
+    LOSING_VOTES_FOLDER,
+    MASK_FOLDERS,
     SeedManifest,
     SeedStore,
     read_mask,
@@ -66,6 +67,8 @@ def verify_seed_root(root: str | Path, jobs: int = 1) -> tuple[list[str], str]:
     checked = f'{len(manifest.images)} images, {seeds}, {len(manifest.classes)} classes'
     if manifest.corrected:
         checked += f', {len(manifest.corrected)} images corrected by hand'
+    if not (root / LOSING_VOTES_FOLDER).is_dir():
+        checked += ', no losing votes (made by an earlier version; its command again adds them)'
     return problems, f'{checked}; {compared}'
 
 
@@ -117,6 +120,12 @@ def _verify_masks(
                 f'{path}: is not the corrected mask of {store.corrections.path(image_id)}; import '
                 'it again (tools/import_annotations.py)'
             ]
+        losing_votes = None
+        if (store.root / LOSING_VOTES_FOLDER).is_dir():
+            losing_votes = store.read_losing_votes(image_id, num_classes, label.shape)
+            if not _may_have_lost(losing_votes, label, agreement, len(manifest.seeds)):
+                lost = store.mask_path(LOSING_VOTES_FOLDER, image_id)
+                return [f'{lost}: does not fit the aggregate and its agreement']
         if not seed_names:
             return []
         paths = [store.mask_path(name, image_id) for name in seed_names]
@@ -125,18 +134,48 @@ def _verify_masks(
         )
         if corrected:
             return []
-        expected_label, expected_agreement = aggregate_seeds(
-            seeds,
-            num_classes,
-            manifest.ignore_index,
-            manifest.tie,
-            manifest.seed_positions,
-        )
+        rule = (num_classes, manifest.ignore_index, manifest.tie, manifest.seed_positions)
+        expected_label, expected_agreement = aggregate_seeds(seeds, *rule)
     except (ValueError, FileNotFoundError) as error:
         return [str(error)]
-    if np.array_equal(label, expected_label) and np.array_equal(agreement, expected_agreement):
-        return []
-    return [f'{path}: is not the vote of the seeds beside it']
+    if not (
+        np.array_equal(label, expected_label) and np.array_equal(agreement, expected_agreement)
+    ):
+        return [f'{path}: is not the vote of the seeds beside it']
+    if losing_votes is not None:
+        expected = find_losing_votes(seeds, *rule)
+        # Of an image without any, the file holds one empty mask.
+        if not (
+            np.array_equal(losing_votes[: len(expected)], expected)
+            and (losing_votes[len(expected) :] == IGNORE_INDEX).all()
+        ):
+            lost = store.mask_path(LOSING_VOTES_FOLDER, image_id)
+            return [f'{lost}: are not the labels that lost the vote of the seeds beside it']
+    return []
+
+
+def _may_have_lost(
+    losing_votes: np.ndarray, label: np.ndarray, agreement: np.ndarray, num_seeds: int
+) -> bool:
+    """Whether labels could have lost to others, by what is known without the seeds.
+
+    Args:
+        losing_votes (np.ndarray): uint8 (L, H, W), most votes first, 255 where there is none.
+        label (np.ndarray): uint8 (H, W), the aggregate.
+        agreement (np.ndarray): uint8 (H, W), votes for it.
+        num_seeds (int): S.
+
+    Returns:
+        bool: Whether no pixel has more losing labels than seeds beside those of its label, one that
+        is its own label, or a gap.
+    """
+    lost = losing_votes != IGNORE_INDEX
+    room = np.where(agreement > 0, num_seeds - agreement.astype(int), 0)
+    return bool(
+        (lost.sum(axis=0) <= room).all()
+        and not (lost & (losing_votes == label)).any()
+        and not (lost[1:] & ~lost[:-1]).any()
+    )
 
 
 def _list_strangers(
@@ -156,7 +195,7 @@ def _list_strangers(
         for image_id in sorted(store.corrections.image_ids())
         if image_id in known and image_id not in corrected
     ]
-    for folder in (*seed_names, AGGREGATED_FOLDER, AGREEMENT_FOLDER, CORRECTED_FOLDER):
+    for folder in (*seed_names, *MASK_FOLDERS, CORRECTED_FOLDER):
         for path in sorted((store.root / folder).rglob('*.png')):
             if path.relative_to(store.root / folder).as_posix()[:-4] not in known:
                 strangers.append(f'{path}: the manifest has no such image')

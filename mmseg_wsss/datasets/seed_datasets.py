@@ -10,7 +10,13 @@ from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset, PascalVOCDataset
 
 from ..registry import DATASETS
-from ..store import AGGREGATED_FOLDER, AGREEMENT_FOLDER, MANIFEST_NAME, SeedManifest
+from ..store import (
+    AGGREGATED_FOLDER,
+    AGREEMENT_FOLDER,
+    LOSING_VOTES_FOLDER,
+    MANIFEST_NAME,
+    SeedManifest,
+)
 from ..utils.image import check_readable_once
 from .class_names import COCO_METAINFO
 from .seed_records import check_seeds_of_today
@@ -43,7 +49,8 @@ class SeedDataset(BaseSegDataset):
         **kwargs: Passed on to :class:`mmseg.datasets.BaseSegDataset`.
 
     Raises:
-        FileNotFoundError: If the seed root has no manifest or an image has no mask in it.
+        FileNotFoundError: If the seed root has no manifest, an image has no mask in it, or no
+            losing votes though ``LoadSeedAnnotations(losing_votes=True)`` is in the pipeline.
         ValueError: If the split is empty, the classes differ from the manifest's, the seed is not
             in the manifest, or ``reduce_zero_label`` is set (label 0 is the background here).
         StaleSeedsError: If seeds are of other tags or photographs.
@@ -103,7 +110,8 @@ class SeedDataset(BaseSegDataset):
 
         Returns:
             list[dict]: For each image ``img_path``, ``seg_map_path``, ``image_id``,
-            ``num_classes`` and, for the aggregate, ``agreement_path`` and ``num_seeds``.
+            ``num_classes`` and, for the aggregate, ``agreement_path`` and ``num_seeds``, with
+            losing votes ``losing_votes_path``.
         """
         image_ids = read_split(self.ann_file)
         with_agreement = self.seed == AGGREGATED_FOLDER
@@ -121,6 +129,9 @@ class SeedDataset(BaseSegDataset):
                 f'missing, first {", ".join(missing[:3])}. Make them (the same command resumes) '
                 'or take the images out of the split.'
             )
+        with_losing_votes = self._reads_losing_votes()
+        if with_losing_votes:
+            self._check_losing_votes(image_ids)
         # Of an image that is corrected, the aggregate is the corrected mask.
         corrected = set(self.manifest.corrected)
         data_list = []
@@ -140,6 +151,10 @@ class SeedDataset(BaseSegDataset):
                     self.seed_root, AGREEMENT_FOLDER, f'{image_id}.png'
                 )
                 info['num_seeds'] = len(self.manifest.seeds)
+            if with_losing_votes:
+                info['losing_votes_path'] = osp.join(
+                    self.seed_root, LOSING_VOTES_FOLDER, f'{image_id}.png'
+                )
             data_list.append(info)
         return data_list
 
@@ -156,6 +171,31 @@ class SeedDataset(BaseSegDataset):
     def image_path(self, image_id: str) -> str:
         """Path of an image; data sets with other file names override this."""
         return osp.join(self.data_prefix['img_path'], image_id + self.img_suffix)
+
+    def _reads_losing_votes(self) -> bool:
+        """Whether the pipeline asks for the labels that lost the vote."""
+        return any(getattr(step, 'losing_votes', False) for step in self.pipeline.transforms)
+
+    def _check_losing_votes(self, image_ids: list[str]) -> None:
+        asked = 'LoadSeedAnnotations(losing_votes=True)'
+        if self.seed != AGGREGATED_FOLDER:
+            raise ValueError(
+                f'{type(self).__name__}: seed={self.seed!r} is a single seed, in which no label '
+                f'lost a vote, but {asked} is in the pipeline. Train on '
+                f'{AGGREGATED_FOLDER!r} or set losing_votes=False.'
+            )
+        there = self._list_masks(LOSING_VOTES_FOLDER)
+        missing = [image_id for image_id in image_ids if image_id not in there]
+        if missing:
+            by_folders = 'directories' in self.manifest.parameters
+            maker = 'tools/aggregate_seeds.py' if by_folders else 'tools/make_seeds.py'
+            raise FileNotFoundError(
+                f'{osp.join(self.seed_root, LOSING_VOTES_FOLDER)}: {len(missing)} of the '
+                f'{len(image_ids)} images of {self.ann_file} have no losing votes (first '
+                f'{", ".join(missing[:3])}), which {asked} reads; roots of earlier versions have '
+                f'none. Run the command that made the root once more ({maker}): it adds them, '
+                'without the network where the seeds are kept. Or set losing_votes=False.'
+            )
 
     def _list_masks(self, folder: str) -> set[str]:
         directory = osp.join(self.seed_root, folder)

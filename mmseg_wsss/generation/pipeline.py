@@ -18,7 +18,7 @@ from mmengine.logging import print_log
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from ..seeds import Seed, aggregate_seeds
+from ..seeds import Seed, aggregate_seeds, find_losing_votes
 from ..seeds.background import Background
 from ..seeds.refine import RefinerInput, SeedRefiner, refine_seed_batch
 from ..store import ImageRecord, SeedStore
@@ -117,8 +117,8 @@ class SeedWriter:
             :func:`mmseg_wsss.seeds.refine.refine_seeds`.
         refiners (Sequence[SeedRefiner]): The chain of refiners.
         aggregate (dict, optional): Arguments of :func:`mmseg_wsss.seeds.aggregate_seeds`.
-        keep (str): ``'all'``: the seeds, the aggregate and the agreement. ``'aggregate'``: the
-            latter two only.
+        keep (str): ``'all'``: the seeds, the aggregate, the agreement and the losing votes.
+            ``'aggregate'``: without the seeds.
     """
 
     def __init__(
@@ -205,6 +205,7 @@ class SeedWriter:
             of bytes written.
         """
         label, agreement = aggregate_seeds(masks, self.num_classes, **self.aggregate)
+        losing_votes = find_losing_votes(masks, self.num_classes, **self.aggregate)
         image_id = sample.info.image_id
         kept = {}
         if self.keep == 'all':
@@ -215,9 +216,13 @@ class SeedWriter:
         # The vote of enlarged masks is the enlarged vote.
         label = resize_image(label, sample.size, 'nearest')
         agreement = resize_image(agreement, sample.size, 'nearest')
+        enlarged = [resize_image(one, sample.size, 'nearest') for one in losing_votes]
+        losing_votes = np.array(enlarged, np.uint8).reshape(-1, *sample.size)
         tags = tuple(self.classes[tag] for tag in sample.info.tags)
         record = ImageRecord(tags, sample.fingerprint) if sample.fingerprint else None
-        num_bytes = self.store.write(image_id, kept, label, agreement, self.palette, record)
+        num_bytes = self.store.write(
+            image_id, kept, label, agreement, self.palette, record, losing_votes
+        )
         return (
             np.bincount(label.ravel(), minlength=256)[: self.num_classes],
             np.bincount(agreement.ravel(), minlength=len(self.seeds) + 1),

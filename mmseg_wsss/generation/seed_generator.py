@@ -16,7 +16,7 @@ from torch import nn
 
 from ..checks.images import DataItem
 from ..checks.report import examples
-from ..seeds import IGNORE_INDEX
+from ..seeds import IGNORE_INDEX, find_losing_votes
 from ..seeds.background import Background
 from ..store import AGGREGATED_FOLDER, SUPERVISIONS, SeedManifest, SeedStore
 from ..utils.digest import json_sha256, weights_sha256
@@ -198,8 +198,18 @@ class SeedGenerator:
             if store.mask_path(AGGREGATED_FOLDER, image.image_id).exists():
                 changes[image.image_id] = change
             return False
-        complete = store.is_complete(image.image_id, names, len(self.seeds), len(self.classes))
-        return complete and (not corrected or store.corrections.is_applied(image.image_id))
+        numbers = len(self.seeds), len(self.classes)
+        if corrected and not store.corrections.is_applied(image.image_id):
+            return False
+        if store.is_complete(image.image_id, names, *numbers, losing_votes=True):
+            return True
+        if not names or not store.is_complete(image.image_id, names, *numbers):
+            return False
+        # Made by an earlier version: the seeds, which are kept, need no network.
+        seeds = store.read_seeds(image.image_id, names)
+        losing_votes = find_losing_votes(seeds, len(self.classes), **self.aggregate)
+        store.write_losing_votes(image.image_id, losing_votes)
+        return True
 
     def _manifest(
         self, images: Sequence[SeedImage], config: Mapping[str, Any] | None

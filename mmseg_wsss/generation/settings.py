@@ -70,7 +70,7 @@ class SeedSettings:
         crf (Mapping): ``backend`` and ``iterations`` of the dense CRF where ``refine`` is a preset.
         aggregate (Mapping): ``tie`` of :func:`mmseg_wsss.seeds.aggregate_seeds` and
             ``seed_order``, the names of all seeds, best first.
-        keep (str): ``'all'`` or ``'aggregate'`` (two small files per image, no seeds).
+        keep (str): ``'all'`` or ``'aggregate'`` (three small files per image, no seeds).
         device (str | torch.device): Where the network and the CRF run.
         batch_size (int, optional): Images of one size per batch. By default 1 on a CPU, 8 on a GPU.
         num_workers (int, optional): Processes that read images; 0 reads in this one. By default 1

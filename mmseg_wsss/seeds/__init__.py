@@ -17,7 +17,7 @@ from .codec import (
 from .crf import CRF_PRESETS, CRFPreset, DenseCRF, unary_from_labels, unary_from_probabilities
 from .refine import DenseCRFRefiner, RefinerInput, SeedRefiner, refine_seeds
 from .seed import CANDIDATE_SEEDS, PAPER_SEEDS, Seed
-from .vote import TIES, aggregate_seeds, noisy_mask
+from .vote import TIES, aggregate_seeds, find_losing_votes, noisy_mask
 
 __all__ = [
     'CANDIDATE_SEEDS',
@@ -42,6 +42,7 @@ __all__ = [
     'encode_losing_votes',
     'encode_seed_disagreement',
     'encode_seed_label',
+    'find_losing_votes',
     'noisy_mask',
     'normalise_activation',
     'refine_seeds',

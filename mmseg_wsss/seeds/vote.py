@@ -1,12 +1,12 @@
-"""The vote of several seeds, and which of its pixels are noisy."""
+"""The vote of several seeds, which of its pixels are noisy, and the labels that lost it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from .codec import IGNORE_INDEX
+from .codec import IGNORE_INDEX, MAX_LOSING_VOTES
 
 TIES = ('lowest', 'foreground', 'seed_order')
 # Columns voted on at a time: the block's working set stays in the processor's cache.
@@ -62,18 +62,54 @@ def aggregate_seeds(
     columns = seeds.reshape(num_seeds, height * width)
 
     label = columns[0].copy()
-    differs = np.zeros(height * width, bool)
-    for seed in columns[1:]:
-        differs |= seed != label
     agreement = np.where(label == ignore_index, np.uint8(0), np.uint8(num_seeds))
-
-    contested = np.flatnonzero(differs)
-    for start in range(0, len(contested), BLOCK):
-        block = contested[start : start + BLOCK]
-        # The seeds in order of preference: row 0 is the best seed.
-        votes = np.stack([columns[index][block] for index in order])
+    for block, votes in _contested(columns, order):
         label[block], agreement[block] = _vote(votes, ignore_index, tie)
     return label.reshape(height, width), agreement.reshape(height, width)
+
+
+def find_losing_votes(
+    seeds: np.ndarray,
+    num_classes: int,
+    ignore_index: int = IGNORE_INDEX,
+    tie: str = 'lowest',
+    seed_order: Sequence[int] | None = None,
+) -> np.ndarray:
+    """Give the labels that lost the vote at each pixel: those that seeds voted for beside the label
+    of :func:`aggregate_seeds`, which has the same arguments.
+
+    Where more than five labels lost, the five with most votes are given. Only pixels where seeds
+    differ are looked at.
+
+    Args:
+        seeds (np.ndarray): uint8 (S, H, W), as in :func:`aggregate_seeds`.
+        num_classes, ignore_index, tie, seed_order: As in :func:`aggregate_seeds`.
+
+    Returns:
+        np.ndarray: uint8 (L, H, W), with L, 0 to 5, the number of labels that lost where most did.
+        Those with most votes come first; labels with as many votes are ordered by the rule that
+        settles ties of the vote. 255 where there is none, whatever ``ignore_index``.
+
+    Raises:
+        TypeError, ValueError: As :func:`aggregate_seeds`.
+
+    >>> seeds = np.array([[[2, 2, 1]], [[1, 2, 1]], [[0, 0, 1]], [[0, 255, 1]]], np.uint8)
+    >>> find_losing_votes(seeds, num_classes=3)
+    array([[[  1,   0, 255]],
+    <BLANKLINE>
+           [[  2, 255, 255]]], dtype=uint8)
+    """
+    _check_seeds(seeds, num_classes, ignore_index)
+    order = _check_tie(tie, seed_order, len(seeds))
+    num_seeds, height, width = seeds.shape
+    losers = np.full((min(num_seeds - 1, MAX_LOSING_VOTES), height * width), 255, np.uint8)
+    depth = 0
+    for block, votes in _contested(seeds.reshape(num_seeds, height * width), order):
+        found = _find_losers(votes, ignore_index, tie)
+        depth = max(depth, len(found))
+        for row, label in zip(losers, found, strict=False):
+            row[block] = label
+    return losers[:depth].reshape(depth, height, width)
 
 
 def noisy_mask(label: np.ndarray, agreement: np.ndarray, threshold: int) -> np.ndarray:
@@ -100,9 +136,21 @@ def noisy_mask(label: np.ndarray, agreement: np.ndarray, threshold: int) -> np.n
     return (agreement < threshold) & (label != IGNORE_INDEX)
 
 
-def _vote(votes: np.ndarray, ignore_index: int, tie: str) -> tuple[np.ndarray, np.ndarray]:
-    """Vote over columns (S, M), rows in order of preference; return label and agreement (M,)."""
-    ignored = votes == ignore_index
+def _contested(
+    columns: np.ndarray, order: Sequence[int]
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Give the columns where seeds differ: indices (M,) and votes (S, M), best seed first."""
+    differs = np.zeros(columns.shape[1], bool)
+    for seed in columns[1:]:
+        differs |= seed != columns[0]
+    contested = np.flatnonzero(differs)
+    for start in range(0, len(contested), BLOCK):
+        block = contested[start : start + BLOCK]
+        yield block, np.stack([columns[index][block] for index in order])
+
+
+def _count(votes: np.ndarray, ignore_index: int) -> np.ndarray:
+    """Give the number of votes for the label of each row of columns (S, M)."""
     counts = np.ones_like(votes)
     for first in range(len(votes)):
         for second in range(first + 1, len(votes)):
@@ -110,7 +158,41 @@ def _vote(votes: np.ndarray, ignore_index: int, tie: str) -> tuple[np.ndarray, n
             counts[first] += equal
             counts[second] += equal
     # Ignored pixels were compared too, as if 255 were a label.
-    counts[ignored] = 0
+    counts[votes == ignore_index] = 0
+    return counts
+
+
+def _find_losers(votes: np.ndarray, ignore_index: int, tie: str) -> list[np.ndarray]:
+    """Vote over columns as :func:`_vote`, round after round without the labels that were chosen.
+
+    Returns:
+        list[np.ndarray]: (M,) of each round but the first, 255 where no vote is left.
+    """
+    counts = _count(votes, ignore_index)
+    number = votes.shape[1]
+    left = np.arange(number)
+    losers: list[np.ndarray] = []
+    for _ in range(MAX_LOSING_VOTES + 1):
+        voted = np.flatnonzero(counts.any(axis=0))
+        if not len(voted):
+            break
+        left, votes, counts = (one.take(voted, axis=-1) for one in (left, votes, counts))
+        label, _ = _choose(votes, counts, ignore_index, tie)
+        counts[votes == label] = 0
+        losers.append(np.full(number, 255, np.uint8))
+        losers[-1][left] = label
+    return losers[1:]
+
+
+def _vote(votes: np.ndarray, ignore_index: int, tie: str) -> tuple[np.ndarray, np.ndarray]:
+    """Vote over columns (S, M), rows in order of preference; return label and agreement (M,)."""
+    return _choose(votes, _count(votes, ignore_index), ignore_index, tie)
+
+
+def _choose(
+    votes: np.ndarray, counts: np.ndarray, ignore_index: int, tie: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give the label with most votes and their number, from votes and counts (S, M)."""
     # One key orders by votes first, by preference (255 is best) second; its maximum wins.
     winner = np.zeros(votes.shape[1], np.uint16)
     for row, (vote, count) in enumerate(zip(votes, counts, strict=True)):

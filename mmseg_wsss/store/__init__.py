@@ -3,11 +3,19 @@
 from .corrections import Corrections
 from .image_ids import check_image_id
 from .image_records import RECORDS_FOLDER, Fingerprint, ImageRecord, ImageRecords
+from .losing_votes import (
+    no_losing_votes,
+    read_losing_votes,
+    unpack_losing_votes,
+    write_losing_votes,
+)
 from .manifest import (
     AGGREGATED_FOLDER,
     AGREEMENT_FOLDER,
     CORRECTED_FOLDER,
+    LOSING_VOTES_FOLDER,
     MANIFEST_NAME,
+    MASK_FOLDERS,
     SUPERVISIONS,
     SeedManifest,
 )
@@ -24,7 +32,9 @@ __all__ = [
     'Fingerprint',
     'ImageRecord',
     'ImageRecords',
+    'LOSING_VOTES_FOLDER',
     'MANIFEST_NAME',
+    'MASK_FOLDERS',
     'MaskFolder',
     'RECORDS_FOLDER',
     'SUPERVISIONS',
@@ -34,8 +44,12 @@ __all__ = [
     'check_image_id',
     'decode_mask',
     'encode_mask',
+    'no_losing_votes',
+    'read_losing_votes',
     'read_mask',
     'read_saliency',
+    'unpack_losing_votes',
+    'write_losing_votes',
     'write_mask',
     'write_saliency',
 ]

@@ -13,10 +13,12 @@ import numpy as np
 
 from ..seeds.codec import IGNORE_INDEX
 from .image_ids import check_image_id
+from .losing_votes import no_losing_votes, read_losing_votes, write_losing_votes
 from .manifest import (
     AGGREGATED_FOLDER,
     AGREEMENT_FOLDER,
     CORRECTED_FOLDER,
+    LOSING_VOTES_FOLDER,
     MANIFEST_NAME,
     SeedManifest,
 )
@@ -28,9 +30,9 @@ class Corrections:
     """The corrected masks of a seed root, ``<root>/corrected/<image id>.png``.
 
     The mask of a corrected image is its aggregate, with the agreement of all seeds, so that each of
-    its pixels is clean at any threshold; 255 stays 255, with an agreement of 0. The manifest lists
-    the images. Whatever writes the masks of such an image anew keeps the corrected one, see
-    :meth:`SeedStore.write <mmseg_wsss.store.SeedStore.write>`.
+    its pixels is clean at any threshold and no label lost; 255 stays 255, with an agreement of 0.
+    The manifest lists the images. Whatever writes the masks of such an image anew keeps the
+    corrected one, see :meth:`SeedStore.write <mmseg_wsss.store.SeedStore.write>`.
 
     Args:
         root (str | os.PathLike): The seed root.
@@ -96,7 +98,8 @@ class Corrections:
         return votes
 
     def is_applied(self, image_id: str) -> bool:
-        """Whether an image's aggregate and agreement are those of its corrected mask.
+        """Whether an image's aggregate and agreement are those of its corrected mask, and no label
+        lost, where losing votes are there at all.
 
         Raises:
             FileNotFoundError, ValueError: As :meth:`read`.
@@ -107,7 +110,7 @@ class Corrections:
             return all(
                 np.array_equal(read_mask(self.root / folder / f'{image_id}.png'), one)
                 for folder, one in wanted.items()
-            )
+            ) and self._has_no_losing_votes(image_id, mask.shape)
         except (FileNotFoundError, ValueError):
             return False
 
@@ -141,6 +144,13 @@ class Corrections:
                 self.path(image_id).unlink(missing_ok=True)
             self._save_list({*manifest.corrected} - {*image_ids})
 
+    def _has_no_losing_votes(self, image_id: str, shape: tuple[int, int]) -> bool:
+        path = self.root / LOSING_VOTES_FOLDER / f'{image_id}.png'
+        if not path.exists():  # of a root of an earlier version
+            return True
+        found = read_losing_votes(path, shape, len(self._manifest.classes))
+        return bool((found == IGNORE_INDEX).all())
+
     @contextmanager
     def _changing(self) -> Iterator[SeedManifest]:
         with lock_root(self.root):
@@ -151,6 +161,9 @@ class Corrections:
     def _apply(self, image_id: str) -> None:
         mask = self.read(image_id)
         palette = self._manifest.palette
+        losing_votes = self.root / LOSING_VOTES_FOLDER
+        if losing_votes.is_dir():  # not in a root of an earlier version
+            write_losing_votes(losing_votes / f'{image_id}.png', no_losing_votes(mask.shape))
         write_mask(self.root / AGREEMENT_FOLDER / f'{image_id}.png', self.agreement(mask))
         write_mask(self.root / AGGREGATED_FOLDER / f'{image_id}.png', mask, palette)
 

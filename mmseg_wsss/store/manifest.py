@@ -18,6 +18,9 @@ from .image_records import RECORDS_FOLDER
 MANIFEST_NAME = 'manifest.json'
 AGGREGATED_FOLDER = 'aggregated'
 AGREEMENT_FOLDER = 'agreement'
+LOSING_VOTES_FOLDER = 'losing_votes'
+# What the vote gives of each image.
+MASK_FOLDERS = (AGGREGATED_FOLDER, AGREEMENT_FOLDER, LOSING_VOTES_FOLDER)
 CORRECTED_FOLDER = 'corrected'
 SCHEMA_VERSION = 1
 # What masks were made from, in the words of the field; ``parameters['supervision']``.
@@ -229,7 +232,7 @@ def check_seed_name(name: str) -> str:
         ValueError: If it is no plain name or one of the root's own folders.
     """
     check_image_id(name, f'seed {name!r}')
-    own = (AGGREGATED_FOLDER, AGREEMENT_FOLDER, CORRECTED_FOLDER, RECORDS_FOLDER, MANIFEST_NAME)
+    own = (*MASK_FOLDERS, CORRECTED_FOLDER, RECORDS_FOLDER, MANIFEST_NAME)
     if '/' in name or name in own:
         raise ValueError(f'seed {name!r}: expected one folder name other than the root uses itself')
     return name

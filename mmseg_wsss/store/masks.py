@@ -128,6 +128,7 @@ def decode_mask(
     shape: tuple[int, int] | None = None,
     num_classes: int | None = None,
     ignore_index: int | None = IGNORE_INDEX,
+    stacked: int = 1,
 ) -> np.ndarray:
     """Decode the content of a mask file, refusing whatever is not a whole and proper mask.
 
@@ -140,6 +141,8 @@ def decode_mask(
         num_classes (int, optional): Labels must be below it or ``ignore_index``. For agreement
             pass the number of seeds + 1 and ``ignore_index=None``.
         ignore_index (int, optional): The label allowed beyond ``num_classes``; None for no such.
+        stacked (int): How many masks of one image may lie in the file, one below the other; each
+            may have as many pixels as an image.
 
     Returns:
         np.ndarray: uint8 (H, W), writable.
@@ -148,7 +151,7 @@ def decode_mask(
         ValueError: If the file is empty, no PNG, truncated, damaged, not 8-bit palette or grey, of
             another size, or has a label out of range.
     """
-    width, height, depth, color_type, interlace, data = _parse(content, name)
+    width, height, depth, color_type, interlace, data = _parse(content, name, stacked)
     if color_type not in (0, 3) or (color_type == 0 and depth != 8) or depth > 8:
         raise ValueError(
             f'{name}: {depth}-bit {COLOR_TYPES.get(color_type, f"colour type {color_type}")} PNG, '
@@ -177,7 +180,7 @@ def decode_mask(
     return mask
 
 
-def _parse(content: bytes, name: str) -> tuple[int, int, int, int, int, bytes]:
+def _parse(content: bytes, name: str, stacked: int = 1) -> tuple[int, int, int, int, int, bytes]:
     """Give width, height, bit depth, colour type, interlacing and the inflated data of a PNG."""
     if not content:
         raise ValueError(f'{name}: the file is empty (0 bytes), expected a PNG mask')
@@ -208,7 +211,7 @@ def _parse(content: bytes, name: str) -> tuple[int, int, int, int, int, bytes]:
     width, height, depth, color_type, _, _, interlace = header
     if width * height == 0:
         raise ValueError(f'{name}: {height} x {width} pixels, expected at least 1')
-    check_pixels(name, height, width)
+    check_pixels(name, -(-height // stacked), width)
     expected = height * (width + 1) if depth == 8 and color_type in (0, 3) else None
     data = b''
     if expected is not None and interlace == 0:

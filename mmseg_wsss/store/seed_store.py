@@ -14,11 +14,14 @@ from ..utils.atomic import remove_stale_temporaries
 from .corrections import Corrections
 from .image_ids import check_image_id
 from .image_records import RECORDS_FOLDER, ImageRecord, ImageRecords
+from .losing_votes import no_losing_votes, read_losing_votes, write_losing_votes
 from .manifest import (
     AGGREGATED_FOLDER,
     AGREEMENT_FOLDER,
     CORRECTED_FOLDER,
+    LOSING_VOTES_FOLDER,
     MANIFEST_NAME,
+    MASK_FOLDERS,
     SeedManifest,
     check_seed_name,
 )
@@ -33,10 +36,11 @@ class SeedStore:
     """The masks of a seed root.
 
     Layout: ``<root>/<seed name>/<image id>.png``, ``<root>/aggregated/<image id>.png``,
-    ``<root>/agreement/<image id>.png``, ``<root>/records/<image id>.txt``,
-    ``<root>/manifest.json``, and ``<root>/corrected/<image id>.png`` where a person corrected a
-    mask, which is the aggregate then. Every file appears whole or not at all, so that a run that
-    was killed at any moment can be run again.
+    ``<root>/agreement/<image id>.png``, ``<root>/losing_votes/<image id>.png``,
+    ``<root>/records/<image id>.txt``, ``<root>/manifest.json``, and
+    ``<root>/corrected/<image id>.png`` where a person corrected a mask, which is the aggregate
+    then. Every file appears whole or not at all, so that a run that was killed at any moment can be
+    run again.
 
     Args:
         root (str | os.PathLike): The folder; made by :meth:`open`.
@@ -100,8 +104,7 @@ class SeedStore:
             folders = [
                 RECORDS_FOLDER,
                 *manifest.seed_names,
-                AGGREGATED_FOLDER,
-                AGREEMENT_FOLDER,
+                *MASK_FOLDERS,
                 CORRECTED_FOLDER,
             ]
             problems: list[str] = []
@@ -178,20 +181,21 @@ class SeedStore:
             seed_names (Sequence[str]): All seeds of the root, whether they are kept in it or not.
         """
         self.records.remove(image_id)
-        for name in (*seed_names, AGGREGATED_FOLDER, AGREEMENT_FOLDER):
+        for name in (*seed_names, *MASK_FOLDERS):
             self.mask_path(name, image_id).unlink(missing_ok=True)
 
     def mask_path(self, seed_name: str, image_id: str) -> Path:
         """Path of one mask.
 
         Args:
-            seed_name (str): Name of a seed, ``'aggregated'`` or ``'agreement'``.
+            seed_name (str): Name of a seed, ``'aggregated'``, ``'agreement'`` or
+                ``'losing_votes'``.
             image_id (str): The image's id.
 
         Raises:
             ValueError: If either could leave the root.
         """
-        if seed_name not in (AGGREGATED_FOLDER, AGREEMENT_FOLDER):
+        if seed_name not in MASK_FOLDERS:
             check_seed_name(seed_name)
         check_image_id(image_id, str(self.root))
         return self.root / seed_name / f'{image_id}.png'
@@ -204,10 +208,11 @@ class SeedStore:
         agreement: np.ndarray,
         palette: Sequence[Sequence[int]],
         record: ImageRecord | None = None,
+        losing_votes: np.ndarray | None = None,
     ) -> int:
         """Write all masks of an image, the aggregate last, and its record after them.
 
-        Of an image that is corrected, the aggregate stays the corrected mask.
+        Of an image that is corrected, the aggregate stays the corrected mask, and no label lost.
 
         Args:
             image_id (str): The image's id.
@@ -217,6 +222,9 @@ class SeedStore:
             agreement (np.ndarray): Votes for it, uint8 (H, W).
             palette (Sequence[Sequence[int]]): RGB colours of the classes.
             record (ImageRecord, optional): What the masks were made of, where that is known.
+            losing_votes (np.ndarray, optional): The other labels that seeds voted for, uint8
+                (L, H, W), see :func:`~mmseg_wsss.seeds.find_losing_votes`. None where they are not
+                known: the image has none then that a training could read.
 
         Returns:
             int: Bytes of the masks.
@@ -229,14 +237,26 @@ class SeedStore:
         if self.corrections.has(image_id):
             label = self.corrections.read(image_id, label.shape)
             agreement = self.corrections.agreement(label)
+            losing_votes = no_losing_votes(label.shape)
         masks = {**seeds, AGREEMENT_FOLDER: agreement, AGGREGATED_FOLDER: label}
         for name, mask in masks.items():
             if mask.shape != label.shape:
                 raise ValueError(
                     f'{image_id}: {name} has shape {mask.shape}, the aggregate {label.shape}'
                 )
+        if losing_votes is not None and losing_votes.shape[1:] != label.shape:
+            raise ValueError(
+                f'{image_id}: the losing votes have shape {losing_votes.shape}, the aggregate '
+                f'{label.shape}'
+            )
         self.records.remove(image_id)
-        size = sum(
+        size = 0
+        if losing_votes is None:
+            # Those of other masks would be wrong.
+            self.mask_path(LOSING_VOTES_FOLDER, image_id).unlink(missing_ok=True)
+        else:
+            size = self.write_losing_votes(image_id, losing_votes)
+        size += sum(
             write_mask(
                 self.mask_path(name, image_id), mask, None if name == AGREEMENT_FOLDER else palette
             )
@@ -253,6 +273,7 @@ class SeedStore:
         num_seeds: int,
         num_classes: int,
         shape: tuple[int, int] | None = None,
+        losing_votes: bool = False,
     ) -> bool:
         """Tell whether all masks of an image are there, whole and valid.
 
@@ -264,12 +285,16 @@ class SeedStore:
             num_seeds (int): S, the number of seeds that voted.
             num_classes (int): K, background included.
             shape (tuple[int, int], optional): The image's (H, W).
+            losing_votes (bool): Whether the labels that lost the vote have to be there too. Roots
+                of earlier versions have none.
         """
         try:
             label = read_mask(self.mask_path(AGGREGATED_FOLDER, image_id), shape, num_classes)
             self.read_agreement(image_id, num_seeds, label.shape)
             for name in seed_names:
                 read_mask(self.mask_path(name, image_id), label.shape, num_classes)
+            if losing_votes:
+                self.read_losing_votes(image_id, num_classes, label.shape)
         except (FileNotFoundError, ValueError):
             return False
         return True
@@ -312,3 +337,30 @@ class SeedStore:
         """
         path = self.mask_path(AGREEMENT_FOLDER, image_id)
         return read_mask(path, shape, num_classes=num_seeds + 1, ignore_index=None)
+
+    def write_losing_votes(self, image_id: str, losing_votes: np.ndarray) -> int:
+        """Write the labels that lost the vote, without changing the other masks of an image.
+
+        Args:
+            image_id (str): The image's id.
+            losing_votes (np.ndarray): uint8 (L, H, W), see
+                :func:`~mmseg_wsss.seeds.find_losing_votes`; none are kept of an image that is
+                corrected.
+
+        Returns:
+            int: Bytes written.
+        """
+        if self.corrections.has(image_id):
+            losing_votes = no_losing_votes(losing_votes.shape[1:])
+        return write_losing_votes(self.mask_path(LOSING_VOTES_FOLDER, image_id), losing_votes)
+
+    def read_losing_votes(
+        self, image_id: str, num_classes: int, shape: tuple[int, int]
+    ) -> np.ndarray:
+        """Read the labels that lost the vote, uint8 (L, H, W), 1 <= L <= 5; 255 is none.
+
+        Raises:
+            FileNotFoundError, ValueError: As :meth:`read_seeds`.
+        """
+        path = self.mask_path(LOSING_VOTES_FOLDER, image_id)
+        return read_losing_votes(path, shape, num_classes)

@@ -14,6 +14,13 @@ from ...seeds import decode_seed_label
 ATTEMPTS = 10
 
 
+def _labels_of(code: np.ndarray) -> np.ndarray:
+    """Give the labels, uint8, of plain labels or codes; these are float64 with losing votes."""
+    if code.dtype.kind == 'f':
+        return code.astype(np.int64).astype(np.uint8)
+    return decode_seed_label(code)[0]
+
+
 @TRANSFORMS.register_module()
 class SeedRandomCrop(RandomCrop):
     """Crop image and label map at random, at a place with more than one class.
@@ -56,7 +63,7 @@ class SeedRandomCrop(RandomCrop):
         return top, top + height, left, left + width
 
     def _is_mixed(self, code: np.ndarray) -> bool:
-        label = decode_seed_label(code)[0]
+        label = _labels_of(code)
         counts = cv2.calcHist([label], [0], None, [256], [0, 256]).ravel()
         counts[self.ignore_index] = 0
         # The largest share of a crop with one class is 1.
@@ -113,7 +120,7 @@ class SeedGenerateEdge(GenerateEdge):
     def transform(self, results: dict) -> dict:
         """Add ``gt_edge_map``, uint8 (H, W), made from the labels alone."""
         code = results['gt_seg_map']
-        results['gt_seg_map'] = decode_seed_label(code)[0]
+        results['gt_seg_map'] = _labels_of(code)
         results = super().transform(results)
         results['gt_seg_map'] = code
         return results

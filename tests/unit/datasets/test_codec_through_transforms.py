@@ -1,4 +1,4 @@
-"""Flag and disagreement of the pixels survive every transform of mmseg that touches masks.
+"""What codes carry beside the label survives every transform of mmseg that touches masks.
 
 The oracle: labels and flags, transformed one by one as plain uint8 maps with the same randomness.
 """
@@ -18,8 +18,10 @@ from mmseg.registry import TRANSFORMS
 
 from mmseg_wsss.datasets.transforms import SeedGenerateEdge, SeedRandomCrop, SeedRandomRotFlip
 from mmseg_wsss.seeds import (
+    decode_losing_votes,
     decode_seed_disagreement,
     decode_seed_label,
+    encode_losing_votes,
     encode_seed_disagreement,
     encode_seed_label,
 )
@@ -105,6 +107,18 @@ def graded_example(seed=0):
     return label, np.random.default_rng(50 + seed).integers(1, 6, label.shape, np.uint8) * noisy
 
 
+def lost_example(seed=0):
+    """Make one to four labels, any of 255, that lost at the noisy pixels of :func:`example`."""
+    label, noisy = example(seed)
+    rng = np.random.default_rng(70 + seed)
+    losers = rng.integers(0, 255, (4, *label.shape), np.uint8)
+    number = rng.integers(1, 5, label.shape) * (noisy & (label != 255))
+    losers[np.arange(4)[:, None, None] >= number] = 255
+    # As LoadSeedAnnotations makes it.
+    codes = encode_losing_votes(encode_seed_label(label, noisy), losers).astype(np.float64)
+    return codes, losers
+
+
 def results_of(seg_map, seed=0):
     rng = np.random.default_rng(100 + seed)
     image = rng.integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
@@ -115,7 +129,7 @@ def results_of(seg_map, seed=0):
     )  # fmt: skip
 
 
-def transformed(name, options, kind, seed):
+def transformed(name, options, kind, seed, dtype=None):
     """Run one transform on one of the maps of the same images."""
     maps = []
     for number in range(4):
@@ -128,7 +142,9 @@ def transformed(name, options, kind, seed):
             graded=encode_seed_disagreement(label, disagreement),
             disagreement=disagreement,
         )
-        maps.append(of_kind[kind])
+        codes, losers = lost_example(number)
+        of_kind.update({f'loser {index}': one for index, one in enumerate(losers)}, lost=codes)
+        maps.append(of_kind[kind].astype(dtype or of_kind[kind].dtype))
     results = results_of(maps[0])
     if name == 'RandomMosaic':
         results['mix_results'] = [results_of(maps[i], i) for i in (1, 2, 3)]
@@ -171,6 +187,26 @@ def test_labels_and_disagreement_survive(name, options):
         assert len(np.unique(decode_seed_disagreement(code)[1])) == 6
 
 
+@pytest.mark.parametrize('name, options', CASES, ids=[f'{n}-{i}' for i, (n, _) in enumerate(CASES)])
+def test_losing_votes_survive(name, options):
+    for seed in range(2):
+        found = transformed(name, options, 'lost', seed)['gt_seg_map']
+        assert found.dtype == np.float64
+        found = found.astype(np.int64)  # as PackSegInputs does
+        code = transformed(name, options, 'code', seed)['gt_seg_map']
+        if 'Rot' not in name:
+            np.testing.assert_array_equal(found % 65536, code)
+        # OpenCV rotates float64 by another routine, which rounds some positions otherwise.
+        assert (found % 65536 != code).mean() < 0.005
+        single = [
+            transformed(name, options, kind, seed, np.float64)['gt_seg_map']
+            for kind in ('code', *(f'loser {index}' for index in range(4)))
+        ]
+        np.testing.assert_array_equal(found % 65536, single[0])
+        np.testing.assert_array_equal(decode_losing_votes(found)[:4], single[1:])
+        assert (single[4] != 255).any()
+
+
 @pytest.mark.parametrize('name', KEEPS_MASKS)
 def test_other_transforms_leave_the_map_as_it_is(name):
     for options in KEEPS_MASKS[name]:
@@ -180,6 +216,8 @@ def test_other_transforms_leave_the_map_as_it_is(name):
         np.testing.assert_array_equal(
             results['gt_seg_map'], encode_seed_disagreement(*graded_example())
         )
+        results = transformed(name, options, 'lost', 0)
+        np.testing.assert_array_equal(results['gt_seg_map'], lost_example()[0])
 
 
 def test_every_transform_of_mmseg_is_accounted_for():
@@ -235,6 +273,7 @@ def test_seed_random_crop_is_that_of_mmseg_on_plain_labels(ratio, size):
             label,
             encode_seed_label(label, noisy),
             encode_seed_disagreement(label, disagreement),
+            encode_losing_votes(encode_seed_label(label, noisy), label[None]).astype(np.float64),
         ):
             assert box_of(ours, codes, seed) == expected
     assert redrawn == (ratio < 1)
@@ -276,12 +315,19 @@ def test_edges_are_those_of_the_labels():
     np.testing.assert_array_equal(found['gt_edge_map'], plain)
     found = SeedGenerateEdge().transform(results_of(encode_seed_disagreement(*graded_example())))
     np.testing.assert_array_equal(found['gt_edge_map'], plain)
+    found = SeedGenerateEdge().transform(results_of(lost_example()[0]))
+    np.testing.assert_array_equal(found['gt_edge_map'], plain)
     codes = build('GenerateEdge', {}).transform(results_of(encode_seed_label(label, noisy)))
     assert (codes['gt_edge_map'] != plain).any()
 
 
 @pytest.mark.parametrize(
-    'encode, make', [(encode_seed_label, example), (encode_seed_disagreement, graded_example)]
+    'encode, make',
+    [
+        (encode_seed_label, example),
+        (encode_seed_disagreement, graded_example),
+        (lambda codes, losers: codes, lost_example),
+    ],
 )
 def test_packing_and_padding_of_batches(encode, make):
     """What a decode head's loss_decode receives: int64 codes, 255 where the batch is padded."""
@@ -320,3 +366,5 @@ def test_albu():
     flip = dict(transforms=[dict(type='HorizontalFlip', p=1.0)])
     found = transformed('Albu', flip, 'code', 0)['gt_seg_map']
     np.testing.assert_array_equal(found, encode_seed_label(*example())[:, ::-1])
+    found = transformed('Albu', flip, 'lost', 0)['gt_seg_map']
+    np.testing.assert_array_equal(found, lost_example()[0][:, ::-1])

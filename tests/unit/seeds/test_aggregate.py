@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mmseg_wsss.seeds import TIES, aggregate_seeds, noisy_mask
+from mmseg_wsss.seeds import TIES, aggregate_seeds, find_losing_votes, noisy_mask
 
 
 def slow_vote(values, ignore_index, tie, order):
@@ -36,6 +36,31 @@ def slow_aggregate(seeds, ignore_index=255, tie='lowest', order=None):
     return label, agreement
 
 
+def slow_losers(values, ignore_index, tie, order):
+    """Rank the labels of one pixel and leave the first out."""
+    voters = {value for value in values if value != ignore_index}
+    best = {
+        'lowest': lambda label: label,
+        'foreground': lambda label: (label == 0, label),
+        'seed_order': lambda label: min(
+            i for i, index in enumerate(order) if values[index] == label
+        ),
+    }[tie]
+    return sorted(voters, key=lambda label: (-values.count(label), best(label)))[1:6]
+
+
+def slow_losing_votes(seeds, ignore_index=255, tie='lowest', order=None):
+    order = range(len(seeds)) if order is None else order
+    losers = np.full((5, *seeds.shape[1:]), 255, np.uint8)
+    depth = 0
+    for pixel in np.ndindex(seeds.shape[1:]):
+        values = [int(seed[pixel]) for seed in seeds]
+        found = slow_losers(values, ignore_index, tie, order)
+        losers[(slice(len(found)), *pixel)] = found
+        depth = max(depth, len(found))
+    return losers[:depth]
+
+
 @st.composite
 def seeds_and_classes(draw, max_seeds=9):
     num_classes = draw(st.sampled_from([1, 2, 3, 21, 255]))
@@ -56,6 +81,9 @@ def test_equals_pixel_loop(case, tie, data):
     assert label.dtype == agreement.dtype == np.uint8
     np.testing.assert_array_equal(label, expected_label)
     np.testing.assert_array_equal(agreement, expected_agreement)
+    losers = find_losing_votes(seeds, num_classes, tie=tie, seed_order=order)
+    assert losers.dtype == np.uint8
+    np.testing.assert_array_equal(losers, slow_losing_votes(seeds, tie=tie, order=order))
 
 
 @pytest.mark.parametrize('tie', TIES)
@@ -67,11 +95,39 @@ def test_any_number_of_seeds(num_seeds, tie):
     expected_label, expected_agreement = slow_aggregate(seeds, tie=tie)
     np.testing.assert_array_equal(label, expected_label)
     np.testing.assert_array_equal(agreement, expected_agreement)
+    losers = find_losing_votes(seeds, 4, tie=tie)
+    np.testing.assert_array_equal(losers, slow_losing_votes(seeds, tie=tie))
+
+
+@pytest.mark.parametrize('tie', TIES)
+def test_of_more_than_five_losing_labels_those_with_most_votes_are_given(tie):
+    votes = [9, 9, 9, 9, 0, 1, 2, 3, 3, 5, 5, 5, 7, 8, 6, 6]
+    seeds = np.array(votes, np.uint8).reshape(-1, 1, 1)
+    losers = find_losing_votes(seeds, 10, tie=tie).ravel().tolist()
+    assert losers == [5, 3, 6, 1 if tie == 'foreground' else 0, 2 if tie == 'foreground' else 1]
+
+
+def test_losing_votes_of_another_ignored_label_and_of_none():
+    seeds = np.array([[[0, 3]], [[1, 0]], [[0, 1]]], np.uint8)
+    assert find_losing_votes(seeds, 4, ignore_index=0).tolist() == [[[255, 3]]]
+    assert find_losing_votes(seeds, 4).tolist() == [[[1, 1]], [[255, 3]]]
+    assert find_losing_votes(seeds[:1], 4).shape == (0, 1, 2)
+    assert find_losing_votes(seeds[[0, 0]], 4).shape == (0, 1, 2)
+    with pytest.raises(ValueError, match='seed 0 has label 3'):
+        find_losing_votes(seeds, 3)
+
+
+def _is_repeated(seeds):
+    return np.stack([(seeds[:i] == seed).any(axis=0) for i, seed in enumerate(seeds)])
 
 
 def test_more_contested_pixels_than_one_block():
     seeds = np.random.default_rng(0).integers(0, 3, (3, 150, 160), np.uint8)
     label, agreement = aggregate_seeds(seeds, 3)
+    np.testing.assert_array_equal(
+        np.sort(np.concatenate([label[None], find_losing_votes(seeds, 3)]), axis=0),
+        np.sort(np.where(_is_repeated(seeds), 255, seeds), axis=0),
+    )
     volume = (seeds[:, None] == np.arange(3)[None, :, None, None]).sum(axis=0)
     np.testing.assert_array_equal(label, volume.argmax(axis=0))
     np.testing.assert_array_equal(agreement, volume.max(axis=0))
