@@ -10,6 +10,7 @@ from .resumable_randomness_hook import ResumableRandomnessHook
 from .scores_logger_hook import ScoresLoggerHook
 from .seed_picture_hook import SeedPictureHook
 from .seed_statistics_hook import SeedStatisticsHook
+from .tags_to_loss_hook import TagsToLossHook
 
 __all__ = [
     'AtomicCheckpointHook',
@@ -22,4 +23,5 @@ __all__ = [
     'ScoresLoggerHook',
     'SeedPictureHook',
     'SeedStatisticsHook',
+    'TagsToLossHook',
 ]
