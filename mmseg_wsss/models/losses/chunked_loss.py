@@ -8,7 +8,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...utils.compiling import is_compiling
 from .functional import (
     NORM_EPSILON,
     HybridTargets,
@@ -18,7 +17,7 @@ from .functional import (
     unique_top,
 )
 from .hybrid_settings import HybridSettings
-from .pixel_labels import PixelLabels
+from .pixel_labels import PixelLabels, on_host
 
 # Bytes of the logits of a chunk. On the CPU a handful of such arrays should stay in the cache; on
 # an accelerator each operation should be worth its launch.
@@ -162,11 +161,6 @@ def _add_noisy(
         slope.view(1, z.shape[1], -1).scatter_add_(2, index, steeper[:, :, 0])
 
 
-def on_host(tensor: Tensor) -> bool:
-    """Whether the values of a tensor may be looked at."""
-    return tensor.device.type == 'cpu' and not is_compiling()
-
-
 def chunk_cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
     """Equals ``F.cross_entropy(logits, label, reduction='none')``, quicker on the CPU."""
     if on_host(logits):
@@ -218,6 +212,32 @@ class ChunkCrossEntropy(torch.autograd.Function):
             pull *= outer / ((norm + NORM_EPSILON) * norm).masked_fill_(norm == 0, torch.inf)
             grad.addcmul_(z, pull, value=-1)
         return grad.scatter_add_(1, label, -outer), None, None
+
+
+class ChunkImageSet(torch.autograd.Function):
+    """Equals :func:`~.functional.set_loss` where all pixels share one set; for the CPU.
+
+    The few members are picked. With q the softmax within the set the gradient is ``p - q``.
+    """
+
+    @staticmethod
+    def forward(ctx, z: Tensor, member: Tensor) -> Tensor:
+        """Compute the loss (1, *S) of logits (1, K, *S), member (1, K, *S) bool."""
+        inside = member[0].flatten(1)[:, 0].nonzero()[:, 0]
+        picked = z[:, inside]
+        top, top_inside = z.amax(1, keepdim=True), picked.amax(1, keepdim=True)
+        work, picked = (z - top).exp_(), picked.sub_(top_inside).exp_()
+        total, total_inside = work.sum(1, keepdim=True), picked.sum(1, keepdim=True)
+        ctx.save_for_backward(work, total, picked, total_inside, inside)
+        return (total.log() + top - total_inside.log() - top_inside).squeeze(1)
+
+    @staticmethod
+    def backward(ctx, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        """Compute the gradient in closed form."""
+        work, total, picked, total_inside, inside = ctx.saved_tensors
+        upstream = upstream.unsqueeze(1)
+        grad = work * (upstream / total)
+        return grad.index_add_(1, inside, picked * (upstream / total_inside), alpha=-1), None
 
 
 class ChunkNegative(torch.autograd.Function):

@@ -11,6 +11,7 @@ from torch import Tensor
 from ...seeds.codec import (
     IGNORE_INDEX,
     LOSING_VOTES_OFFSET,
+    MAX_LOSING_VOTES,
     NOISY_OFFSET,
     decode_losing_votes,
     decode_seed_label,
@@ -108,8 +109,16 @@ def read_losing_votes(codes: Tensor, labels: PixelLabels, num_classes: int) -> T
     Raises:
         ValueError: If a loser is no label below K. Checked as :func:`require` does.
     """
-    losers = decode_losing_votes(codes).to(torch.uint8).movedim(0, 1)
-    losers = losers.masked_fill(~(labels.clean | labels.noisy).unsqueeze(1), IGNORE_INDEX)
+    used = labels.clean | labels.noisy
+    if on_host(codes):  # few pixels have any
+        flat = codes.flatten()
+        where = ((codes >= LOSING_VOTES_OFFSET) & used).flatten().nonzero()[:, 0]
+        losers = torch.full((len(flat), MAX_LOSING_VOTES), IGNORE_INDEX, dtype=torch.uint8)
+        losers[where] = decode_losing_votes(flat[where]).T.to(torch.uint8)
+        losers = losers.view(*codes.shape, MAX_LOSING_VOTES).movedim(-1, 1)
+    else:
+        losers = decode_losing_votes(codes).to(torch.uint8).movedim(0, 1)
+        losers = losers.masked_fill(~used.unsqueeze(1), IGNORE_INDEX)
     wrong = (losers >= num_classes) & (losers != IGNORE_INDEX)
     expected = f'expected labels 0..{num_classes - 1} for {num_classes} classes'
     require(
@@ -132,8 +141,13 @@ def require(condition: Tensor, message: str, details: Callable[[], str] | None =
         ValueError: On the CPU, at once. On an accelerator and in compiled code the message comes
             with a RuntimeError, on CUDA as a device-side assertion at the next synchronisation.
     """
-    if condition.device.type == 'cpu' and not is_compiling():
+    if on_host(condition):
         if not condition:
             raise ValueError(details() if details else message)
     else:
         torch._assert_async(condition, message)
+
+
+def on_host(tensor: Tensor) -> bool:
+    """Whether the values of a tensor may be looked at."""
+    return tensor.device.type == 'cpu' and not is_compiling()

@@ -9,7 +9,7 @@ from mmengine.dist import get_rank
 from torch import Tensor
 
 from ...registry import MODELS
-from .chunked_loss import ChunkCrossEntropy, ChunkNegative, on_host
+from .chunked_loss import ChunkCrossEntropy, ChunkImageSet, ChunkNegative
 from .functional import (
     HybridTargets,
     draw_complementary_labels,
@@ -21,7 +21,7 @@ from .functional import (
     set_loss,
 )
 from .hybrid_settings import HybridSettings
-from .pixel_labels import PixelLabels
+from .pixel_labels import PixelLabels, on_host
 from .seed_pixel_loss import SeedPixelLoss
 
 # Operators of one's own came with torch 2.4.
@@ -152,7 +152,8 @@ class PNHybridLoss(SeedPixelLoss):
         """Weighted positive loss, and that on the tags."""
         loss = self._positive_loss(logits, labels) * labels.maps['positive']
         if self.settings.tag_set_weight:
-            loss = loss + self.settings.tag_set_weight * set_loss(logits, labels.maps['tags'])
+            on_tags = ChunkImageSet.apply if on_host(logits) else set_loss
+            loss = loss + self.settings.tag_set_weight * on_tags(logits, labels.maps['tags'])
         return loss
 
     def _positive_loss(self, logits: Tensor, labels: PixelLabels) -> Tensor:

@@ -236,8 +236,8 @@ class SeedPixelLoss(nn.Module, metaclass=ABCMeta):
 
     def _check_losing_votes(self, labels: PixelLabels) -> None:
         """Refuse codes that never carry losing votes; some noisy pixels may have none."""
-        losers = (labels.maps['losers'] != IGNORE_INDEX).sum()
-        seen = torch.stack((labels.noisy.sum(), losers))
+        first = labels.maps['losers'][:, 0]
+        seen = torch.stack((labels.noisy.sum(), (first != IGNORE_INDEX).sum()))
         seen = seen if self._votes_seen is None else seen + self._votes_seen
         require(
             (seen[0] < VOTES_DUE) | (seen[1] > 0),
