@@ -16,7 +16,8 @@ from mmseg_wsss.utils.parallel import available_cpus
 DESCRIPTION = """\
 Takes any directories of masks, one per seed, each with one PNG of the same name and size per image
 (8-bit palette or grey, label 0 is background, 255 does not vote), and writes OUT/aggregated,
-OUT/agreement and OUT/manifest.json. The same command resumes a run that was interrupted. The
+OUT/agreement, OUT/losing_votes (the labels that lost) and OUT/manifest.json. The same command
+resumes a run that was interrupted, and adds losing votes to a root of an earlier version. The
 result does not depend on --jobs."""
 
 

@@ -53,7 +53,7 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--keep',
         choices=['all', 'aggregate'],
-        help='aggregate: write no seeds, only the aggregate and the agreement',
+        help='aggregate: write no seeds, only what they voted',
     )
     parser.add_argument(
         '--dropout-checkpoint',

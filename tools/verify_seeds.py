@@ -12,9 +12,10 @@ from mmseg_wsss.checks.seed_roots import verify_seed_root
 from mmseg_wsss.utils.parallel import available_cpus
 
 DESCRIPTION = """\
-Reads all of ROOT/aggregated, ROOT/agreement and, where they are kept, ROOT/<seed>, and checks that
-every image of ROOT/manifest.json has its masks, that they are whole, of one size and in the label
-space, that the aggregate is the vote of the seeds, and that there is no other mask. Seeds of
+Reads all of ROOT/aggregated, ROOT/agreement, ROOT/losing_votes (unless an earlier version made the
+root) and, where they are kept, ROOT/<seed>, and checks that every image of ROOT/manifest.json has
+its masks, that they are whole, of one size and in the label space, that the aggregate is the vote
+of the seeds, and that there is no other mask. Seeds of
 tools/make_seeds.py are compared with the tags and photographs of today as well, if these are where
 they were. Exit status: 0 if all is well, 1 if not."""
 SHOWN = 20

@@ -203,9 +203,12 @@ class SeedGenerator:
             return False
         if store.is_complete(image.image_id, names, *numbers, losing_votes=True):
             return True
-        if not names or not store.is_complete(image.image_id, names, *numbers):
+        if not store.is_complete(image.image_id, names, *numbers):
             return False
-        # Made by an earlier version: the seeds, which are kept, need no network.
+        if not names:
+            changes[image.image_id] = 'have no losing votes (made by an earlier version)'
+            return False
+        # Made by an earlier version as well; the seeds, which are kept, need no network.
         seeds = store.read_seeds(image.image_id, names)
         losing_votes = find_losing_votes(seeds, len(self.classes), **self.aggregate)
         store.write_losing_votes(image.image_id, losing_votes)

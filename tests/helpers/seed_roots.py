@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mmseg_wsss.seeds import aggregate_seeds
+from mmseg_wsss.seeds import aggregate_seeds, find_losing_votes
 from mmseg_wsss.store import SeedManifest, SeedStore
 
 CLASSES = ('background', 'cat', 'dog')
@@ -30,6 +30,7 @@ def write_seed_root(
     image_ids: list[str],
     shape: tuple[int, int] = (24, 32),
     classes: tuple[str, ...] = CLASSES,
+    losing_votes: bool = False,
 ) -> dict[str, np.ndarray]:
     """Write a root of three random seeds with their aggregate; return the seeds by image id."""
     palette = [[index, index, index] for index in range(len(classes))]
@@ -47,7 +48,9 @@ def write_seed_root(
         seeds = rng.integers(0, len(classes), (len(SEED_NAMES), *shape), dtype=np.uint8)
         seeds[:, :2] = 255
         label, agreement = aggregate_seeds(seeds, len(classes))
-        store.write(image_id, dict(zip(SEED_NAMES, seeds, strict=True)), label, agreement, palette)
+        losers = find_losing_votes(seeds, len(classes)) if losing_votes else None
+        masks = dict(zip(SEED_NAMES, seeds, strict=True))
+        store.write(image_id, masks, label, agreement, palette, losing_votes=losers)
         written[image_id] = seeds
     return written
 

@@ -13,7 +13,7 @@ import pytest
 import verify_seeds
 from PIL import Image
 
-from mmseg_wsss.seeds import aggregate_seeds
+from mmseg_wsss.seeds import aggregate_seeds, find_losing_votes
 from mmseg_wsss.store import SeedManifest, SeedStore, encode_mask, read_mask, write_mask
 
 NUM_CLASSES = 4
@@ -61,16 +61,18 @@ def test_result_is_the_vote(tmp_path, seeds, tie, capsys):
     store = SeedStore(tmp_path / 'out')
     for image_id in IMAGE_IDS:
         stack = np.stack([seeds[name, image_id] for name in NAMES])
-        label, agreement = aggregate_seeds(
-            stack, NUM_CLASSES, tie=tie, seed_order=[2, 0, 1] if order else None
-        )
+        rule = dict(tie=tie, seed_order=[2, 0, 1] if order else None)
+        label, agreement = aggregate_seeds(stack, NUM_CLASSES, **rule)
+        losers = find_losing_votes(stack, NUM_CLASSES, **rule)
         np.testing.assert_array_equal(read_mask(store.mask_path('aggregated', image_id)), label)
         np.testing.assert_array_equal(store.read_agreement(image_id, 3), agreement)
+        found = store.read_losing_votes(image_id, NUM_CLASSES, label.shape)
+        np.testing.assert_array_equal(found, losers)
     manifest = SeedManifest.load(store.manifest_path)
     assert list(manifest.classes) == CLASSES.split(',')
     assert manifest.seed_names == ['one', 'two', 'three']
     assert manifest.images == sorted(IMAGE_IDS) and manifest.tie == tie
-    assert len(files(tmp_path / 'out')) == 2 * len(IMAGE_IDS) + 1
+    assert len(files(tmp_path / 'out')) == 3 * len(IMAGE_IDS) + 1
     assert '41 images, 41 aggregated, 0 kept' in capsys.readouterr().out
     assert verify_seeds.main([str(tmp_path / 'out'), '--jobs', '1']) == 0
 
@@ -109,6 +111,17 @@ def test_valid_outputs_are_kept_and_others_made_anew(tmp_path, seeds, capsys):
     assert store.mask_path('aggregated', '003').stat().st_mtime_ns == kept
 
 
+def test_losing_votes_are_added_to_a_root_of_an_earlier_version(tmp_path, seeds, capsys):
+    assert run(tmp_path) == 0
+    before = files(tmp_path / 'out')
+    shutil.rmtree(tmp_path / 'out' / 'losing_votes')
+    assert run(tmp_path) == 0
+    assert files(tmp_path / 'out') == before
+    capsys.readouterr()
+    assert run(tmp_path) == 0
+    assert '0 aggregated, 41 kept' in capsys.readouterr().out
+
+
 def test_a_seed_changed_meanwhile_is_aggregated_anew(tmp_path, seeds, capsys):
     assert run(tmp_path) == 0
     time.sleep(0.02)
@@ -143,8 +156,9 @@ def test_added_and_removed_images(tmp_path, seeds, capsys):
     assert '1 aggregated, 40 kept, 1 dropped' in capsys.readouterr().out
     assert (tmp_path / 'out' / 'aggregated' / '003.png').stat().st_mtime_ns == kept
     found = files(tmp_path / 'out')
-    assert set(expected) - set(found) == {'aggregated/005.png', 'agreement/005.png'}
-    for folder in ('aggregated', 'agreement'):
+    folders = ('aggregated', 'agreement', 'losing_votes')
+    assert set(expected) - set(found) == {f'{folder}/005.png' for folder in folders}
+    for folder in folders:
         assert found[f'{folder}/new.png'] == expected[f'{folder}/005.png']
     (tmp_path / 'split.txt').write_text('000\n')
     assert run(tmp_path, '--split', str(tmp_path / 'split.txt')) == 1
@@ -208,7 +222,7 @@ def test_wrong_seeds_are_named_and_the_rest_is_done(tmp_path, seeds, capsys, dam
     assert run(tmp_path) == 1
     assert fails(capsys, f'two/{expected}', '1 images could not be aggregated')
     assert not (tmp_path / 'out' / 'aggregated' / '003.png').exists()
-    assert len(list((tmp_path / 'out').rglob('*.png'))) == 2 * len(IMAGE_IDS) - 2
+    assert len(list((tmp_path / 'out').rglob('*.png'))) == 3 * (len(IMAGE_IDS) - 1)
     path.write_bytes(original)
     assert run(tmp_path) == 0
     assert '1 aggregated, 40 kept' in capsys.readouterr().out
@@ -266,7 +280,7 @@ def test_a_full_disk_ends_it_and_it_resumes(tmp_path, seeds, capsys, monkeypatch
 
     def full_disk(path, content):
         calls.append(path)
-        if len(calls) > 9:
+        if len(calls) > 13:
             raise OSError(28, 'No space left on device')
         return original(path, content)
 

@@ -57,7 +57,11 @@ def test_options_replace_the_section(project):
     arguments = [project / 'config.py', project / 'model.pth']
     run(*arguments, '--keep', 'aggregate', '--seeds', '0.05-1', '0.2-1.20')
     root = project / 'work' / 'seeds'
-    assert {path.parent.name for path in root.rglob('*.png')} == {'aggregated', 'agreement'}
+    assert {path.parent.name for path in root.rglob('*.png')} == {
+        'aggregated',
+        'agreement',
+        'losing_votes',
+    }
     manifest = (root / 'manifest.json').read_text()
     assert '"0.05-1.00"' in manifest and '"0.20-1.20"' in manifest
     with pytest.raises(ValueError, match='--overwrite'):

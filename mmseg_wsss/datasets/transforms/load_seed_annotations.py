@@ -167,8 +167,9 @@ class LoadSeedAnnotations(BaseTransform):
             fileio.get(path, self.backend_args), path, code.shape, results['num_classes']
         )[:LOADED_LOSING_VOTES]
         joined = code.astype(np.float64)
-        where = losers[0] != IGNORE_INDEX
-        joined[where] = encode_losing_votes(code[where], losers[:, where])
+        where = np.flatnonzero(losers[0] != IGNORE_INDEX)
+        lost = losers.reshape(len(losers), -1).take(where, axis=1)
+        joined.reshape(-1)[where] = encode_losing_votes(code.reshape(-1).take(where), lost)
         return joined
 
     def __repr__(self) -> str:

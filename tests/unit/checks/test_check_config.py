@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.seed_roots import write_images, write_seed_root, write_split
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from PIL import Image
 
 from mmseg_wsss.checks.configs import check_config, label_table
-from mmseg_wsss.store import write_mask
+from mmseg_wsss.store import encode_mask, write_mask
 
 IDS = ('camA/v', 'camB/v', 'w', 'x')
 
@@ -141,3 +142,39 @@ def test_a_class_that_every_image_has(data, section, text):
     assert [remark[: len(text)] for remark in report.remarks] == [text]
     (data / 'tags.csv').write_text('image_id,tags\ncamA/v,animal\ncamB/v,animal\nw,\nx,animal\n')
     assert not any('every' in remark for remark in check_tags(data, section).remarks)
+
+
+def check_seeds(root: Path, *pipeline: dict):
+    dataset = dict(
+        type='SeedDataset',
+        data_root=str(root),
+        seed_root=str(root / 'seeds'),
+        ann_file='train.txt',
+        data_prefix=dict(img_path='images'),
+        pipeline=[dict(type='LoadImageFromFile'), *pipeline],
+    )
+    return check_config(Config(dict(train_dataloader=dict(dataset=dataset))), workers=1)[0]
+
+
+def test_losing_votes_are_checked_where_the_pipeline_reads_them(tmp_path):
+    init_default_scope('mmseg')
+    write_images(tmp_path / 'images', ['one', 'two'])
+    write_split(tmp_path / 'train.txt', ['one', 'two'])
+    write_seed_root(tmp_path / 'seeds', ['one', 'two'], losing_votes=True)
+    plain = dict(type='LoadSeedAnnotations')
+    asking = dict(type='LoadSeedAnnotations', losing_votes=True)
+    assert not check_seeds(tmp_path, asking).problems
+    folder = tmp_path / 'seeds' / 'losing_votes'
+    (folder / 'one.png').write_bytes((folder / 'one.png').read_bytes()[:-5])
+    (folder / 'two.png').write_bytes(encode_mask(np.zeros((24, 31), np.uint8)))
+    first, second = check_seeds(tmp_path, asking).problems
+    assert 'one.png: the file is truncated' in first
+    assert 'two.png: 24 x 31' in second and '1 to 5 masks of 24 x 32' in second
+    assert not check_seeds(tmp_path, plain).problems
+    # A root of an earlier version.
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()
+    assert not check_seeds(tmp_path, plain).problems
+    (problem,) = check_seeds(tmp_path, asking).problems
+    assert '2 of the 2 images' in problem and 'tools/make_seeds.py' in problem

@@ -1,12 +1,14 @@
 """The transform that loads seeds; its labels are tested with the data set."""
 
 import random
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
 from helpers.seed_roots import CLASSES, PALETTE, write_images, write_seed_root, write_split
+from mmengine.config import Config
 from mmengine.dataset import Compose, ConcatDataset
 
 from mmseg_wsss.registry import DATASETS, TRANSFORMS
@@ -135,6 +137,7 @@ def test_a_half_written_mask_is_refused(results):
         load(results)
 
 
+CONFIGS = Path(__file__).parents[3] / 'configs'
 SEVEN = tuple('abcdefg')  # labels 0 to 6, and as many seeds
 
 
@@ -275,6 +278,16 @@ def test_losing_votes_through_a_mosaic(contested):
             break
     else:
         pytest.fail('no mosaic had a pixel of the first image')
+
+
+def test_the_base_config_asks_for_them_and_for_nothing_else():
+    plain, asking = (
+        Config.fromfile(CONFIGS / f'_base_/datasets/voc_animals_seeds{end}.py').to_dict()
+        for end in ('', '_losing_votes')
+    )
+    assert asking['train_dataloader']['dataset']['pipeline'][1].pop('losing_votes') is True
+    assert asking['train_pipeline'][1].pop('losing_votes') is True
+    assert asking == plain
 
 
 def test_a_root_without_losing_votes_is_refused_before_the_first_batch(contested):

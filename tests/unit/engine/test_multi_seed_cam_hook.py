@@ -20,7 +20,7 @@ def test_seeds_after_training_equal_those_of_the_checkpoint(tmp_path):
     Runner.from_cfg(config.copy()).train()
     root = tmp_path / 'work' / 'seeds'
     found = files_of(root)
-    folders = ['0.10-1.00', '0.30-1.20', 'aggregated', 'agreement']
+    folders = ['0.10-1.00', '0.30-1.20', 'aggregated', 'agreement', 'losing_votes']
     assert sorted(found) == [f'{folder}/{i}.png' for folder in folders for i in 'abcd']
     seeds = SeedStore(root).read_seeds('d', folders[:2], (32, 40), len(CLASSES))
     assert not seeds.any()
@@ -48,7 +48,7 @@ def test_another_training_is_refused_or_overwrites(tmp_path):
     config.custom_hooks[0].overwrite = True
     config.experiment_name = 'third'
     Runner.from_cfg(config.copy()).train()
-    assert len(files_of(tmp_path / 'work' / 'seeds')) == 16
+    assert len(files_of(tmp_path / 'work' / 'seeds')) == 20
 
 
 def test_images_of_the_config(tmp_path):

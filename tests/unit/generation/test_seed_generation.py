@@ -1,6 +1,7 @@
 """The seeds on disk against a plain computation, and what must not change them."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from torch import nn
 from mmseg_wsss.generation import SeedGenerator, SeedImage
 from mmseg_wsss.seeds import Seed, aggregate_seeds
 from mmseg_wsss.seeds.dropout import channel_masks
-from mmseg_wsss.store import read_mask
+from mmseg_wsss.store import read_losing_votes, read_mask
 from mmseg_wsss.utils.image import read_image
 
 
@@ -89,6 +90,11 @@ def test_masks_equal_a_plain_computation(tmp_path):
         for name, expected in (('aggregated', label), ('agreement', agreement)):
             found = read_mask(tmp_path / 'seeds' / name / f'{image.image_id}.png')
             assert np.array_equal(found, expected)
+        path = tmp_path / 'seeds' / 'losing_votes' / f'{image.image_id}.png'
+        losers = read_losing_votes(path, label.shape, 4)
+        lost = (losers[:, None] == np.arange(4)[:, None, None]).any(axis=0)
+        voted = (np.stack(masks)[:, None] == np.arange(4)[:, None, None]).any(axis=0)
+        assert np.array_equal(lost, voted & (np.arange(4)[:, None, None] != label))
     # The plain computation is in double precision: a pixel on the edge may go either way.
     assert differing <= total * 1e-3
     assert counts[1:].sum() > total // 30  # there is something to compare
@@ -186,14 +192,32 @@ def test_seeds_with_several_backgrounds_are_those_of_each_background(tmp_path):
         build_generator(background=backgrounds[::-1]).run(images, both)
 
 
-def test_keep_aggregate_writes_two_files_per_image(tmp_path):
+def test_losing_votes_are_added_to_seeds_of_an_earlier_version(tmp_path):
+    """Of kept seeds without the network; where none are kept, all is made anew."""
+    images = build_images(tmp_path)
+    for keep, made in (('all', 0), ('aggregate', 5)):
+        root = tmp_path / keep
+        build_generator(keep=keep).run(images, root)
+        expected = files_of(root)
+        shutil.rmtree(root / 'losing_votes')
+        summary = build_generator(keep=keep).run(images, root)
+        assert (summary.made, summary.skipped) == (made, 5 - made)
+        assert files_of(root) == expected
+        assert build_generator(keep=keep).run(images, root).made == 0
+
+
+def test_keep_aggregate_writes_three_files_per_image(tmp_path):
     images = build_images(tmp_path)
     build_generator().run(images, tmp_path / 'all')
     build_generator(keep='aggregate').run(images, tmp_path / 'few')
     few = files_of(tmp_path / 'few')
     assert sorted(few) == sorted(
         ['manifest.json']
-        + [f'{name}/{i.image_id}.png' for name in ('aggregated', 'agreement') for i in images]
+        + [
+            f'{name}/{one.image_id}.png'
+            for name in ('aggregated', 'agreement', 'losing_votes')
+            for one in images
+        ]
     )
     everything = files_of(tmp_path / 'all')
     assert all(everything[name] == few[name] for name in few if name != 'manifest.json')
