@@ -1,4 +1,4 @@
-"""Test a model: ``python tools/test.py CONFIG CHECKPOINT``, mmseg's own options and ``--crf``."""
+"""Test a model: ``python tools/test.py CONFIG CHECKPOINT``, mmseg's options, a CRF and tags."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from mmengine.config import Config, DictAction
 import mmseg_wsss.register_all  # noqa: F401  # before a config is read
 from mmseg_wsss.checks.configs import find_datasets
 from mmseg_wsss.engine import ClassesError, WSSSRunner
+from mmseg_wsss.engine.loops import TagsError
 from mmseg_wsss.engine.metrics import GroundTruthError, use_segmentation_metric
 from mmseg_wsss.utils.checkpoint import read_checkpoint, read_safely_in_mmengine
 from mmseg_wsss.utils.overrides import apply_overrides
@@ -37,6 +38,10 @@ def parse_args() -> argparse.Namespace:
         '--crf',
         choices=['deeplab', 'psa', 'irn'],
         help='refine the predictions by a dense CRF with this preset before scoring',
+    )
+    parser.add_argument(
+        '--tags',
+        help='tags file: tell the network the tags of the images, no other class is predicted',
     )
     parser.add_argument(
         '--cfg-options',
@@ -93,8 +98,12 @@ def build_config(args: argparse.Namespace) -> Config:
         cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
         cfg.tta_model.module = cfg.model
         cfg.model = cfg.tta_model
+    if args.crf or args.tags:
+        cfg.test_cfg = dict(type='DenseCRFTestLoop' if args.crf else 'TaggedTestLoop')
     if args.crf:
-        cfg.test_cfg = dict(type='DenseCRFTestLoop', crf=dict(preset=args.crf))
+        cfg.test_cfg.crf = dict(preset=args.crf)
+    if args.tags:
+        cfg.test_cfg.update(tags=args.tags, image_folder=find_image_folder(cfg))
     cfg.setdefault('default_hooks', {})
     logger = cfg.default_hooks.setdefault('logger', dict(type='LoggerHook'))
     if logger is not None and logger.get('type') == 'LoggerHook':
@@ -142,7 +151,7 @@ def main() -> None:
     prepare_runner_on_cpu(cfg)
     try:
         WSSSRunner.from_cfg(cfg).test()
-    except (ClassesError, GroundTruthError) as error:
+    except (ClassesError, GroundTruthError, TagsError) as error:
         raise SystemExit(f'error: {error}') from None
 
 

@@ -139,6 +139,7 @@ class PhotographRun:
         self.runner.run(self._train_network())
         if self.description.has_masks:
             self.runner.run(self._test())
+            self.runner.run(self._test_told())
         if self.options.new is not None:
             self.runner.run(self._predict())
         return self._report()
@@ -331,18 +332,23 @@ class PhotographRun:
         )
 
     def _test(self) -> Step:
-        out = self.root / 'test'
-        words = ['--work-dir', out, '--out', out / 'masks']
+        return self._test_step('test', 'Test the network on the masks', [])
+
+    def _test_told(self) -> Step:
+        tags = ['--tags', self.data / 'tags.csv']
+        return self._test_step('test-told', 'The same, told the tags, which the vote knows', tags)
+
+    def _test_step(self, name: str, title: str, more: list[object]) -> Step:
+        out = self.root / name
+        words = ['--work-dir', out, '--out', out / 'masks', *more]
         return Step(
-            'test',
-            'Test the network on the masks',
+            name,
+            title,
             self._command('test.py', self.pnl_config, self._checkpoint(self.pnl_config), *words),
             inputs=self.lists,
             after=['network'],
             makes=[out],
-            summary=lambda: [
-                f'network: {100 * self._network_score.miou:.1f} mIoU, without being told the tags'
-            ],
+            summary=lambda: [f'network: {100 * self._score(out / "masks").miou:.1f} mIoU'],
         )
 
     def _predict(self) -> Step:
@@ -361,10 +367,6 @@ class PhotographRun:
     def _vote_score(self) -> SeedScore:
         return self._score(self.seeds / AGGREGATED_FOLDER)
 
-    @cached_property
-    def _network_score(self) -> SeedScore:
-        return self._score(self.root / 'test' / 'masks')
-
     def _score(self, folder: Path) -> SeedScore:
         ids = read_split(self.data / 'val.txt')
         pairs = (
@@ -377,7 +379,11 @@ class PhotographRun:
         scores = {}
         judged = []
         if self.description.has_masks:
-            scores = {'vote of the seeds': self._vote_score, 'network': self._network_score}
+            scores = {
+                'vote of the seeds': self._vote_score,
+                'network': self._score(self.root / 'test' / 'masks'),
+                'network told the tags': self._score(self.root / 'test-told' / 'masks'),
+            }
             judged = [self._judged(one) for one in read_split(self.data / 'val.txt')]
         choices = self._reasons()
         if self.options.threshold_from_masks:
@@ -410,6 +416,7 @@ class PhotographRun:
             dict(
                 vote=self.seeds / AGGREGATED_FOLDER / f'{image_id}.png',
                 network=self.root / 'test' / 'masks' / f'{image_id}.png',
+                network_told_the_tags=self.root / 'test-told' / 'masks' / f'{image_id}.png',
                 ground_truth=self.data / MASK_FOLDER / f'{image_id}.png',
             ),
         )

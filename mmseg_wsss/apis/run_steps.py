@@ -112,8 +112,7 @@ class StepRunner:
             raise StepError(f'{_failure(log, status)}\n  log: {log}')
         self.state[step.name]['seconds'] = round(seconds, 1)
         self._save()
-        self._summarise(step)
-        print(f'  {clock(seconds)}', flush=True)
+        self._summarise(step, seconds)
 
     def seconds(self, name: str) -> float | None:
         """Time a step took; None if it is not done."""
@@ -165,8 +164,11 @@ class StepRunner:
         elif line:
             print(f'  ... {line[:110]}', flush=True)
 
-    def _summarise(self, step: Step) -> None:
-        for line in step.summary() if step.summary is not None else ():
+    def _summarise(self, step: Step, seconds: float | None = None) -> None:
+        lines = step.summary() if step.summary is not None else []
+        if seconds is not None:
+            lines = [*lines[:-1], f'{lines[-1]} ({clock(seconds)})' if lines else clock(seconds)]
+        for line in lines:
             print(f'  {line}', flush=True)
 
 

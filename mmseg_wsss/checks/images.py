@@ -162,6 +162,9 @@ def check_items(
     summarise_kinds(report, kinds)
     report.add('turned upright by EXIF', sum(info.turned for info in kinds.values()))
     report.add('masks', sum(len(item.masks) for item in items))
+    losing_votes = sum(item.losing_votes is not None for item in items)
+    if losing_votes:
+        report.add('losing votes', losing_votes)
     maps = [item.image_id for item in items if item.saliency is not None]
     if maps:
         report.add('saliency maps', len(maps))

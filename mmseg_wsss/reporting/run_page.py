@@ -114,7 +114,8 @@ def _score_table(report: RunReport) -> Table:
         ['class', *report.scores],
         rows,
         note=f'On the {number} photographs with masks, which did not train. The vote knows the '
-        f'tags of these photographs, the network does not.{FEW if number < 30 else ""}',
+        f'tags of these photographs, so compare it with the network that is told them.'
+        f'{FEW if number < 30 else ""}',
         decimals=1,
         classes=True,
     )

@@ -38,7 +38,7 @@ OPTIONS = ['seed_generation.num_workers=0', 'seed_generation.num_writers=0']
 def test_seeds_of_a_checkpoint(project):
     run(project / 'config.py', project / 'model.pth')
     found = files_of(project / 'work' / 'seeds')
-    assert len(found) == 16
+    assert len(found) == 20
     run(project / 'config.py', project / 'model.pth', '--out', project / 'elsewhere')
     assert files_of(project / 'elsewhere') == found
 
@@ -67,7 +67,7 @@ def test_options_replace_the_section(project):
     with pytest.raises(ValueError, match='--overwrite'):
         run(*arguments, '--refine', 'none')
     run(*arguments, '--refine', 'none', '--overwrite')
-    assert len(files_of(root)) == 16
+    assert len(files_of(root)) == 20
 
 
 def test_one_checkpoint_per_dropout(project):
@@ -95,7 +95,7 @@ def test_checkpoints_run_no_code_unless_trusted(project):
     assert not (project / 'harmed').exists()
     run(project / 'config.py', project / 'harmful.pth', '--trust-checkpoint')
     assert (project / 'harmed').exists()
-    assert len(files_of(project / 'work' / 'seeds')) == 16
+    assert len(files_of(project / 'work' / 'seeds')) == 20
 
 
 def test_what_mmengine_stores_is_read(tmp_path):

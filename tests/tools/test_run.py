@@ -7,6 +7,7 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import run as tool
 from helpers.forked_steps import launch as forked
@@ -17,7 +18,8 @@ from mmseg_wsss.apis import run_photographs
 from mmseg_wsss.apis.run_photographs import PhotographRun, RunOptions
 from mmseg_wsss.apis.run_steps import StepError, StepRunner
 from mmseg_wsss.converters.folder_inputs import FolderDescription
-from mmseg_wsss.datasets import read_split
+from mmseg_wsss.datasets import read_split, read_tags
+from mmseg_wsss.store import read_mask
 
 ROOT = Path(__file__).resolve().parents[2]
 TRAINED = ('classifier', 'network')
@@ -87,7 +89,7 @@ def test_everything_is_there(finished):
     assert len(list((root / 'predictions' / 'overlays' / 'garden').glob('*.jpg'))) == 2
     assert len(printed.splitlines()) < 60
     steps = re.findall(r'^\[(\d+)\] ', printed, re.M)
-    assert steps == [str(number) for number in range(1, 12)]
+    assert steps == [str(number) for number in range(1, 13)]
     assert 'as measured on this machine: classifier' in printed
 
 
@@ -105,8 +107,24 @@ def test_masks_judge_and_do_not_train(finished):
     assert f'vote: {vote:.1f} mIoU' in printed
     log = (root / 'logs' / 'test.log').read_text()
     network = float(re.search(r'mIoU: +([\d.]+)', log)[1])
-    said = float(re.search(r'network: ([\d.]+) mIoU', printed)[1])
-    assert said == pytest.approx(network, abs=0.06)
+    assert said_scores(printed)[0] == pytest.approx(network, abs=0.06)
+
+
+def test_the_network_is_scored_with_and_without_the_tags(finished):
+    root, printed = finished
+    log = (root / 'logs' / 'test-told.log').read_text()
+    told = float(re.search(r'mIoU: +([\d.]+)', log)[1])
+    assert said_scores(printed)[1] == pytest.approx(told, abs=0.06)
+    tags = read_tags(root / 'data' / 'tags.csv', CLASSES)
+    for name in read_split(root / 'data' / 'val.txt'):
+        mask = read_mask(root / 'test-told' / 'masks' / f'{name}.png')
+        assert set(np.unique(mask)) <= {0, *tags[name]}
+    assert 'mIoU, network told the tags' in (root / 'report.html').read_text()
+
+
+def said_scores(printed: str) -> list[float]:
+    """mIoU of the network, without and with the tags, as a run printed them."""
+    return [float(value) for value in re.findall(r'network: ([\d.]+) mIoU', printed)]
 
 
 def test_a_second_run_trains_nothing(finished, data, capsys, monkeypatch):

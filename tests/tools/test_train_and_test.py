@@ -93,12 +93,17 @@ def test_written_masks_score_what_the_evaluation_says(trained, tmp_path, root):
 def test_augmentation_and_crf_change_the_prediction_and_are_scored(trained, tmp_path, root):
     path, config = trained
     checkpoint = path / 'work' / 'iter_4.pth'
+    tags = tmp_path / 'tags.json'
+    told = {image_id: ['cat'] if number % 2 else [] for number, image_id in enumerate(IDS)}
+    tags.write_text(json.dumps(told))
     masks = {}
     for name, options in {
         'plain': [],
         'tta': ['--tta'],
         'crf': ['--crf', 'deeplab'],
         'both': ['--tta', '--crf', 'psa', '--show-dir', 'shown'],
+        'tags': ['--tags', tags],
+        'tags-crf': ['--tags', tags, '--crf', 'deeplab'],
     }.items():
         out = tmp_path / name
         command(root, 'test.py', config, checkpoint, '--work-dir', out, '--out', out / 'masks',
@@ -107,6 +112,14 @@ def test_augmentation_and_crf_change_the_prediction_and_are_scored(trained, tmp_
         masks[name] = np.stack([read_mask(out / 'masks' / f'{i}.png') for i in IDS])
     for name in ('tta', 'crf', 'both'):
         assert (masks[name] != masks['plain']).any()
+    # Where the allowed classes had the highest score of all nothing changes.
+    allowed = np.array([[0, 1 if number % 2 else 0] for number in range(len(IDS))])
+    for name in ('tags', 'tags-crf'):
+        for mask, labels in zip(masks[name], allowed, strict=True):
+            assert set(np.unique(mask)) <= set(labels)
+    kept = (masks['plain'] == allowed[:, :1, None]) | (masks['plain'] == allowed[:, 1:, None])
+    assert kept.any() and not kept.all()
+    np.testing.assert_array_equal(masks['tags'][kept], masks['plain'][kept])
     # Every image is painted, also where mmseg's hook has an interval for tests.
     shown = tmp_path / 'both' / 'shown'
     assert {str(path.relative_to(shown)) for path in shown.rglob('*.png')} == {
@@ -130,6 +143,28 @@ def test_seeds_of_another_photograph_are_refused_before_the_first_iteration(trai
     assert 'error: ' in done.stderr and 'the seeds of 1 images' in done.stderr
     assert 'the masks of two were made of another photograph' in done.stderr
     assert not list(tmp_path.rglob('*.pth'))
+
+
+@pytest.mark.parametrize(
+    'tags, message',
+    [
+        ({'one': ['cat']}, '3 of 4 images have no entry, first two, camA/three, camB/three'),
+        ({'one': ['unicorn']}, 'unicorn'),
+        (None, 'tags.json: there is no such'),
+    ],
+)
+def test_tags_that_do_not_fit_are_refused_before_anything_is_predicted(
+    trained, tmp_path, root, tags, message
+):
+    path, config = trained
+    if tags is not None:
+        (tmp_path / 'tags.json').write_text(json.dumps(tags))
+    run = run_forked(
+        [root / 'tools' / 'test.py', config, path / 'work' / 'iter_4.pth', '--work-dir',
+         tmp_path / 'work', '--tags', tmp_path / 'tags.json']
+    )  # fmt: skip
+    assert run.returncode == 1 and 'Traceback' not in run.stderr
+    assert 'error: ' in run.stderr and message in run.stderr, run.stderr
 
 
 def test_options_that_do_not_fit_the_config_say_so(trained, root):

@@ -19,6 +19,7 @@ PARTS = [
     (TRANSFORMS, 'LoadSeedAnnotations'),
     (HOOKS, 'MultiSeedCAMHook'),
     (LOOPS, 'DenseCRFTestLoop'),
+    (LOOPS, 'TaggedTestLoop'),
     (METRICS, 'SegmentationMetric'),
 ]
 

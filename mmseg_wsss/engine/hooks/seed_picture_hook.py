@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.structures import SegDataSample
 
+from ...models.pseudo_supervision import class_logits, evaluation_mode
 from ...registry import HOOKS
 from ...reporting import training_sheet
 
@@ -69,18 +70,10 @@ def predict(model: EncoderDecoder, image: torch.Tensor) -> np.ndarray:
     Returns:
         np.ndarray: Labels, uint8 (H, W).
     """
-    training = [module for module in model.modules() if module.training]
-    model.eval()
-    try:
-        with torch.no_grad():
-            data = dict(inputs=[image], data_samples=[SegDataSample()])
-            inputs = model.data_preprocessor(data, False)['inputs']
-            shape = tuple(inputs.shape[-2:])
-            meta = dict(img_shape=shape, pad_shape=shape, ori_shape=shape)
-            logits = model.encode_decode(inputs, [meta])
-    finally:
-        for module in training:
-            module.training = True
+    with evaluation_mode(model), torch.no_grad():
+        data = dict(inputs=[image], data_samples=[SegDataSample()])
+        inputs = model.data_preprocessor(data, False)['inputs']
+        logits = class_logits(model, inputs)
     height, width = image.shape[-2:]
     return logits[0, :, :height, :width].argmax(dim=0).cpu().numpy().astype(np.uint8)
 

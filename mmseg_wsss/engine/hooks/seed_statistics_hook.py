@@ -8,10 +8,10 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from ...models.losses import SeedPixelLoss
+from ...models.losses import FilteredLoss, SeedPixelLoss
 from ...registry import HOOKS
 
-STATISTICS = ('clean_share', 'noisy_share', 'clean_right', 'noisy_left')
+STATISTICS = ('clean_share', 'noisy_share', 'clean_right', 'noisy_left', 'filtered_share')
 
 
 @HOOKS.register_module()
@@ -21,7 +21,7 @@ class SeedStatisticsHook(Hook):
     The prediction constraint has a floor far above 0, so its value does not tell how far training
     has come; ``clean_right`` (share of clean pixels predicted as labelled) and ``noisy_left``
     (share of noisy pixels predicted as something else) do. Of several losses of one head the first
-    is logged, of several processes the first.
+    is logged, of several processes the first. A ``FilteredLoss`` adds ``filtered_share``.
 
     Args:
         interval: Iterations between two records, >= 1; reading them makes an accelerator's host
@@ -50,7 +50,7 @@ class SeedStatisticsHook(Hook):
             return
         done = set()
         for name, module in runner.model.named_modules():
-            if not isinstance(module, SeedPixelLoss):
+            if not isinstance(module, (FilteredLoss, SeedPixelLoss)):
                 continue
             head = _head_name(name)
             if head in done:

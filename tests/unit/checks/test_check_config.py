@@ -163,7 +163,8 @@ def test_losing_votes_are_checked_where_the_pipeline_reads_them(tmp_path):
     write_seed_root(tmp_path / 'seeds', ['one', 'two'], losing_votes=True)
     plain = dict(type='LoadSeedAnnotations')
     asking = dict(type='LoadSeedAnnotations', losing_votes=True)
-    assert not check_seeds(tmp_path, asking).problems
+    report = check_seeds(tmp_path, asking)
+    assert not report.problems and ('losing votes', '2') in report.rows
     folder = tmp_path / 'seeds' / 'losing_votes'
     (folder / 'one.png').write_bytes((folder / 'one.png').read_bytes()[:-5])
     (folder / 'two.png').write_bytes(encode_mask(np.zeros((24, 31), np.uint8)))

@@ -13,6 +13,7 @@ from mmseg_wsss.converters.recipes import (
     BACKBONES,
     CLASSIFIER_VIEWS,
     MAX_EPOCHS,
+    TINY_SET,
     choose_recipe,
     recognise_backbone,
 )
@@ -42,7 +43,28 @@ def test_schedules_are_long_enough_and_hang_together(number, gpu):
     warm_up, decay = recipe.pnl['param_scheduler']
     assert warm_up['end'] == decay['begin'] < decay['end'] == iterations
     assert iterations >= (300 if gpu is None else 2_000)
-    assert recipe.cls['seed_generation']['background'] == dict(threshold='auto')
+    tiny = number < TINY_SET
+    threshold = 'auto'
+    if gpu is None:
+        threshold = 0.5 if number < 400 else 0.45 if number < 1_000 else 0.35
+    assert recipe.cls['seed_generation']['background'] == dict(threshold=threshold)
+    assert 'no mask of these' in recipe.reasons[-1]
+    said = 'found from' if threshold == 'auto' else f'threshold: {threshold}, '
+    assert said in recipe.reasons[-1]
+    assert ('frozen_stages' in recipe.cls['model']['backbone']) == tiny
+
+
+@pytest.mark.parametrize(('name', 'last'), [('mobilenetv2', 'layer7'), ('resnet50', 'layer4')])
+def test_the_classifier_of_a_tiny_set_trains_its_last_stage_and_head(name, last):
+    init_default_scope('mmpretrain')
+    recipe = choose_recipe(40, None if name == 'mobilenetv2' else 80.0)
+    config = Config.fromfile(str(ROOT / 'configs' / recipe.cls_base)).model.backbone
+    config.update(recipe.cls['model']['backbone'])
+    config.pop('init_cfg')
+    backbone = MODELS.build(config)
+    backbone.train()
+    trained = [name for name, value in backbone.named_parameters() if value.requires_grad]
+    assert {name.split('.')[0] for name in trained} == {last}
 
 
 def test_small_sets_learn_gently_and_large_ones_as_the_configs_say():

@@ -11,6 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
 from mmseg_wsss.models.losses import (
+    FilteredLoss,
     PNHybridLoss,
     SeedCrossEntropyLoss,
     SeedGeneralizedCrossEntropyLoss,
@@ -40,6 +41,7 @@ LOSSES = {
     'generalized': SeedGeneralizedCrossEntropyLoss,
     'symmetric': SeedSymmetricCrossEntropyLoss,
     'weighted': SeedWeightedCrossEntropyLoss,
+    'filtered': lambda: FilteredLoss(dict(type='PNHybridLoss')),
 }
 
 
