@@ -15,12 +15,16 @@ from ..store import (
     AGREEMENT_FOLDER,
     LOSING_VOTES_FOLDER,
     MANIFEST_NAME,
+    ImageRecords,
     SeedManifest,
 )
 from ..utils.image import check_readable_once
 from .class_names import COCO_METAINFO
 from .seed_records import check_seeds_of_today
 from .splits import read_split
+from .tags import read_tags, tags_for
+
+TAGS_OF_RECORDS = 'records'
 
 
 @DATASETS.register_module()
@@ -42,6 +46,10 @@ class SeedDataset(BaseSegDataset):
         img_suffix (str): Suffix of the image files.
         metainfo (dict, optional): ``classes``, background first, and ``palette``; taken from the
             seed root's manifest where neither this argument nor the class defines them.
+        tags (str, optional): Gives each image the tags that a loss on them reads
+            (``PNHybridLoss(tag_set_weight=...)``): ``'records'``, those that its seeds were made
+            with, or a file that :func:`mmseg_wsss.datasets.tags.read_tags` reads, relative to
+            ``data_root``. They are in the packed sample's ``metainfo['tags']``, labels 1 to K-1.
         check_records (bool): Whether to compare the tags that the seeds were made with, and the
             size of the photographs' files, with those of today. The tags are read where the maker
             of the seeds read them; if there are none, as on another machine, they are taken as
@@ -52,7 +60,8 @@ class SeedDataset(BaseSegDataset):
         FileNotFoundError: If the seed root has no manifest, an image has no mask in it, or no
             losing votes though ``LoadSeedAnnotations(losing_votes=True)`` is in the pipeline.
         ValueError: If the split is empty, the classes differ from the manifest's, the seed is not
-            in the manifest, or ``reduce_zero_label`` is set (label 0 is the background here).
+            in the manifest, ``reduce_zero_label`` is set (label 0 is the background here), or an
+            image has no tags though they are asked for.
         StaleSeedsError: If seeds are of other tags or photographs.
     """
 
@@ -64,6 +73,7 @@ class SeedDataset(BaseSegDataset):
         data_prefix: dict | None = None,
         img_suffix: str = '.jpg',
         metainfo: dict | None = None,
+        tags: str | None = None,
         check_records: bool = True,
         **kwargs,
     ) -> None:
@@ -74,6 +84,7 @@ class SeedDataset(BaseSegDataset):
             )
         self.seed_root = seed_root
         self.seed = seed
+        self.tags = tags
         self.check_records = check_records
         self.manifest = SeedManifest.load(osp.join(seed_root, MANIFEST_NAME))
         metainfo = dict(metainfo or {})
@@ -111,7 +122,7 @@ class SeedDataset(BaseSegDataset):
         Returns:
             list[dict]: For each image ``img_path``, ``seg_map_path``, ``image_id``,
             ``num_classes`` and, for the aggregate, ``agreement_path`` and ``num_seeds``, with
-            losing votes ``losing_votes_path``.
+            losing votes ``losing_votes_path``, where asked for ``tags``.
         """
         image_ids = read_split(self.ann_file)
         with_agreement = self.seed == AGGREGATED_FOLDER
@@ -132,6 +143,7 @@ class SeedDataset(BaseSegDataset):
         with_losing_votes = self._reads_losing_votes()
         if with_losing_votes:
             self._check_losing_votes(image_ids)
+        tags = None if self.tags is None else self._find_tags(image_ids)
         # Of an image that is corrected, the aggregate is the corrected mask.
         corrected = set(self.manifest.corrected)
         data_list = []
@@ -155,6 +167,8 @@ class SeedDataset(BaseSegDataset):
                 info['losing_votes_path'] = osp.join(
                     self.seed_root, LOSING_VOTES_FOLDER, f'{image_id}.png'
                 )
+            if tags is not None:
+                info['tags'] = tags[image_id]
             data_list.append(info)
         return data_list
 
@@ -165,12 +179,54 @@ class SeedDataset(BaseSegDataset):
             ImageError: If the image's loader would read it as other than it is, see
                 :mod:`mmseg_wsss.utils.image_refusal`.
         """
-        check_readable_once(self.get_data_info(idx)['img_path'])
-        return super().prepare_data(idx)
+        info = self.get_data_info(idx)
+        check_readable_once(info['img_path'])
+        packed = super().prepare_data(idx)
+        if 'tags' in info and packed is not None and 'data_samples' in packed:
+            # Here, so that no pipeline has to name them in meta_keys.
+            packed['data_samples'].set_metainfo(dict(tags=info['tags']))
+        return packed
 
     def image_path(self, image_id: str) -> str:
         """Path of an image; data sets with other file names override this."""
         return osp.join(self.data_prefix['img_path'], image_id + self.img_suffix)
+
+    def _find_tags(self, image_ids: list[str]) -> dict[str, tuple[int, ...]]:
+        """Give the labels, 1 to K-1, in the tags of each image."""
+        if self.tags == TAGS_OF_RECORDS:
+            source, found = self.seed_root, self._tags_of_records(image_ids)
+        else:
+            source = osp.join(self.data_root or '', self.tags)
+            entries = read_tags(source, self._metainfo['classes'])
+            found = {image_id: tags_for(entries, image_id) for image_id in image_ids}
+        missing = [image_id for image_id, labels in found.items() if labels is None]
+        if missing:
+            raise ValueError(
+                f'{source}: {len(missing)} of the {len(image_ids)} images of {self.ann_file} have '
+                f'no tags (first {", ".join(missing[:3])}), which {type(self).__name__}('
+                f'tags={self.tags!r}) gives to the loss. '
+                + (
+                    'Their seeds have no record of them: name a tags file.'
+                    if self.tags == TAGS_OF_RECORDS
+                    else 'Add them to the file or take the images out of the split.'
+                )
+            )
+        return found
+
+    def _tags_of_records(self, image_ids: list[str]) -> dict[str, tuple[int, ...] | None]:
+        labels = {name: label for label, name in enumerate(self.manifest.classes)}
+        records, found = ImageRecords(self.seed_root), {}
+        for image_id in image_ids:
+            record = records.read(image_id)
+            names = None if record is None else record.tags
+            unknown = [name for name in names or () if not labels.get(name)]
+            if unknown:
+                raise ValueError(
+                    f'{records.path(image_id)}: tag {unknown[0]!r} is no foreground class of the '
+                    'seed root.'
+                )
+            found[image_id] = None if names is None else tuple(sorted(labels[n] for n in names))
+        return found
 
     def _reads_losing_votes(self) -> bool:
         """Whether the pipeline asks for the labels that lost the vote."""

@@ -78,7 +78,7 @@ def decode_seed_label(
     _check_integer('code', code)
     noisy = code >= NOISY_OFFSET
     if _holds_losing_votes(code):
-        noisy = noisy & (code % LOSING_VOTES_OFFSET >= NOISY_OFFSET)
+        noisy = noisy & (code & (LOSING_VOTES_OFFSET - 1) >= NOISY_OFFSET)
     label = code & (NOISY_OFFSET - 1)
     return (label.long() if isinstance(code, torch.Tensor) else label.astype(np.uint8)), noisy
 

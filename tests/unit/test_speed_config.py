@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers.loss_oracle import give_tags, with_losing_votes
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
-from mmseg_wsss.engine.hooks import ChannelsLastHook
-from mmseg_wsss.registry import HOOKS, OPTIM_WRAPPER_CONSTRUCTORS
+from mmseg_wsss.engine.hooks import ChannelsLastHook, TagsToLossHook
+from mmseg_wsss.registry import HOOKS, OPTIM_WRAPPER_CONSTRUCTORS, TRANSFORMS
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 LOSSES = sorted(path.name for path in (CONFIGS / '_base_/losses').glob('*.py'))
@@ -44,6 +45,7 @@ def batch() -> tuple[torch.Tensor, list[SegDataSample]]:
     images = torch.randn(2, 3, 64, 64, generator=generator)
     codes = torch.randint(21, (2, 1, 64, 64), generator=generator)
     codes += 256 * (torch.rand(codes.shape, generator=generator) < 0.2)
+    codes = with_losing_votes(codes, 21)
     return images, [SegDataSample(gt_sem_seg=PixelData(data=code)) for code in codes]
 
 
@@ -102,6 +104,28 @@ def test_losses_of_the_comparison(tmp_path, name):
     )
     model = build(config.model)
     assert type(model.decode_head.loss_decode).__name__ == config.loss.type
+    give_tags(model.decode_head.loss_decode)
     value, grad = loss_and_grad(model)
     assert value > 0
     assert grad.isfinite().all() and grad.any()
+
+
+def example(name: str) -> str:
+    """The config in the guide to losses that uses a base loss."""
+    guide = (CONFIGS.parent / 'docs/advanced_guides/losses.md').read_text()
+    (text,) = [block for block in guide.split('```python\n')[1:] if f'losses/{name}' in block]
+    return text.split('```')[0].replace('mmseg_wsss::', f'{CONFIGS}/')
+
+
+@pytest.mark.parametrize('name', ['nlnl', 'pn_hybrid_losing_votes', 'pn_hybrid_tag_set'])
+def test_configs_in_the_guide(tmp_path, name):
+    """They train on labels, tags and hooks as their loss needs them."""
+    (tmp_path / 'config.py').write_text(example(name))
+    config = Config.fromfile(tmp_path / 'config.py')
+    loss = MODELS.build(config.model.decode_head.loss_decode)
+    dataset = config.train_dataloader.dataset
+    step = TRANSFORMS.build(dataset.pipeline[1])
+    assert step.losing_votes == loss.reads_losing_votes and step.agreement_threshold == 6
+    assert (dataset.get('tags') == 'records') == loss.reads_tags
+    hooks = [HOOKS.build(hook) for hook in config.custom_hooks]
+    assert any(isinstance(hook, TagsToLossHook) for hook in hooks) == loss.reads_tags

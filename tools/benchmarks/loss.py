@@ -58,9 +58,10 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def make_codes(shape: tuple[int, int, int], num_classes: int, noisy: float) -> Tensor:
-    """Random codes with the given share of noisy and 5 % ignored pixels."""
+    """Random codes with the given share of noisy and 5 % ignored pixels; one loser where noisy."""
     label = torch.randint(num_classes, shape)
-    codes = label + 256 * (torch.rand(shape) < noisy)
+    loser = (label + 1) % num_classes
+    codes = label + (256 + ((loser + 1) << 16)) * (torch.rand(shape) < noisy)
     return codes.masked_fill(torch.rand(shape) < 0.05, 255)
 
 
@@ -72,7 +73,7 @@ class WithoutKernel(PNHybridLoss):
 
 def make_steps(logits: Tensor, codes: Tensor, compiled: bool) -> dict[str, Step]:
     """Losses on the same logits; the first one is the reference."""
-    label = torch.where(codes > 255, codes - 256, codes)
+    label = codes & 255
     labels = PixelLabels.from_codes(codes, logits.shape[1])
     plain_settings = HybridSettings(indirect='mean')
     losses = {
@@ -81,6 +82,10 @@ def make_steps(logits: Tensor, codes: Tensor, compiled: bool) -> dict[str, Step]
         'PNHybridLoss, ce+constraint': PNHybridLoss('ce+constraint'),
         'PNHybridLoss, mean of negatives': PNHybridLoss(indirect='mean'),
     }
+    losses['PNHybridLoss, losing votes'] = PNHybridLoss(direct='losers', noisy_set_weight=1.0)
+    losses['PNHybridLoss, tags'] = on_tags = PNHybridLoss(tag_set_weight=1.0)
+    on_tags.tags = torch.zeros(len(codes), 256, dtype=torch.bool, device=codes.device)
+    on_tags.tags[:, :3] = True  # the background and two tags
     if logits.is_cuda:
         losses['PNHybridLoss, chunked loop'] = WithoutKernel()
     if compiled:

@@ -11,6 +11,7 @@ from .resumable_randomness_hook import ResumableRandomnessHook
 from .scores_logger_hook import ScoresLoggerHook
 from .seed_picture_hook import SeedPictureHook
 from .seed_statistics_hook import SeedStatisticsHook
+from .tags_to_loss_hook import TagsToLossHook
 from .teacher_hook import TeacherHook
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     'ScoresLoggerHook',
     'SeedPictureHook',
     'SeedStatisticsHook',
+    'TagsToLossHook',
     'TeacherHook',
 ]

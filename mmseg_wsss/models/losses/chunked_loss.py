@@ -8,16 +8,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...utils.compiling import is_compiling
 from .functional import (
     NORM_EPSILON,
     HybridTargets,
+    listed_classes,
     listed_weights,
     negative_weights,
     unique_top,
 )
 from .hybrid_settings import HybridSettings
-from .pixel_labels import PixelLabels
+from .pixel_labels import PixelLabels, on_host
 
 # Bytes of the logits of a chunk. On the CPU a handful of such arrays should stay in the cache; on
 # an accelerator each operation should be worth its launch.
@@ -161,11 +161,6 @@ def _add_noisy(
         slope.view(1, z.shape[1], -1).scatter_add_(2, index, steeper[:, :, 0])
 
 
-def on_host(tensor: Tensor) -> bool:
-    """Whether the values of a tensor may be looked at."""
-    return tensor.device.type == 'cpu' and not is_compiling()
-
-
 def chunk_cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
     """Equals ``F.cross_entropy(logits, label, reduction='none')``, quicker on the CPU."""
     if on_host(logits):
@@ -219,6 +214,32 @@ class ChunkCrossEntropy(torch.autograd.Function):
         return grad.scatter_add_(1, label, -outer), None, None
 
 
+class ChunkImageSet(torch.autograd.Function):
+    """Equals :func:`~.functional.set_loss` where all pixels share one set; for the CPU.
+
+    The few members are picked. With q the softmax within the set the gradient is ``p - q``.
+    """
+
+    @staticmethod
+    def forward(ctx, z: Tensor, member: Tensor) -> Tensor:
+        """Compute the loss (1, *S) of logits (1, K, *S), member (1, K, *S) bool."""
+        inside = member[0].flatten(1)[:, 0].nonzero()[:, 0]
+        picked = z[:, inside]
+        top, top_inside = z.amax(1, keepdim=True), picked.amax(1, keepdim=True)
+        work, picked = (z - top).exp_(), picked.sub_(top_inside).exp_()
+        total, total_inside = work.sum(1, keepdim=True), picked.sum(1, keepdim=True)
+        ctx.save_for_backward(work, total, picked, total_inside, inside)
+        return (total.log() + top - total_inside.log() - top_inside).squeeze(1)
+
+    @staticmethod
+    def backward(ctx, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        """Compute the gradient in closed form."""
+        work, total, picked, total_inside, inside = ctx.saved_tensors
+        upstream = upstream.unsqueeze(1)
+        grad = work * (upstream / total)
+        return grad.index_add_(1, inside, picked * (upstream / total_inside), alpha=-1), None
+
+
 class ChunkNegative(torch.autograd.Function):
     """Equals :func:`~.functional.negative_loss` in fewer operations; for the CPU.
 
@@ -240,7 +261,7 @@ class ChunkNegative(torch.autograd.Function):
         p_top, per_ratio = lead.sigmoid(), (-lead).sigmoid() / total
         classes = None
         if settings.draws:
-            classes = torch.cat((targets.label.unsqueeze(1), targets.classes.long()), 1)
+            classes = listed_classes(targets)
         at_top, below = _pick(is_top, classes), _pick(ratio, classes) * per_ratio
         p = torch.where(at_top, p_top, below)
         if classes is None:

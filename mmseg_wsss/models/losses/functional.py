@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...seeds.codec import IGNORE_INDEX
 from .hybrid_settings import HybridSettings
 
 NORM_EPSILON = 1e-7
@@ -45,6 +46,25 @@ def prediction_constraint(logits: Tensor, label: Tensor, temperature: float = 1.
     logits = at_least_float32(logits)
     norm = torch.linalg.vector_norm(logits, dim=1, keepdim=True)
     return F.cross_entropy(logits / (norm + NORM_EPSILON) / temperature, label, reduction='none')
+
+
+def lead_of_label(logits: Tensor, label: Tensor) -> Tensor:
+    """Logit of the label minus the mean logit: what label smoothing adds to cross-entropy.
+
+    ``(1 - e) CE(y) + e mean_k CE(k) = CE(y) + e (z[y] - mean_k z[k])``.
+
+    Args:
+        logits: Class scores (B, K, *S), float32 or float64.
+        label: Assigned label (B, *S), int64 in [0, K).
+
+    Returns:
+        Tensor: (B, *S).
+
+    Examples:
+        >>> lead_of_label(torch.tensor([[3.0, 1.0, 2.0]]), torch.tensor([0]))
+        tensor([1.])
+    """
+    return logits.gather(1, label.unsqueeze(1)).squeeze(1) - logits.mean(1)
 
 
 def negative_log_complement(logits: Tensor) -> Tensor:
@@ -162,6 +182,12 @@ class HybridTargets(NamedTuple):
         classes: Complementary classes, uint8: (B, n, *S) drawn classes, one of which may come
             several times, if ``settings.draws``; else sets of classes of :func:`pack_classes`
             (B, ceil(K / 8), *S), from which the label itself is left out.
+        direct_losers: Labels of the direct term in the place of the assigned one, (B, n, *S) uint8,
+            255 where there is none.
+        noisy_set: Weight of the term on the label and ``losers`` (B, *S).
+        losers: Labels that lost the vote, (B, n, *S) uint8, 255 where there is none.
+        tags: Which classes an image may show (B, K, *S) bool, at least one, the same at all pixels.
+            Their term is at ignored pixels too; who calls leaves these out.
     """
 
     label: Tensor
@@ -169,6 +195,10 @@ class HybridTargets(NamedTuple):
     direct: Tensor
     indirect: Tensor
     classes: Tensor
+    direct_losers: Tensor | None = None
+    noisy_set: Tensor | None = None
+    losers: Tensor | None = None
+    tags: Tensor | None = None
 
 
 def hybrid_targets(
@@ -179,6 +209,8 @@ def hybrid_targets(
     settings: HybridSettings,
     draws: Tensor | None = None,
     dtype: torch.dtype = torch.float32,
+    losers: Tensor | None = None,
+    tags: Tensor | None = None,
 ) -> HybridTargets:
     """Turn labels of whole crops into what is learnt at each pixel.
 
@@ -191,19 +223,35 @@ def hybrid_targets(
         draws: Complementary classes (B, num_draws, *S) uint8, read at noisy pixels; needed where
             ``settings.draws``.
         dtype: Floating point type of the weights.
+        losers: Labels that lost the vote, (B, n, *S) uint8, 255 where there is none, read at noisy
+            pixels; needed where ``settings.losers``.
+        tags: Which classes an image may show (B, K, *S) bool, at least one, the same at all pixels;
+            needed where ``settings.tag_set_weight``.
 
     Returns:
         HybridTargets: Weights and classes of each pixel.
 
     Raises:
-        ValueError: If the settings need draws and there are none.
+        ValueError: If the settings need draws, losers or tags and there are none.
     """
     flag = noisy.to(dtype)
     positive = clean.to(dtype).add_(flag, alpha=settings.noisy_positive_weight)
-    wrong = flag
+    if settings.losers and losers is None:
+        raise ValueError("direct='losers' and noisy_set_weight need the losing votes, got None")
+    if settings.tag_set_weight and tags is None:
+        raise ValueError('tag_set_weight needs the tags of the images, got None')
+    wrong, direct_losers = flag, None
+    if settings.direct == 'losers' and settings.direct_weight:
+        direct_losers = losers
     if settings.direct_gate == 'untagged':
-        tagged = labels_present(label, clean, num_classes).gather(1, label.flatten(1))
-        wrong = flag * ~tagged.view_as(label)
+        tagged = labels_present(label, clean, num_classes)
+        if direct_losers is None:
+            wrong = flag * ~tagged.gather(1, label.flatten(1)).view_as(label)
+        else:
+            # One more class, that of no loser, which is not tagged.
+            tagged = F.pad(tagged, (0, 256 - num_classes))
+            tagged = tagged.gather(1, losers.flatten(1).long()).view_as(losers)
+            direct_losers = losers.masked_fill(tagged, IGNORE_INDEX)
     if settings.draws:
         if draws is None:
             raise ValueError("indirect='draws' needs the drawn complementary classes, got None")
@@ -226,6 +274,10 @@ def hybrid_targets(
         wrong * settings.direct_weight,
         flag * (settings.indirect_weight / count),
         classes,
+        direct_losers,
+        flag * settings.noisy_set_weight if settings.noisy_set_weight else None,
+        losers if settings.noisy_set_weight else None,
+        tags if settings.tag_set_weight else None,
     )
 
 
@@ -234,6 +286,8 @@ def positive_loss(logits: Tensor, label: Tensor, settings: HybridSettings) -> Te
     loss = torch.zeros_like(label, dtype=logits.dtype)
     if settings.ce_weight:
         loss = loss + F.cross_entropy(logits, label, reduction='none')
+    if settings.label_smoothing:
+        loss = loss + settings.label_smoothing * lead_of_label(logits, label)
     if settings.pc_weight:
         constraint = prediction_constraint(logits, label, settings.temperature)
         loss = loss + settings.pc_weight * constraint
@@ -254,27 +308,47 @@ def negative_weights(
         Tensor: (B, K, *S), >= 0.
     """
     num_classes = probability.shape[1]
-    label = targets.label.unsqueeze(1)
     if settings.draws:
-        classes = torch.cat((label, targets.classes.long()), 1)
+        classes = listed_classes(targets)
         listed = listed_weights(probability.gather(1, classes), targets, settings, num_classes)
         return torch.zeros_like(probability).scatter_add_(1, classes, listed)
-    member = unpack_classes(targets.classes, num_classes).scatter_(1, label, False)
+    member = unpack_classes(targets.classes, num_classes)
+    member.scatter_(1, targets.label.unsqueeze(1), False)
     weight = member * targets.indirect.unsqueeze(1)
     if settings.jnpl_weighting:
         weight = weight * (1 - probability)
-    direct = _direct_weight(probability.gather(1, label), targets, settings, num_classes)
-    return weight.scatter_add_(1, label, direct)
+    classes = _direct_classes(targets)
+    direct = _direct_weight(probability.gather(1, classes), targets, settings, num_classes)
+    return weight.scatter_add_(1, classes, direct)
+
+
+def listed_classes(targets: HybridTargets) -> Tensor:
+    """Classes of the direct term and the drawn ones, (B, n, *S) int64."""
+    return torch.cat((_direct_classes(targets), targets.classes.long()), 1)
+
+
+def _direct_classes(targets: HybridTargets) -> Tensor:
+    label = targets.label.unsqueeze(1)
+    if targets.direct_losers is None:
+        return label
+    return _or_label(targets.direct_losers, label)
+
+
+def _or_label(losers: Tensor, label: Tensor) -> Tensor:
+    """Put the assigned label where there is no loser, (B, n, *S) int64."""
+    losers = losers.long()
+    return torch.where(losers == IGNORE_INDEX, label, losers)
 
 
 def listed_weights(
     probability: Tensor, targets: HybridTargets, settings: HybridSettings, num_classes: int
 ) -> Tensor:
-    """Weights (B, 1 + n, *S) of the label and the drawn classes from p at these classes."""
+    """Weights (B, n, *S) of :func:`listed_classes` from p at these classes."""
     indirect = targets.indirect.unsqueeze(1).expand(targets.classes.shape)
+    first = probability.shape[1] - indirect.shape[1]
     if settings.jnpl_weighting:
-        indirect = indirect * (1 - probability[:, 1:])
-    direct = _direct_weight(probability[:, :1], targets, settings, num_classes)
+        indirect = indirect * (1 - probability[:, first:])
+    direct = _direct_weight(probability[:, :first], targets, settings, num_classes)
     return torch.cat((direct, indirect), 1)
 
 
@@ -282,6 +356,8 @@ def _direct_weight(
     probability: Tensor, targets: HybridTargets, settings: HybridSettings, num_classes: int
 ) -> Tensor:
     direct = targets.direct.unsqueeze(1)
+    if targets.direct_losers is not None:
+        direct = direct * (targets.direct_losers != IGNORE_INDEX)
     if settings.direct_gate == 'low_confidence':
         direct = direct * (probability < 1 / num_classes)
     return direct
@@ -293,11 +369,47 @@ def negative_loss(logits: Tensor, targets: HybridTargets, settings: HybridSettin
     return (weight * negative_log_complement(logits)).sum(1)
 
 
+def set_loss(logits: Tensor, member: Tensor) -> Tensor:
+    """``-log sum_{k in S} p[k]``: the label is one of a set, whichever it is.
+
+    Args:
+        logits: Class scores (B, K, *S), float32 or float64.
+        member: Whether a class belongs to the set, (B, K, *S) bool, broadcast; at least one does.
+
+    Returns:
+        Tensor: (B, *S), >= 0 but for rounding.
+
+    Examples:
+        >>> logits = torch.tensor([[0.0, 0.0, 0.0, 0.0]])
+        >>> set_loss(logits, torch.tensor([[True, True, False, False]])).exp()
+        tensor([2.])
+    """
+    return logits.logsumexp(1) - logits.masked_fill(~member, float('-inf')).logsumexp(1)
+
+
+def voted_classes(targets: HybridTargets, num_classes: int) -> Tensor:
+    """The label and the losers of each pixel as a set, (B, K, *S) bool."""
+    label = targets.label.unsqueeze(1)
+    member = torch.zeros(len(label), num_classes, *label.shape[2:], dtype=torch.bool,
+                         device=label.device)  # fmt: skip
+    return member.scatter_(1, _or_label(targets.losers, label), True).scatter_(1, label, True)
+
+
+def noisy_set_loss(logits: Tensor, targets: HybridTargets) -> Tensor:
+    """Weighted loss on the set of the voted labels (B, *S)."""
+    return targets.noisy_set * set_loss(logits, voted_classes(targets, logits.shape[1]))
+
+
 def hybrid_loss(logits: Tensor, targets: HybridTargets, settings: HybridSettings) -> Tensor:
     """Hybrid loss (B, *S) of logits (B, K, *S) whose targets are given."""
     logits = at_least_float32(logits)
-    positive = targets.positive * positive_loss(logits, targets.label, settings)
-    return positive + negative_loss(logits, targets, settings)
+    loss = targets.positive * positive_loss(logits, targets.label, settings)
+    loss = loss + negative_loss(logits, targets, settings)
+    if targets.noisy_set is not None:
+        loss = loss + noisy_set_loss(logits, targets)
+    if targets.tags is not None:
+        loss = loss + settings.tag_set_weight * set_loss(logits, targets.tags)
+    return loss
 
 
 def pn_hybrid_pixel_loss(
@@ -307,13 +419,15 @@ def pn_hybrid_pixel_loss(
     noisy: Tensor,
     settings: HybridSettings,
     draws: Tensor | None = None,
+    losers: Tensor | None = None,
+    tags: Tensor | None = None,
 ) -> Tensor:
     """Hybrid loss per pixel: positive where clean, negative where noisy, 0 elsewhere.
 
-    ``L = [clean] L_pos + [noisy] (w_pos L_pos + w_dir g L_dir + w_ind L_ind)`` with
-    ``L_dir = -log(1 - p[y])`` and ``L_ind = -log(1 - p[c])``; p belongs to the un-normalised
-    logits in both. A reading of the paper, see :class:`HybridSettings`. Unlike
-    :class:`PNHybridLoss` it can be differentiated twice.
+    ``L = [clean] L_pos + [noisy] (w_pos L_pos + w_dir g L_dir + w_ind L_ind + w_set L_set) + w_tag
+    L_tag`` with ``L_dir = -log(1 - p[y])``, ``L_ind = -log(1 - p[c])`` and :func:`set_loss` for the
+    last two; p belongs to the un-normalised logits in all four. A reading of the paper, see
+    :class:`HybridSettings`. Unlike :class:`PNHybridLoss` it can be differentiated twice.
 
     Args:
         logits: Class scores (B, K, *S), K 2 to 255.
@@ -323,13 +437,17 @@ def pn_hybrid_pixel_loss(
         settings: Settings of the loss.
         draws: Complementary classes (B, num_draws, *S) uint8, read at noisy pixels; needed where
             ``settings.draws``.
+        losers: Labels that lost the vote, as :func:`hybrid_targets` takes them.
+        tags: Classes that an image may show, as :func:`hybrid_targets` takes them.
 
     Returns:
         Tensor: (B, *S), float32 or float64.
 
     Raises:
-        ValueError: If the settings need draws and there are none.
+        ValueError: If the settings need draws, losers or tags and there are none.
     """
     logits = at_least_float32(logits)
-    targets = hybrid_targets(label, clean, noisy, logits.shape[1], settings, draws, logits.dtype)
+    targets = hybrid_targets(
+        label, clean, noisy, logits.shape[1], settings, draws, logits.dtype, losers, tags
+    )
     return torch.where(clean | noisy, hybrid_loss(logits, targets, settings), 0)

@@ -9,7 +9,7 @@ Triton is optional: only this module needs it. With ``TRITON_INTERPRET=1`` in th
 Triton is imported the kernel runs on the CPU, slowly; the tests do so.
 """
 
-from typing import List  # noqa: UP035  # torch 2.4 and 2.5 cannot read list[float] in a signature
+from typing import List, Optional  # noqa: UP035  # torch 2.4 and 2.5 read no newer signatures
 
 import torch
 import triton
@@ -40,12 +40,16 @@ def hybrid_kernel_loss(
         tuple: Loss of each pixel (B, H, W), float32 or float64, with a gradient for the logits; and
         whether the label's logit is the highest (B, H, W) bool; ties count.
     """
-    label, *weights = (x.flatten(-2) for x in targets)
     loss, hit = _forward(
         logits.flatten(2),
-        label,
-        *weights,
-        [settings.ce_weight, settings.pc_weight, 1 / settings.temperature],
+        *(None if x is None else x.flatten(-2) for x in targets),
+        [
+            settings.ce_weight,
+            settings.pc_weight,
+            1 / settings.temperature,
+            settings.label_smoothing,
+            settings.tag_set_weight,
+        ],
         settings.draws,
         settings.direct_gate == 'low_confidence',
         settings.jnpl_weighting,
@@ -61,15 +65,38 @@ def _log1p(x):
 
 
 @triton.jit
+def _set_share(z, member):
+    """Log-sum-exp over a set of classes that is not empty, and its softmax."""
+    z = tl.where(member, z, float('-inf'))
+    top = tl.max(z, 0)
+    share = tl.exp(z - top[None, :])
+    total = tl.sum(share, 0)
+    return top + tl.log(total), share / total[None, :]
+
+
+@triton.jit
+def _listed(pointer, stride_n, stride_p, k, p, mask, inside, COUNT: tl.constexpr):
+    """Which classes are among the COUNT that are listed for a pixel; 255 is none."""
+    member = (k < 0) & inside[None, :]
+    for n in tl.static_range(COUNT):
+        c = tl.load(pointer + n * stride_n + p * stride_p, mask=inside, other=255).to(tl.int32)
+        member = member | ((k == c[None, :]) & mask)
+    return member
+
+
+@triton.jit
 def _kernel(
-    logits, label, positive, direct, indirect, classes, upstream, loss, hit, grad,
-    num_pixels, num_classes, num_listed,
+    logits, label, positive, direct, indirect, classes, direct_losers, noisy_set, losers, tags,
+    upstream, loss, hit, grad, num_pixels, num_classes, num_listed,
     logits_b, logits_k, logits_p, label_b, label_p, positive_b, positive_p, direct_b, direct_p,
-    indirect_b, indirect_p, classes_b, classes_n, classes_p, upstream_b, upstream_p,
-    grad_b, grad_k, grad_p,
+    indirect_b, indirect_p, classes_b, classes_n, classes_p,
+    direct_losers_b, direct_losers_n, direct_losers_p, noisy_set_b, noisy_set_p,
+    losers_b, losers_n, losers_p, tags_b, tags_k, tags_p,
+    upstream_b, upstream_p, grad_b, grad_k, grad_p,
     ce_weight: tl.constexpr, pc_weight: tl.constexpr, inverse_temperature: tl.constexpr,
-    epsilon: tl.constexpr, limit: tl.constexpr, DRAWS: tl.constexpr,
-    LOW_CONFIDENCE: tl.constexpr, JNPL: tl.constexpr, BACKWARD: tl.constexpr,
+    smoothing: tl.constexpr, tag_weight: tl.constexpr, epsilon: tl.constexpr, limit: tl.constexpr,
+    DRAWS: tl.constexpr, LOW_CONFIDENCE: tl.constexpr, JNPL: tl.constexpr, BACKWARD: tl.constexpr,
+    DIRECT_LOSERS: tl.constexpr, VOTED_SET: tl.constexpr, NUM_LOSERS: tl.constexpr,
     DTYPE: tl.constexpr, BLOCK_K: tl.constexpr, BLOCK_P: tl.constexpr,
 ):  # fmt: skip
     b = tl.program_id(1).to(tl.int64)
@@ -107,14 +134,20 @@ def _kernel(
     p_rest = tl.where(lead > 0, small, 1.0) / (1 + small)
     share = tl.where(is_top, p_top[None, :], r * p_rest[None, :])
     softplus = _log1p(small)
+    log_sum = z_top + softplus + tl.maximum(-lead, 0.0)
     value = tl.zeros_like(z_top)
     slope = tl.zeros_like(z)
 
     if ce_weight != 0:
-        log_sum = z_top + softplus + tl.maximum(-lead, 0.0)
         value += w_positive * ce_weight * (log_sum - z_label)
         if BACKWARD:
             slope += (w_positive * ce_weight)[None, :] * (share - is_label.to(DTYPE))
+        if smoothing != 0:
+            mean = tl.sum(tl.where(k < num_classes, z, 0.0), 0) / num_classes
+            value += w_positive * smoothing * (z_label - mean)
+            if BACKWARD:
+                spread = is_label.to(DTYPE) - 1 / num_classes
+                slope += (w_positive * smoothing)[None, :] * spread
     if pc_weight != 0:
         finite = tl.where(k < num_classes, z, 0.0)
         norm = tl.sqrt(tl.sum(finite * finite, 0))
@@ -131,7 +164,19 @@ def _kernel(
             radial = radial * tl.where(norm > 0, inverse / tl.where(norm > 0, norm, 1), 0)
             slope += outer[None, :] * (q - is_label.to(DTYPE)) - radial[None, :] * finite
 
-    if tl.max(tl.maximum(w_direct, w_indirect), 0) > 0:  # most blocks have no noisy pixel
+    if tag_weight != 0:
+        # The same at all pixels of the image: those of the first are read.
+        tagged = tl.load(tags + b * tags_b + k * tags_k, mask=k < num_classes, other=0)
+        log_set, q = _set_share(z, (tagged != 0) | (p >= num_pixels)[None, :])
+        value += tag_weight * (log_sum - log_set)
+        if BACKWARD:
+            slope += tag_weight * (share - q)
+
+    w_most = tl.maximum(w_direct, w_indirect)
+    if VOTED_SET:
+        w_set = tl.load(noisy_set + b * noisy_set_b + p * noisy_set_p, mask=inside, other=0.0)
+        w_most = tl.maximum(w_most, w_set)
+    if tl.max(w_most, 0) > 0:  # most blocks have no noisy pixel
         weight = tl.zeros_like(z)
         if DRAWS:
             for n in range(num_listed):
@@ -152,10 +197,15 @@ def _kernel(
             weight += tl.where(member & (k != y[None, :]), w_indirect[None, :], 0.0)
         if JNPL:
             weight = weight * (1 - share)
+        wrong = is_label
+        if DIRECT_LOSERS:
+            wrong = _listed(
+                direct_losers + b * direct_losers_b, direct_losers_n, direct_losers_p,
+                k, p, mask, inside, NUM_LOSERS,
+            )  # fmt: skip
         if LOW_CONFIDENCE:
-            p_label = tl.sum(tl.where(is_label, share, 0.0), 0)
-            w_direct = tl.where(p_label * num_classes < 1, w_direct, 0.0)
-        weight += tl.where(is_label, w_direct[None, :], 0.0)
+            wrong = wrong & (share * num_classes < 1)
+        weight += tl.where(wrong, w_direct[None, :], 0.0)
         # -log(1 - p): of the top class from the others' sum, of the others by subtraction.
         at_top = softplus + tl.maximum(lead, 0.0)
         below = tl.where(is_top, 0.0, share)
@@ -165,6 +215,14 @@ def _kernel(
             w_top = tl.sum(tl.where(is_top, weight, 0.0), 0) * p_top
             pull = share * tl.sum(odds, 0)[None, :]
             slope += odds - pull + w_top[None, :] * tl.where(is_top, 1.0, -r)
+        if VOTED_SET:
+            voted = _listed(
+                losers + b * losers_b, losers_n, losers_p, k, p, mask, inside, NUM_LOSERS
+            )
+            log_set, q = _set_share(z, voted | is_label)
+            value += w_set * (log_sum - log_set)
+            if BACKWARD:
+                slope += w_set[None, :] * (share - q)
 
     if BACKWARD:
         outer = tl.load(upstream + b * upstream_b + p * upstream_p, mask=inside, other=0.0)
@@ -182,7 +240,7 @@ def _kernel(
 
 def _launch(
     logits: Tensor,
-    maps: tuple[Tensor, ...],
+    maps: tuple[Tensor | None, ...],
     numbers: list[float],
     flags: tuple[bool, bool, bool],
     upstream: Tensor | None = None,
@@ -198,12 +256,23 @@ def _launch(
         pointers = (upstream, upstream, upstream, *outputs)
     block_k = triton.next_power_of_2(num_classes)
     block_p = max(BLOCK // block_k, 16)  # 32 bytes, the least that is read at once, in float16
-    strides = (x.stride() for x in (logits, *maps, pointers[0], pointers[-1]))
+    *_, indirect, classes, direct_losers, noisy_set, losers, tags = maps
+    num_losers = next((x.shape[1] for x in (direct_losers, losers) if x is not None), 0)
+    # Of a map that is absent nothing is read; another one keeps its place.
+    given = (
+        *maps[:5],
+        classes if direct_losers is None else direct_losers,
+        indirect if noisy_set is None else noisy_set,
+        classes if losers is None else losers,
+        classes if tags is None else tags,
+    )
+    strides = (x.stride() for x in (logits, *given, pointers[0], pointers[-1]))
     if logits.numel():
         _kernel[(triton.cdiv(pixels, block_p), batch)](
-            logits, *maps, *pointers,
-            pixels, num_classes, maps[-1].shape[1], *(s for stride in strides for s in stride),
+            logits, *given, *pointers,
+            pixels, num_classes, classes.shape[1], *(s for stride in strides for s in stride),
             *numbers, NORM_EPSILON, torch.finfo(logits.dtype).max, *flags, upstream is not None,
+            direct_losers is not None, noisy_set is not None, num_losers,
             tl.float64 if dtype == torch.float64 else tl.float32,
             block_k, block_p, num_warps=block_k * block_p // PER_THREAD // 32,
         )  # fmt: skip
@@ -219,12 +288,16 @@ def _forward(
     direct: Tensor,
     indirect: Tensor,
     classes: Tensor,
+    direct_losers: Optional[Tensor],  # noqa: UP045
+    noisy_set: Optional[Tensor],  # noqa: UP045
+    losers: Optional[Tensor],  # noqa: UP045
+    tags: Optional[Tensor],  # noqa: UP045
     numbers: List[float],  # noqa: UP006
     draws: bool,
     low_confidence: bool,
     jnpl: bool,
 ) -> tuple[Tensor, Tensor]:
-    maps = (label, positive, direct, indirect, classes)
+    maps = (label, positive, direct, indirect, classes, direct_losers, noisy_set, losers, tags)
     return _launch(logits, maps, numbers, (draws, low_confidence, jnpl))
 
 
@@ -242,12 +315,16 @@ def _backward(
     direct: Tensor,
     indirect: Tensor,
     classes: Tensor,
+    direct_losers: Optional[Tensor],  # noqa: UP045
+    noisy_set: Optional[Tensor],  # noqa: UP045
+    losers: Optional[Tensor],  # noqa: UP045
+    tags: Optional[Tensor],  # noqa: UP045
     numbers: List[float],  # noqa: UP006
     draws: bool,
     low_confidence: bool,
     jnpl: bool,
 ) -> Tensor:
-    maps = (label, positive, direct, indirect, classes)
+    maps = (label, positive, direct, indirect, classes, direct_losers, noisy_set, losers, tags)
     return _launch(logits, maps, numbers, (draws, low_confidence, jnpl), upstream)[0]
 
 
@@ -257,13 +334,13 @@ def _(upstream, logits, *_):
 
 
 def _save(ctx, inputs, output):
-    ctx.save_for_backward(*inputs[:6])
-    ctx.options = inputs[6:]
+    ctx.save_for_backward(*inputs[:10])
+    ctx.options = inputs[10:]
 
 
 def _differentiate(ctx, upstream, _):
     grad = _backward(upstream, *ctx.saved_tensors, *ctx.options)
-    return (grad, *[None] * 9)
+    return (grad, *[None] * 13)
 
 
 _forward.register_autograd(_differentiate, setup_context=_save)

@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ...seeds.codec import IGNORE_INDEX, LOSING_VOTES_OFFSET, NOISY_OFFSET, decode_seed_label
+from ...seeds.codec import (
+    IGNORE_INDEX,
+    LOSING_VOTES_OFFSET,
+    MAX_LOSING_VOTES,
+    NOISY_OFFSET,
+    decode_losing_votes,
+    decode_seed_label,
+)
 from ...utils.compiling import is_compiling
 
 
@@ -66,13 +73,12 @@ class PixelLabels:
         """
         codes = codes.long()
         label, noisy = decode_seed_label(codes)
-        ignored = codes == IGNORE_INDEX
-        if ignore_index is not None and ignore_index != IGNORE_INDEX:
-            ignored |= codes == ignore_index
+        plain = codes & (LOSING_VOTES_OFFSET - 1)
         # 255 with the flag is ignored as 255 is.
-        ignored |= codes == IGNORE_INDEX + NOISY_OFFSET
-        graded = codes % LOSING_VOTES_OFFSET >= 2 * NOISY_OFFSET
-        wrong = (codes < 0) | graded | (label >= num_classes)
+        ignored = (plain == IGNORE_INDEX) | (plain == IGNORE_INDEX + NOISY_OFFSET)
+        if ignore_index is not None and ignore_index != IGNORE_INDEX:
+            ignored |= (plain == ignore_index) | (codes == ignore_index)
+        wrong = (codes < 0) | (plain >= 2 * NOISY_OFFSET) | (label >= num_classes)
         wrong &= ~ignored
         expected = (
             f'expected labels 0..{num_classes - 1} for {num_classes} classes, plus 256 where noisy,'
@@ -89,6 +95,40 @@ class PixelLabels:
         return cls(label.masked_fill(ignored, 0), ~(noisy | ignored), noisy & ~ignored)
 
 
+def read_losing_votes(codes: Tensor, labels: PixelLabels, num_classes: int) -> Tensor:
+    """Read the labels that lost the vote from seed codes.
+
+    Args:
+        codes: (B, H, W), any integer dtype.
+        labels: The labels read from them.
+        num_classes: K.
+
+    Returns:
+        Tensor: (B, 5, H, W) uint8: labels below K, 255 where there is none.
+
+    Raises:
+        ValueError: If a loser is no label below K. Checked as :func:`require` does.
+    """
+    used = labels.clean | labels.noisy
+    if on_host(codes):  # few pixels have any
+        flat = codes.flatten()
+        where = ((codes >= LOSING_VOTES_OFFSET) & used).flatten().nonzero()[:, 0]
+        losers = torch.full((len(flat), MAX_LOSING_VOTES), IGNORE_INDEX, dtype=torch.uint8)
+        losers[where] = decode_losing_votes(flat[where]).T.to(torch.uint8)
+        losers = losers.view(*codes.shape, MAX_LOSING_VOTES).movedim(-1, 1)
+    else:
+        losers = decode_losing_votes(codes).to(torch.uint8).movedim(0, 1)
+        losers = losers.masked_fill(~used.unsqueeze(1), IGNORE_INDEX)
+    wrong = (losers >= num_classes) & (losers != IGNORE_INDEX)
+    expected = f'expected labels 0..{num_classes - 1} for {num_classes} classes'
+    require(
+        ~wrong.any(),
+        f'losing votes are out of range: {expected}',
+        lambda: f'losing votes {losers[wrong].unique()[:5].tolist()} are out of range: {expected}',
+    )
+    return losers
+
+
 def require(condition: Tensor, message: str, details: Callable[[], str] | None = None) -> None:
     """Check a condition on the data without making an accelerator's host wait.
 
@@ -101,8 +141,13 @@ def require(condition: Tensor, message: str, details: Callable[[], str] | None =
         ValueError: On the CPU, at once. On an accelerator and in compiled code the message comes
             with a RuntimeError, on CUDA as a device-side assertion at the next synchronisation.
     """
-    if condition.device.type == 'cpu' and not is_compiling():
+    if on_host(condition):
         if not condition:
             raise ValueError(details() if details else message)
     else:
         torch._assert_async(condition, message)
+
+
+def on_host(tensor: Tensor) -> bool:
+    """Whether the values of a tensor may be looked at."""
+    return tensor.device.type == 'cpu' and not is_compiling()

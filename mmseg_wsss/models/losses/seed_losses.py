@@ -10,6 +10,8 @@ from torch import Tensor
 from ...registry import MODELS
 from ...seeds.codec import NOISY_OFFSET, decode_seed_disagreement
 from .chunked_loss import chunk_cross_entropy
+from .functional import lead_of_label
+from .hybrid_settings import check_smoothing
 from .pixel_labels import PixelLabels, require
 from .seed_pixel_loss import SeedPixelLoss
 
@@ -22,13 +24,16 @@ class _SeedSoftmaxLoss(SeedPixelLoss):
         loss_weight: Factor of the loss.
         loss_name: Key in the dict of losses.
         reduction: ``mean``, ``sum`` or ``none``.
+        balance: ``none``, ``foreground`` or ``class``, see :class:`SeedPixelLoss`.
 
     Raises:
         ValueError: If an option is not among the ones listed.
     """
 
-    def __init__(self, noisy: str, loss_weight: float, loss_name: str, reduction: str) -> None:
-        super().__init__(loss_weight, loss_name, reduction)
+    def __init__(
+        self, noisy: str, loss_weight: float, loss_name: str, reduction: str, balance: str
+    ) -> None:
+        super().__init__(loss_weight, loss_name, reduction, balance)
         if noisy not in ('keep', 'ignore'):
             raise ValueError(f'noisy must be keep or ignore, got {noisy!r}')
         self.noisy = noisy
@@ -55,6 +60,12 @@ class SeedCrossEntropyLoss(_SeedSoftmaxLoss):
         loss_weight: Factor of the loss.
         loss_name: Key in the dict of losses.
         reduction: ``mean``, ``sum`` or ``none``.
+        balance: ``none``, ``foreground`` or ``class``, see :class:`SeedPixelLoss`.
+        label_smoothing: Share e of the label that is spread evenly over all classes, in [0, 1]:
+            ``(1 - e) (-log p[y]) + e mean_k(-log p[k])``, as PyTorch's.
+
+    Raises:
+        ValueError: If an option is not among the ones listed.
     """
 
     def __init__(
@@ -64,12 +75,21 @@ class SeedCrossEntropyLoss(_SeedSoftmaxLoss):
         loss_weight: float = 1.0,
         loss_name: str = 'loss_ce',
         reduction: str = 'mean',
+        balance: str = 'none',
+        label_smoothing: float = 0.0,
     ) -> None:
-        super().__init__(noisy, loss_weight, loss_name, reduction)
+        super().__init__(noisy, loss_weight, loss_name, reduction, balance)
         self.avg_non_ignore = avg_non_ignore
+        self.label_smoothing = check_smoothing(label_smoothing)
 
     def _num_averaged(self, labels: PixelLabels) -> Tensor | int:
         return super()._num_averaged(labels) if self.avg_non_ignore else labels.clean.numel()
+
+    def pixel_loss(self, logits: Tensor, labels: PixelLabels) -> Tensor:
+        loss = super().pixel_loss(logits, labels)
+        if self.label_smoothing:
+            loss = loss + self.label_smoothing * lead_of_label(logits, labels.label)
+        return loss
 
     def _link(self, cross_entropy: Tensor) -> Tensor:
         return cross_entropy
@@ -87,6 +107,7 @@ class SeedGeneralizedCrossEntropyLoss(_SeedSoftmaxLoss):
         loss_weight: Factor of the loss.
         loss_name: Key in the dict of losses.
         reduction: ``mean``, ``sum`` or ``none``.
+        balance: ``none``, ``foreground`` or ``class``, see :class:`SeedPixelLoss`.
 
     Raises:
         ValueError: If q is not in (0, 1].
@@ -99,8 +120,9 @@ class SeedGeneralizedCrossEntropyLoss(_SeedSoftmaxLoss):
         loss_weight: float = 1.0,
         loss_name: str = 'loss_gce',
         reduction: str = 'mean',
+        balance: str = 'none',
     ) -> None:
-        super().__init__(noisy, loss_weight, loss_name, reduction)
+        super().__init__(noisy, loss_weight, loss_name, reduction, balance)
         if not 0 < q <= 1:
             raise ValueError(f'q must be in (0, 1], got {q}')
         self.q = q
@@ -125,6 +147,7 @@ class SeedSymmetricCrossEntropyLoss(_SeedSoftmaxLoss):
         loss_weight: Factor of the loss.
         loss_name: Key in the dict of losses.
         reduction: ``mean``, ``sum`` or ``none``.
+        balance: ``none``, ``foreground`` or ``class``, see :class:`SeedPixelLoss`.
 
     Raises:
         ValueError: If a value is out of range.
@@ -139,8 +162,9 @@ class SeedSymmetricCrossEntropyLoss(_SeedSoftmaxLoss):
         loss_weight: float = 1.0,
         loss_name: str = 'loss_sce',
         reduction: str = 'mean',
+        balance: str = 'none',
     ) -> None:
-        super().__init__(noisy, loss_weight, loss_name, reduction)
+        super().__init__(noisy, loss_weight, loss_name, reduction, balance)
         if alpha < 0 or beta < 0 or log_zero >= 0:
             raise ValueError(
                 f'expected alpha >= 0, beta >= 0 and log_zero < 0; got {alpha}, {beta}, {log_zero}'
@@ -182,6 +206,8 @@ class SeedWeightedCrossEntropyLoss(SeedCrossEntropyLoss):
         loss_name: Key in the dict of losses.
         reduction: ``mean``, ``sum`` or ``none``; the mean divides by the number of pixels that are
             not ignored (URN: of all pixels), not by the sum of their weights.
+        balance: ``none``, ``foreground`` or ``class``, see :class:`SeedPixelLoss`.
+        label_smoothing: As of :class:`SeedCrossEntropyLoss`.
 
     Raises:
         ValueError: If an option is out of range. The loss itself raises it as
@@ -196,8 +222,16 @@ class SeedWeightedCrossEntropyLoss(SeedCrossEntropyLoss):
         loss_weight: float = 1.0,
         loss_name: str = 'loss_weighted_ce',
         reduction: str = 'mean',
+        balance: str = 'none',
+        label_smoothing: float = 0.0,
     ) -> None:
-        super().__init__(loss_weight=loss_weight, loss_name=loss_name, reduction=reduction)
+        super().__init__(
+            loss_weight=loss_weight,
+            loss_name=loss_name,
+            reduction=reduction,
+            balance=balance,
+            label_smoothing=label_smoothing,
+        )
         if num_seeds < 1:
             raise ValueError(f'num_seeds must be at least 1, got {num_seeds}')
         if not 0 <= min_weight <= 1:
@@ -225,6 +259,7 @@ class SeedWeightedCrossEntropyLoss(SeedCrossEntropyLoss):
             f'more seeds disagreement than voted, {expected}',
             lambda: f'{int(disagreement.amax())} seeds disagreement, {expected}',
         )
-        flagged = torch.where(code >= 2 * NOISY_OFFSET, code % NOISY_OFFSET + NOISY_OFFSET, code)
+        graded = code % NOISY_OFFSET + NOISY_OFFSET * (disagreement > 0)
+        flagged = torch.where(code >= 2 * NOISY_OFFSET, graded, code)
         certainty = self.weights.to(code.device)[disagreement.clamp_(max=seeds - 1)]
         return flagged, certainty if weight is None else certainty * weight

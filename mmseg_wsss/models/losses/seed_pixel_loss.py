@@ -11,9 +11,12 @@ from ...seeds.codec import IGNORE_INDEX
 from ...utils.compiling import is_compiling
 from .chunked_loss import ChunkedLoss, PixelLoss
 from .functional import at_least_float32
-from .pixel_labels import PixelLabels
+from .pixel_labels import PixelLabels, read_losing_votes, require
 
 REDUCTIONS = ('mean', 'sum', 'none')
+BALANCES = ('none', 'foreground', 'class')
+# Noisy pixels without any losing vote among them after which codes are held to carry none.
+VOTES_DUE = 1000
 
 
 class SeedPixelLoss(nn.Module, metaclass=ABCMeta):
@@ -40,22 +43,44 @@ class SeedPixelLoss(nn.Module, metaclass=ABCMeta):
     :meth:`used_pixels` and :meth:`read_codes` may be overridden too, and a method ``noisy_loss``,
     called like :meth:`pixel_loss`, is added at noisy pixels.
 
+    A loss that sets ``reads_losing_votes`` finds the labels that lost the vote at each pixel in
+    ``labels.maps['losers']``, (B, 5, H, W) uint8, 255 where there is none. One that sets
+    ``reads_tags`` finds in ``labels.maps['tags']``, (B, K, H, W) bool, which classes each image may
+    show: those of its tags and the background.
+
     Args:
         loss_weight: Factor of the loss.
         loss_name: Key in the dict of losses; mmseg sums up those that start with ``loss_``.
         reduction: ``mean``, ``sum`` or ``none``.
+        balance: Which pixels have equal weight together: ``none``: every pixel alone;
+            ``foreground``: the background and the foreground, so that the mean is half the mean
+            over the background pixels plus half the mean over the others (as in the single-stage
+            methods CoSA and DuPL); ``class``: all classes, see :func:`balanced_weights`.
+
+    Raises:
+        ValueError: If ``reduction`` or ``balance`` is not among the ones listed.
     """
 
     noisy_loss: PixelLoss | None = None
+    reads_losing_votes = False
+    reads_tags = False
+    # (B, 256) bool on any device: the tags and the background. TagsToLossHook sets it for a step.
+    tags: Tensor | None = None
 
-    def __init__(self, loss_weight: float, loss_name: str, reduction: str = 'mean') -> None:
+    def __init__(
+        self, loss_weight: float, loss_name: str, reduction: str = 'mean', balance: str = 'none'
+    ) -> None:
         super().__init__()
         if reduction not in REDUCTIONS:
             raise ValueError(f'reduction must be mean, sum or none; got {reduction!r}')
+        if balance not in BALANCES:
+            raise ValueError(f'balance must be none, foreground or class; got {balance!r}')
         self.loss_weight = loss_weight
         self.loss_name = loss_name
         self.reduction = reduction
+        self.balance = balance
         self._counts: tuple[Tensor, int] | None = None
+        self._votes_seen: Tensor | None = None
 
     @abstractmethod
     def pixel_loss(self, logits: Tensor, labels: PixelLabels) -> Tensor:
@@ -147,7 +172,7 @@ class SeedPixelLoss(nn.Module, metaclass=ABCMeta):
         Raises:
             ValueError: If shapes do not fit, a label is not below K (on an accelerator see
                 :func:`~.pixel_labels.require`), or ``avg_factor`` comes with a reduction other
-                than ``mean``.
+                than ``mean``; if the loss reads losing votes or tags and there are none.
         """
         reduction = reduction_override or self.reduction
         if reduction not in REDUCTIONS:
@@ -162,6 +187,11 @@ class SeedPixelLoss(nn.Module, metaclass=ABCMeta):
                 weight = None if weight is None else weight.unsqueeze(-1)
             num_classes, dtype = cls_score.shape[1], at_least_float32(cls_score[:0]).dtype
             labels = PixelLabels.from_codes(code, num_classes, ignore_index)
+            if self.reads_losing_votes:
+                labels.maps['losers'] = read_losing_votes(code, labels, num_classes)
+                self._check_losing_votes(labels)
+            if self.reads_tags:
+                labels.maps['tags'] = self._tag_sets(labels, num_classes)
             labels.maps.update(self.pixel_maps(labels, num_classes, dtype))
             scale = self.loss_weight
             if reduction == 'mean':
@@ -171,7 +201,11 @@ class SeedPixelLoss(nn.Module, metaclass=ABCMeta):
                 divisor = divisor.to(code.device, dtype)
                 # A batch without supervision has a sum of 0; its mean is 0, not 0 / 0.
                 scale = scale / divisor.masked_fill(divisor == 0, 1)
-            factor = self.used_pixels(labels).to(dtype) * scale
+            used = self.used_pixels(labels)
+            factor = used.to(dtype) * scale
+            if self.balance != 'none':
+                by_class = balanced_weights(labels.label, used, num_classes, self.balance, dtype)
+                factor = factor * by_class[labels.label]
             if weight is not None:
                 factor = factor * weight.detach()
             loss, hit = self._evaluate(cls_score, labels, factor.to(dtype))
@@ -200,6 +234,38 @@ class SeedPixelLoss(nn.Module, metaclass=ABCMeta):
         counts = torch.stack([m.sum() for m in (clean, noisy, hit & clean, hit & noisy)])
         self._counts = counts, max(hit.numel(), 1)
 
+    def _check_losing_votes(self, labels: PixelLabels) -> None:
+        """Refuse codes that never carry losing votes; some noisy pixels may have none."""
+        first = labels.maps['losers'][:, 0]
+        seen = torch.stack((labels.noisy.sum(), (first != IGNORE_INDEX).sum()))
+        seen = seen if self._votes_seen is None else seen + self._votes_seen
+        require(
+            (seen[0] < VOTES_DUE) | (seen[1] > 0),
+            f'{type(self).__name__} learns from losing votes, but the label codes have none: set '
+            'losing_votes=True in LoadSeedAnnotations of the training pipeline',
+        )
+        self._votes_seen = seen
+
+    def _tag_sets(self, labels: PixelLabels, num_classes: int) -> Tensor:
+        name, shape = type(self).__name__, labels.label.shape
+        if self.tags is None:
+            raise ValueError(
+                f"{name} learns from the images' tags, but has been given none. Add "
+                "dict(type='TagsToLossHook') to custom_hooks, and tags='records' or a tags file to "
+                'the SeedDataset of the training.'
+            )
+        if len(self.tags) != len(labels.label):
+            raise ValueError(
+                f'{name} was given the tags of {len(self.tags)} images and the logits of '
+                f'{len(labels.label)}; expected one list of tags for each image.'
+            )
+        tags = self.tags.to(labels.label.device)
+        require(
+            ~tags[:, num_classes:].any(),
+            f'tags are out of range: expected labels 1..{num_classes - 1}, {num_classes} classes',
+        )
+        return tags[:, :num_classes, None, None].expand(-1, -1, *shape[1:])
+
     def _check(self, logits: Tensor, label: Tensor, weight: Tensor | None) -> None:
         name = type(self).__name__
         if logits.dim() not in (3, 4) or not logits.is_floating_point():
@@ -221,3 +287,44 @@ class SeedPixelLoss(nn.Module, metaclass=ABCMeta):
                     f'{of} {tuple(tensor.shape)} does not fit logits {tuple(logits.shape)}: '
                     f'expected {expected}'
                 )
+
+
+def balanced_weights(
+    label: Tensor, used: Tensor, num_classes: int, balance: str, dtype: torch.dtype
+) -> Tensor:
+    """Weight the pixels of each class so that groups of classes count alike.
+
+    A pixel weighs ``N / (G n)``: N used pixels in the batch, n of them in its group, G groups that
+    have any. The mean of all weights is 1, so a sum stays as large as it was, and a group that the
+    batch lacks leaves its share to the others. The batch is that of the process. Weights of
+    pixels, as samplers pass them, multiply these and are not counted.
+
+    Args:
+        label: (B, *S) int64 in [0, K).
+        used: Which pixels count, (B, *S) bool.
+        num_classes: K.
+        balance: ``foreground``: two groups, class 0 and all others; ``class``: each its own.
+        dtype: Of the result.
+
+    Returns:
+        Tensor: Weight of a pixel of each class (K,); 0 for a class without pixels.
+
+    Examples:
+        >>> label = torch.tensor([[0, 0, 0, 0, 0, 1, 1, 2]])
+        >>> used = torch.ones_like(label, dtype=torch.bool)
+        >>> balanced_weights(label, used, 3, 'foreground', torch.float64).tolist()
+        [0.8, 1.3333333333333333, 1.3333333333333333]
+    """
+    # Pixels that do not count get one more bin, which is cut off. bincount would wait for a GPU.
+    bins = torch.where(used, label, num_classes).flatten(1)
+    counts = torch.zeros(len(bins), num_classes + 1, dtype=torch.long, device=label.device)
+    counts = counts.scatter_add_(1, bins, torch.ones_like(bins)).sum(0)[:-1]
+    total, group, present = counts.sum(), counts, counts > 0
+    if balance == 'foreground':
+        two = torch.stack((counts[0], total - counts[0]))
+        group = torch.cat((two[:1], two[1:].expand(num_classes - 1)))
+        num_groups = (two > 0).sum()
+    else:
+        num_groups = present.sum()
+    weight = total.to(dtype) / (num_groups * group.clamp(min=1)).to(dtype)
+    return torch.where(present, weight, 0)

@@ -8,6 +8,7 @@ from mmseg.datasets import PascalVOCDataset
 from mmseg_wsss.datasets import COCO_CLASSES, COCO14Dataset, COCOSeedDataset, VOCSeedDataset
 from mmseg_wsss.registry import DATASETS
 from mmseg_wsss.seeds import decode_seed_label
+from mmseg_wsss.store import Fingerprint, ImageRecord, ImageRecords
 
 IDS = ['one', 'two', 'three']
 
@@ -154,3 +155,61 @@ def test_an_empty_split_is_refused(data):
     (path / 'train.txt').write_text('\n')
     with pytest.raises(ValueError, match=r'train\.txt: the split list is empty'):
         build(path)
+
+
+def write_records(path, tags):
+    for image_id, names in tags.items():
+        ImageRecords(path / 'seeds').write(image_id, ImageRecord(names, Fingerprint(1, 'x')))
+
+
+PACKED = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadSeedAnnotations', agreement_threshold=3),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PackSegInputs'),
+]
+
+
+def tags_of(dataset):
+    return [dataset[index]['data_samples'].metainfo['tags'] for index in range(len(dataset))]
+
+
+def test_tags_come_with_the_sample_from_records_or_a_file(data):
+    path, _ = data
+    write_records(path, dict(one=('dog', 'cat'), two=(), three=('dog',)))
+    options = dict(pipeline=PACKED, check_records=False)
+    assert tags_of(build(path, tags='records', **options)) == [(1, 2), (), (2,)]
+    (path / 'tags.csv').write_text('image_id,tags\nthree,cat\none,dog\ntwo,cat dog\n')
+    assert tags_of(build(path, tags='tags.csv', **options)) == [(2,), (1, 2), (1,)]
+    # A wrapper of mmengine reads through the data set.
+    wrapped = DATASETS.build(
+        dict(type='RepeatDataset', times=2, dataset=build(path, tags='records', **options))
+    )
+    assert wrapped[3]['data_samples'].metainfo['tags'] == (1, 2)
+    # Without the option nothing is added, nor without a sample to add it to.
+    assert 'tags' not in build(path, **options)[0]['data_samples'].metainfo
+    unpacked = build(path, tags='records', check_records=False)
+    assert unpacked[0]['tags'] == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ('tags', 'records', 'message'),
+    [
+        ('records', dict(one=('cat',)), r'seeds: 2 of the 3 images .*two, three.*name a tags file'),
+        ('records', dict(one=('cat',), two=None, three=()), '1 of the 3 images .*first two'),
+        ('records', dict(one=('cow',), two=(), three=()), "one.txt: tag 'cow' is no foreground"),
+        ('records', dict(one=('background',), two=(), three=()), "tag 'background' is no"),
+        ('tags.csv', {}, 'tags.csv: 1 of the 3 images .*first three.*Add them to the file'),
+    ],
+)
+def test_images_without_tags_are_named(data, tags, records, message):
+    path, _ = data
+    write_records(path, records)
+    (path / 'tags.csv').write_text('image_id,tags\none,cat\ntwo,dog\n')
+    with pytest.raises(ValueError, match=message):
+        build(path, tags=tags, check_records=False)
+
+
+def test_a_tags_file_that_is_not_there(data):
+    with pytest.raises(FileNotFoundError, match='nowhere.csv'):
+        build(data[0], tags='nowhere.csv')

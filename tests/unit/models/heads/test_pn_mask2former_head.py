@@ -204,3 +204,30 @@ def test_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compat, 'find_spec', lambda name: None)
     with pytest.raises(ImportError, match=r'Mask2Former needs mmdet, .*requirements/\w+\.txt'):
         PNMask2FormerHead(num_classes=3)
+
+
+@needs_mmdet
+def test_losing_votes_and_tags_reach_the_dense_loss() -> None:
+    """The dense map's logarithms stand for the logits, so sets of classes mean the same there."""
+    loss = dict(type='PNHybridLoss', positive='ce', direct_weight=0.0, indirect_weight=0.0,
+                noisy_set_weight=2.0, tag_set_weight=3.0)  # fmt: skip
+    head = build(dense=True, loss_decode=loss).train()
+    label = blocks()
+    noisy = torch.zeros_like(label, dtype=torch.bool)
+    noisy[:, :, : SIZE // 2] = True
+    loser = (label + 1) % CLASSES
+    codes = label + 256 * noisy + ((loser + 1) << 16) * noisy
+    head.loss_decode.tags = torch.zeros(2, 256, dtype=torch.bool)
+    head.loss_decode.tags[:, :3] = True
+    torch.manual_seed(7)
+    losses = head.loss(features(), samples_of(codes), None)
+    torch.manual_seed(7)
+    scores, masks = head(features(), samples_of(codes))
+    p = head.dense_log_probability(scores[-1], masks[-1], (SIZE, SIZE)).double().exp()
+    right, other = (p.gather(1, x[:, None])[:, 0] for x in (label, loser))
+    pixels = torch.where(noisy, -2 * (right + other).log(), -right.log())
+    expected = (pixels - 3 * p[:, :3].sum(1).log()).mean()
+    torch.testing.assert_close(losses[head.loss_decode.loss_name].double(), expected, rtol=1e-5,
+                               atol=1e-6)  # fmt: skip
+    losses[head.loss_decode.loss_name].backward()
+    assert head.query_feat.weight.grad.isfinite().all()

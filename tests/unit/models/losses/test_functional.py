@@ -7,9 +7,12 @@ from helpers.loss_oracle import (
     DEFAULTS,
     OPTIONS,
     hybrid,
+    loser_map,
     option_names,
     seed_batch,
+    tag_map,
     value_and_grad,
+    with_losing_votes,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -35,6 +38,7 @@ def crop(settings, **kwargs):
     """Logits, codes, their labels and a drawn class for every pixel."""
     logits, codes = seed_batch(**kwargs)
     num_classes = logits.shape[1]
+    codes = with_losing_votes(codes, num_classes) if settings.losers else codes
     labels = PixelLabels.from_codes(codes, num_classes)
     draws = draw_complementary_labels(labels.label.flatten(), num_classes, settings.num_draws)
     draws = draws.to(torch.uint8).view(*codes.shape, -1).movedim(-1, 1)
@@ -46,23 +50,39 @@ def test_equals_the_loop_over_pixels(options):
     config = HybridSettings(**{**DEFAULTS, **options})
     logits, codes, labels, draws = crop(config)
     _, pixels, gradient = hybrid(logits, codes, config, draws if config.draws else None)
-    value, grad = value_and_grad(lambda z: pn_hybrid_pixel_loss(z, *labels, config, draws), logits)
+    given = loser_map(codes), tag_map(codes.shape[1:], 5)
+    value, grad = value_and_grad(
+        lambda z: pn_hybrid_pixel_loss(z, *labels, config, draws, *given), logits
+    )
     torch.testing.assert_close(value, pixels, rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(grad, gradient, rtol=1e-6, atol=1e-7)
 
 
 def test_has_a_second_derivative():
-    config = HybridSettings(indirect='mean', positive='ce+constraint')
-    logits, _, labels, _ = crop(config, size=(2, 2))
+    config = HybridSettings(
+        indirect='mean', positive='ce+constraint', noisy_set_weight=0.5, tag_set_weight=0.7
+    )
+    logits, codes, labels, _ = crop(config, size=(2, 2))
     loss = functools.partial(pn_hybrid_pixel_loss, label=labels[0], clean=labels[1],
-                             noisy=labels[2], settings=config)  # fmt: skip
+                             noisy=labels[2], settings=config, losers=loser_map(codes),
+                             tags=tag_map((2, 2), 5))  # fmt: skip
     assert torch.autograd.gradgradcheck(loss, logits.requires_grad_())
 
 
-def test_draws_are_asked_for():
-    logits, _, labels, _ = crop(HybridSettings())
-    with pytest.raises(ValueError, match='draws'):
-        pn_hybrid_pixel_loss(logits, *labels, HybridSettings())
+@pytest.mark.parametrize(
+    ('options', 'missing'),
+    [
+        (dict(), 'draws'),
+        (dict(indirect='mean', direct='losers'), 'losing votes'),
+        (dict(indirect='mean', noisy_set_weight=1.0), 'losing votes'),
+        (dict(indirect='mean', tag_set_weight=1.0), 'tags'),
+    ],
+)
+def test_what_is_missing_is_asked_for(options, missing):
+    config = HybridSettings(**options)
+    logits, _, labels, _ = crop(config)
+    with pytest.raises(ValueError, match=f'{missing}.*got None'):
+        pn_hybrid_pixel_loss(logits, *labels, config)
 
 
 @pytest.mark.parametrize('num_classes', [2, 8, 9, 255])

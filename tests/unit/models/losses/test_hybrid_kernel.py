@@ -10,10 +10,14 @@ import torch
 from helpers.loss_oracle import (
     DEFAULTS,
     OPTIONS,
+    give_tags,
     hybrid,
+    loser_map,
     option_names,
     seed_batch,
+    tag_map,
     value_and_grad,
+    with_losing_votes,
 )
 from packaging.version import Version
 
@@ -55,22 +59,28 @@ def crop(settings, **kwargs):
     """Logits, codes, targets in float64 and drawn classes."""
     logits, codes = seed_batch(**kwargs)
     num_classes = logits.shape[1]
+    codes = with_losing_votes(codes, num_classes) if settings.losers else codes
     labels = PixelLabels.from_codes(codes, num_classes)
     draws = draw_complementary_labels(labels.label.flatten(), num_classes, settings.num_draws)
     draws = draws.to(torch.uint8).view(*codes.shape, -1).movedim(-1, 1)
     targets = hybrid_targets(
-        labels.label, labels.clean, labels.noisy, num_classes, settings, draws, logits.dtype
-    )
+        labels.label, labels.clean, labels.noisy, num_classes, settings, draws, logits.dtype,
+        loser_map(codes), tag_map(codes.shape[1:], num_classes),
+    )  # fmt: skip
     return logits, codes, targets, draws
 
 
-def by_kernel(logits, targets, settings, dtype=torch.float64):
+def by_kernel(logits, targets, settings, dtype=torch.float64, used=1):
     """Loss and gradient of the sum by the kernel, in float64 on the CPU."""
     targets = HybridTargets(
-        *(x.to(DEVICE, dtype if x.is_floating_point() else None) for x in targets)
+        *(
+            None if x is None else x.to(DEVICE, dtype if x.is_floating_point() else None)
+            for x in targets
+        )
     )
     leaf = logits.detach().to(DEVICE).requires_grad_()
     loss, hit = hybrid_kernel_loss(leaf, targets, settings)
+    loss = loss * torch.as_tensor(used, device=DEVICE)
     (grad,) = torch.autograd.grad(loss.sum(), leaf)
     label = targets.label[:, None]
     assert torch.equal(hit, leaf.gather(1, label)[:, 0] >= leaf.amax(1))
@@ -83,7 +93,7 @@ def test_every_option_equals_the_loop_over_pixels(options):
     settings = HybridSettings(**{**DEFAULTS, **options})
     logits, codes, targets, draws = crop(settings)
     _, pixels, gradient = hybrid(logits, codes, settings, draws if settings.draws else None)
-    loss, grad = by_kernel(logits, targets, settings)
+    loss, grad = by_kernel(logits, targets, settings, used=codes % 65536 != 255)
     # Triton 3.1 rounds the weights and the temperature to float32.
     rtol, atol = (1e-6, 1e-7) if Version(triton.__version__) < Version('3.2') else (1e-11, 1e-12)
     torch.testing.assert_close(loss, pixels, rtol=rtol, atol=atol)
@@ -159,12 +169,17 @@ def test_extreme_logits(dtype):
 @pytest.mark.parametrize('reduction', ['mean', 'sum', 'none'])
 def test_the_whole_loss_equals_the_chunked_loop(dtype, reduction, monkeypatch):
     logits, codes = seed_batch(num_classes=21, size=(6, 11))
+    codes = with_losing_votes(codes, 21)
     logits, codes = logits.to(DEVICE, dtype), codes.to(DEVICE)
     weight = torch.rand(codes.shape, device=DEVICE)
     results = []
     for available in (False, True):
         monkeypatch.setattr(pn_hybrid_loss, 'kernel_available', lambda logits, a=available: a)
-        loss = PNHybridLoss(indirect='unvoted', loss_weight=0.4, reduction=reduction)
+        loss = PNHybridLoss(
+            indirect='unvoted', direct='losers', noisy_set_weight=0.3, tag_set_weight=0.6,
+            balance='class', loss_weight=0.4, reduction=reduction,
+        )  # fmt: skip
+        give_tags(loss)
         results.append(value_and_grad(functools.partial(loss, label=codes, weight=weight), logits))
         results[-1] += (loss.statistics,)
     exact = dtype == torch.float64
@@ -232,14 +247,19 @@ def test_compiled_without_a_break(with_kernel, indirect):
     torch.testing.assert_close(compiled.statistics, loss.statistics, equal_nan=True)
 
 
-def test_its_operators_are_registered_as_torch_wants():
-    settings = HybridSettings()
+@pytest.mark.parametrize(
+    ('options', 'tag_weight'),
+    [({}, 0.0), (dict(direct='losers', noisy_set_weight=0.5, tag_set_weight=0.7), 0.7)],
+    ids=['default', 'every map'],
+)
+def test_its_operators_are_registered_as_torch_wants(options, tag_weight):
+    settings = HybridSettings(**options)
     logits, _, targets, _ = crop(settings, size=(2, 3))
-    label, *weights = (x.flatten(-2).to(DEVICE) for x in targets)
-    inputs = (logits.flatten(2).to(DEVICE).requires_grad_(), label, *weights)
+    maps = (None if x is None else x.flatten(-2).to(DEVICE) for x in targets)
+    inputs = (logits.flatten(2).to(DEVICE).requires_grad_(), *maps)
     torch.library.opcheck(
         torch.ops.mmseg_wsss.hybrid_loss.default,
-        (*inputs, [1.0, 0.5, 1.0], True, False, False),
+        (*inputs, [1.0, 0.5, 1.0, 0.1, tag_weight], True, False, False),
     )
 
 

@@ -8,6 +8,9 @@ from mmseg_wsss.models.losses import HybridSettings
     [
         dict(positive='negative'),
         dict(direct_gate='none'),
+        dict(direct='loser'),
+        dict(noisy_set_weight=-1),
+        dict(tag_set_weight=float('nan')),
         dict(indirect='draw'),
         dict(constraint_weight=-1),
         dict(direct_weight=float('nan')),
@@ -16,6 +19,8 @@ from mmseg_wsss.models.losses import HybridSettings
         dict(temperature=0),
         dict(num_draws=0),
         dict(num_draws=1.5),
+        dict(label_smoothing=1.1, positive='ce'),
+        dict(label_smoothing=0.1),  # of a constraint without cross-entropy
     ],
 )
 def test_wrong_setting_is_named(wrong):

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from helpers.features import require_torch
-from helpers.loss_oracle import seed_batch, value_and_grad
+from helpers.loss_oracle import give_tags, seed_batch, value_and_grad, with_losing_votes
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
@@ -26,8 +26,18 @@ LOSSES = {
     'hybrid, every term': lambda: PNHybridLoss(
         'ce+constraint', indirect='unvoted', direct_gate='untagged', jnpl_weighting=True
     ),
+    'hybrid, votes and tags': lambda: give_tags(
+        PNHybridLoss(direct='losers', noisy_set_weight=0.5, tag_set_weight=0.5)
+    ),
+    'hybrid, untagged losers': lambda: PNHybridLoss(
+        direct='losers', direct_gate='untagged', indirect='mean'
+    ),
     'cross-entropy': SeedCrossEntropyLoss,
     'cross-entropy over all pixels': lambda: SeedCrossEntropyLoss('ignore', avg_non_ignore=False),
+    'cross-entropy, balanced': lambda: SeedCrossEntropyLoss(
+        balance='foreground', label_smoothing=0.1
+    ),
+    'hybrid, balanced': lambda: PNHybridLoss(balance='class', positive='ce', label_smoothing=0.1),
     'generalized': SeedGeneralizedCrossEntropyLoss,
     'symmetric': SeedSymmetricCrossEntropyLoss,
     'weighted': SeedWeightedCrossEntropyLoss,
@@ -75,6 +85,8 @@ class Peeking(SeedPixelLoss):
 def step(loss, **kwargs):
     """Forward and backward pass on the meta device."""
     loss = loss().to('meta')
+    if getattr(loss, 'tags', None) is not None:  # TagsToLossHook puts them on the device
+        loss.tags = loss.tags.to('meta')
     logits = torch.empty(2, 21, 12, 13, device='meta', requires_grad=True)
     codes = torch.empty(2, 12, 13, device='meta', dtype=torch.long)
     with NoCopies():
@@ -118,6 +130,7 @@ def test_compiled_without_a_break(name):
     require_torch('2.3', 'does not compile data classes')
     # All are noisy: outside the compiler the CPU draws for noisy pixels alone.
     logits, codes = seed_batch(size=(6, 7), noisy=1.0, ignored=0.0)
+    codes = with_losing_votes(codes)
     loss = LOSSES[name]()
     compiled = torch.compile(loss, backend='eager', fullgraph=True)
     torch.manual_seed(0)

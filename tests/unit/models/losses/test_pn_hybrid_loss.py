@@ -4,10 +4,12 @@ from helpers.features import require_cpu_autocast
 from helpers.loss_oracle import (
     DEFAULTS,
     OPTIONS,
+    give_tags,
     hybrid,
     option_names,
     seed_batch,
     value_and_grad,
+    with_losing_votes,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,15 +25,16 @@ from mmseg_wsss.registry import MODELS
 @pytest.mark.parametrize('options', OPTIONS, ids=option_names)
 def test_every_option_equals_the_loop_over_pixels(options):
     options = {**DEFAULTS, **options}
+    settings = HybridSettings(**options)
     logits, codes = seed_batch()
     noisy = codes[codes > 255] % 256
+    codes = with_losing_votes(codes) if settings.losers else codes
     generator = torch.Generator().manual_seed(7)
     draws = draw_complementary_labels(noisy, 5, options.get('num_draws', 1), generator)
-    settings = HybridSettings(**options)
     total, _, gradient = hybrid(logits, codes, settings, draws if settings.draws else None)
-    loss = PNHybridLoss(**options, seed=7, loss_weight=0.4)
+    loss = give_tags(PNHybridLoss(**options, seed=7, loss_weight=0.4))
     value, grad = value_and_grad(loss, logits, codes)
-    supervised = (codes != 255).sum()
+    supervised = (codes % 65536 != 255).sum()
     torch.testing.assert_close(value, 0.4 * total / supervised, rtol=1e-11, atol=1e-12)
     torch.testing.assert_close(grad, 0.4 * gradient / supervised, rtol=1e-6, atol=1e-8)
 
@@ -47,11 +50,16 @@ def test_noisy_pixels_with_full_positive_weight_alone_count_as_clean():
 
 @pytest.mark.parametrize('positive', ['constraint', 'ce', 'ce+constraint'])
 @pytest.mark.parametrize('indirect', ['draws', 'mean', 'unvoted'])
-def test_gradcheck(positive, indirect):
+@pytest.mark.parametrize('direct', ['assigned', 'losers'])
+def test_gradcheck(positive, indirect, direct):
     logits, codes = seed_batch(size=(3, 3))
+    codes = with_losing_votes(codes)
+    options = dict(DEFAULTS, positive=positive, indirect=indirect, direct=direct, seed=3)
+    if direct == 'losers':
+        options.update(noisy_set_weight=0.4, tag_set_weight=0.6)
 
     def loss(z):
-        return PNHybridLoss(**DEFAULTS, positive=positive, indirect=indirect, seed=3)(z, codes)
+        return give_tags(PNHybridLoss(**options))(z, codes)
 
     assert torch.autograd.gradcheck(loss, logits.requires_grad_())
 
@@ -101,8 +109,9 @@ def test_nothing_supervised_gives_zero_with_gradients(dtype):
 def test_half_precision_is_computed_in_float32(dtype, options):
     require_cpu_autocast(dtype)
     logits, codes = seed_batch(num_classes=7, size=(8, 8))
+    codes = with_losing_votes(codes, 7)
     half = logits.to(dtype)
-    loss, exact = (PNHybridLoss(**options, seed=1) for _ in range(2))
+    loss, exact = (give_tags(PNHybridLoss(**options, seed=1)) for _ in range(2))
     expected, expected_grad = value_and_grad(exact, half.double(), codes)
     with torch.autocast('cpu', dtype=dtype):
         value, grad = value_and_grad(loss, half, codes)
@@ -120,7 +129,9 @@ def test_finite_where_the_prediction_is_certain(dtype, options):
     for column, gap in enumerate((30.0, 200.0, 6e4, -6e4)):
         logits[0, 1, :, column] = gap
     codes = torch.tensor([[[1, 1, 1, 1], [257, 256, 257, 257]]])
-    value, grad = value_and_grad(PNHybridLoss(**options, seed=0), logits, codes)
+    codes[0, 1] += torch.tensor([1, 2, 1, 3]) << 16  # losers 0, 1, 0, 2
+    loss = give_tags(PNHybridLoss(**options, seed=0), [[3]])
+    value, grad = value_and_grad(loss, logits, codes)
     assert value.isfinite()
     assert grad.isfinite().all()
 
@@ -268,6 +279,63 @@ def test_statistics():
 def test_errors_name_what_is_wrong(shape, codes, kwargs, message):
     with pytest.raises(ValueError, match=message):
         PNHybridLoss()(torch.zeros(shape), codes, **kwargs)
+
+
+@pytest.mark.parametrize('options', [dict(direct='losers'), dict(noisy_set_weight=1.0)])
+def test_codes_that_never_carry_losing_votes_are_refused(options):
+    logits, codes = seed_batch(size=(20, 20), noisy=1.0, ignored=0.0)
+    loss = PNHybridLoss(**options)
+    loss(logits, codes)  # 800 noisy pixels, all of whose seeds may have kept out of it
+    with pytest.raises(ValueError, match='losing_votes=True in LoadSeedAnnotations'):
+        loss(logits, codes)
+    loss = PNHybridLoss(**options)
+    loss(logits, with_losing_votes(codes))
+    for _ in range(3):
+        loss(logits, codes)
+
+
+def test_a_loser_that_is_no_class_is_named():
+    logits, codes = seed_batch()
+    codes[0, 0, 0] = 256 + (6 << 16)
+    with pytest.raises(ValueError, match=r'losing votes \[5\] are out of range.*0\.\.4'):
+        PNHybridLoss(direct='losers')(logits, codes)
+    PNHybridLoss()(logits, codes)  # does not read them
+
+
+def test_losing_votes_mean_nothing_to_other_losses():
+    logits, codes = seed_batch()
+    found = value_and_grad(PNHybridLoss(seed=2), logits, with_losing_votes(codes))
+    torch.testing.assert_close(found, value_and_grad(PNHybridLoss(seed=2), logits, codes))
+
+
+@pytest.mark.parametrize(
+    ('tags', 'message'),
+    [
+        (None, 'TagsToLossHook.*custom_hooks'),
+        ([[1], [2], [3]], 'tags of 3 images and the logits of 2'),
+        ([[1], [5]], r'labels 1\.\.4, 5 classes'),
+    ],
+)
+def test_missing_or_wrong_tags_are_named(tags, message):
+    logits, codes = seed_batch()
+    loss = PNHybridLoss(tag_set_weight=1.0)
+    if tags is not None:
+        give_tags(loss, tags)
+    with pytest.raises(ValueError, match=message):
+        loss(logits, codes)
+
+
+def test_a_set_of_all_classes_costs_nothing_and_of_the_label_cross_entropy():
+    logits, codes = seed_batch()
+    off = dict(positive='ce', direct_weight=0.0, indirect_weight=0.0)
+    plain = value_and_grad(PNHybridLoss(**off, noisy_positive_weight=1.0), logits, codes)
+    everything = give_tags(
+        PNHybridLoss(**off, noisy_positive_weight=1.0, tag_set_weight=9.0), [[1, 2, 3, 4]] * 2
+    )
+    torch.testing.assert_close(value_and_grad(everything, logits, codes), plain)
+    # Without losers the label alone was voted for.
+    alone = PNHybridLoss(**off, noisy_set_weight=1.0)
+    torch.testing.assert_close(value_and_grad(alone, logits, codes), plain)
 
 
 def test_float_labels_are_refused():

@@ -3,7 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers.loss_oracle import seed_batch, value_and_grad
+from helpers.loss_oracle import seed_batch, value_and_grad, with_losing_votes
 from mmengine.structures import PixelData
 from mmseg.models.decode_heads import FCNHead
 from mmseg.structures import SegDataSample
@@ -87,6 +87,21 @@ def test_values_at_ignored_pixels_do_not_count():
     torch.testing.assert_close(
         value_and_grad(Careless(), logits, codes), value_and_grad(FocalSeedLoss(), logits, codes)
     )
+
+
+def test_a_loss_that_asks_for_losing_votes_gets_them_for_its_pixels():
+    class NumberOfLosers(SeedPixelLoss):
+        reads_losing_votes = True
+
+        def pixel_loss(self, logits, labels):
+            return (labels.maps['losers'] != 255).sum(1) + 0 * logits.sum(1)
+
+    logits, codes = seed_batch()
+    codes = with_losing_votes(codes)
+    losers = NumberOfLosers(1.0, 'loss_number')(logits, codes, reduction_override='none')
+    fields = torch.stack([codes >> (16 + 8 * i) & 255 for i in range(5)])
+    expected = (fields > 0).sum(0).masked_fill(codes % 65536 == 255, 0)
+    assert torch.equal(losers.long(), expected) and expected.max() > 1
 
 
 def test_in_a_decode_head_by_name():

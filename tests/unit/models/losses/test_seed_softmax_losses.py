@@ -2,11 +2,13 @@ import pytest
 import torch
 from helpers.loss_oracle import seed_batch, value_and_grad
 from mmseg.models.losses import CrossEntropyLoss
+from torch.nn.functional import cross_entropy
 
 from mmseg_wsss.models.losses import (
     SeedCrossEntropyLoss,
     SeedGeneralizedCrossEntropyLoss,
     SeedSymmetricCrossEntropyLoss,
+    SeedWeightedCrossEntropyLoss,
 )
 from mmseg_wsss.registry import MODELS
 
@@ -28,6 +30,34 @@ def test_cross_entropy_equals_that_of_mmseg(noisy, avg_non_ignore, reduction):
     result = value_and_grad(lambda z: ours(z, codes, weight), logits)
     expected = value_and_grad(lambda z: theirs(z, labels, weight, ignore_index=255), logits)
     torch.testing.assert_close(result, expected, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize('noisy', ['keep', 'ignore'])
+@pytest.mark.parametrize('label_smoothing', [0.1, 1.0])
+def test_label_smoothing_equals_that_of_torch(noisy, label_smoothing):
+    logits, codes = seed_batch()
+    labels = as_labels(codes, noisy)
+    ours = SeedCrossEntropyLoss(noisy, label_smoothing=label_smoothing)
+
+    def theirs(z):
+        return cross_entropy(z, labels, ignore_index=255, label_smoothing=label_smoothing)
+
+    torch.testing.assert_close(
+        value_and_grad(lambda z: ours(z, codes), logits), value_and_grad(theirs, logits)
+    )
+
+
+def test_weighted_cross_entropy_is_smoothed_too():
+    logits, codes = seed_batch()
+    codes = codes.masked_fill(codes > 255, 255)  # all seeds agree
+    found, expected = (
+        value_and_grad(lambda z, loss=loss: loss(z, codes), logits)
+        for loss in (
+            SeedWeightedCrossEntropyLoss(label_smoothing=0.3),
+            SeedCrossEntropyLoss(label_smoothing=0.3),
+        )
+    )
+    torch.testing.assert_close(found, expected)
 
 
 @pytest.mark.parametrize('noisy', ['keep', 'ignore'])
@@ -85,6 +115,8 @@ def test_only_noisy_pixels(name, noisy):
     ('loss', 'wrong'),
     [
         (SeedCrossEntropyLoss, dict(noisy='drop')),
+        (SeedCrossEntropyLoss, dict(label_smoothing=-0.1)),
+        (SeedWeightedCrossEntropyLoss, dict(label_smoothing=2)),
         (SeedGeneralizedCrossEntropyLoss, dict(q=0)),
         (SeedSymmetricCrossEntropyLoss, dict(log_zero=0)),
         (SeedSymmetricCrossEntropyLoss, dict(alpha=-1)),
