@@ -75,8 +75,10 @@ def test_one_image_too_large_for_the_network(tmp_path, monkeypatch, error, write
             assert found[name] == expected[name]
         else:
             masks = [read_mask(tmp_path / root / name) for root in ('found', 'expected')]
-            assert masks[0].shape == masks[1].shape == (80, 120)
-            assert name.startswith('agree') or (masks[0] == masks[1]).mean() > 0.7  # chance: 0.4
+            height = 160 if name.startswith('losing') else 80  # two labels can lose
+            assert masks[0].shape == masks[1].shape == (height, 120)
+            if not name.startswith(('agree', 'losing')):
+                assert (masks[0] == masks[1]).mean() > 0.7  # chance: 0.4
 
 
 @pytest.mark.parametrize('writers', [0, 2])
