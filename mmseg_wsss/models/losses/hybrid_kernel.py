@@ -168,9 +168,11 @@ def _kernel(
         # The same at all pixels of the image: those of the first are read.
         tagged = tl.load(tags + b * tags_b + k * tags_k, mask=k < num_classes, other=0)
         log_set, q = _set_share(z, (tagged != 0) | (p >= num_pixels)[None, :])
-        value += tag_weight * (log_sum - log_set)
+        # Triton 3.1 reads a bare constant as float32, whatever it is multiplied by.
+        w_tag = tl.full((1,), tag_weight, DTYPE)
+        value += w_tag * (log_sum - log_set)
         if BACKWARD:
-            slope += tag_weight * (share - q)
+            slope += w_tag[None, :] * (share - q)
 
     w_most = tl.maximum(w_direct, w_indirect)
     if VOTED_SET:
