@@ -166,7 +166,7 @@ PACKED = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadSeedAnnotations', agreement_threshold=3),
     dict(type='RandomFlip', prob=0.5),
-    dict(type='PackSegInputs'),
+    dict(type='mmseg.PackSegInputs'),
 ]
 
 
