@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from ..converters.folder_inputs import list_images
-from ..datasets.tags import read_tags, tags_for
+from ..datasets.tags import read_tags_of
 from ..store import Fingerprint, ImageRecord, MaskFolder
 from ..utils.atomic import atomic_path, remove_stale_temporaries
 from ..utils.digest import weights_sha256
@@ -110,12 +110,5 @@ def _allowed(
     """The labels that each image can have."""
     if tags is None:
         return dict.fromkeys(paths, tuple(range(len(inferencer.classes))))
-    entries = read_tags(tags, inferencer.classes)
-    found = {image_id: tags_for(entries, image_id) for image_id in paths}
-    missing = [image_id for image_id, labels in found.items() if labels is None]
-    if missing:
-        raise ValueError(
-            f'{tags}: {len(missing)} of {len(paths)} images have no entry, first '
-            f'{", ".join(missing[:3])}.'
-        )
+    found = read_tags_of(tags, inferencer.classes, paths)
     return {image_id: (0, *labels) for image_id, labels in found.items()}

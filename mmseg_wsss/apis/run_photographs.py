@@ -109,6 +109,7 @@ class PhotographRun:
         self.seeds = self.root / 'seeds'
         self.cls_config = self.configs / f'{CONFIG_NAME}_cls.py'
         self.pnl_config = self.configs / f'{CONFIG_NAME}_pnl.py'
+        self._scores: dict[Path, SeedScore] = {}
         self.lists = [self.data / name for name in ('tags.csv', 'train.txt', 'dataset.json')]
 
     def run(self) -> Path | None:
@@ -310,6 +311,7 @@ class PhotographRun:
     def _evaluate_seeds(self) -> Step:
         words = ['--gt', self.data / MASK_FOLDER, '--split', self.data / 'val.txt']
         words += ['--out', self.root / 'evaluation']
+        vote = self.seeds / AGGREGATED_FOLDER
         return Step(
             'evaluation',
             'Judge the seeds by the masks',
@@ -317,7 +319,7 @@ class PhotographRun:
             inputs=self.lists,
             after=['seeds'],
             makes=[self.root / 'evaluation'],
-            summary=lambda: [f'vote: {100 * self._vote_score.miou:.1f} mIoU'],
+            summary=lambda: [f'vote: {100 * self._score(vote).miou:.1f} mIoU'],
         )
 
     def _train_network(self) -> Step:
@@ -363,24 +365,24 @@ class PhotographRun:
             summary=lambda: [f'masks and overlays: {out}'],
         )
 
-    @cached_property
-    def _vote_score(self) -> SeedScore:
-        return self._score(self.seeds / AGGREGATED_FOLDER)
-
     def _score(self, folder: Path) -> SeedScore:
+        """Score masks of the photographs with ground truth, those of a folder once."""
+        if folder in self._scores:
+            return self._scores[folder]
         ids = read_split(self.data / 'val.txt')
         pairs = (
             (read_mask(self.data / MASK_FOLDER / f'{one}.png'), read_mask(folder / f'{one}.png'))
             for one in ids
         )
-        return score_masks(pairs, len(self.description.classes))
+        self._scores[folder] = score_masks(pairs, len(self.description.classes))
+        return self._scores[folder]
 
     def _report(self) -> Path:
         scores = {}
         judged = []
         if self.description.has_masks:
             scores = {
-                'vote of the seeds': self._vote_score,
+                'vote of the seeds': self._score(self.seeds / AGGREGATED_FOLDER),
                 'network': self._score(self.root / 'test' / 'masks'),
                 'network told the tags': self._score(self.root / 'test-told' / 'masks'),
             }

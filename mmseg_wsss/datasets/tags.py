@@ -10,7 +10,7 @@ import json
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -132,6 +132,33 @@ def tags_for(tags: Mapping[str, tuple[int, ...]], image_id: str) -> tuple[int, .
         if name in tags:
             return tags[name]
     return None
+
+
+def read_tags_of(
+    path: str | os.PathLike, classes: Sequence[str], image_ids: Collection[str]
+) -> dict[str, tuple[int, ...]]:
+    """Read the tags of some images, each of which has to have an entry.
+
+    Args:
+        path (str | os.PathLike): The file, see :func:`read_tags`.
+        classes (Sequence[str]): K class names, background first.
+        image_ids (Collection[str]): The images; :func:`tags_for` finds them.
+
+    Returns:
+        dict[str, tuple[int, ...]]: By these ids the sorted labels, 1 to K-1.
+
+    Raises:
+        FileNotFoundError, ValueError: As :func:`read_tags`; ValueError if an image has no entry.
+    """
+    entries = read_tags(path, classes)
+    found = {image_id: tags_for(entries, image_id) for image_id in image_ids}
+    missing = [image_id for image_id, labels in found.items() if labels is None]
+    if missing:
+        raise ValueError(
+            f'{path}: {len(missing)} of {len(image_ids)} images have no entry, first '
+            f'{", ".join(missing[:3])}.'
+        )
+    return found
 
 
 def _read_csv(

@@ -104,6 +104,39 @@ def class_probabilities(
     return total / len(scales)
 
 
+def normalised(model: EncoderDecoder, images: Sequence[Tensor]) -> Tensor:
+    """Give what a test's data preprocessor makes of images.
+
+    Args:
+        model (EncoderDecoder): The network.
+        images (Sequence[Tensor]): (3, H, W) each, of one size, as the training's loader gives them.
+
+    Returns:
+        Tensor: (B, 3, H, W), normalised.
+    """
+    data = dict(inputs=list(images), data_samples=[SegDataSample() for _ in images])
+    return model.data_preprocessor(data, False)['inputs']
+
+
+def possible_classes(samples: Sequence[SegDataSample], num_classes: int) -> Tensor | None:
+    """Read the tags of images.
+
+    Args:
+        samples (Sequence[SegDataSample]): With ``metainfo['tags']``, labels from 1, or not.
+        num_classes (int): K.
+
+    Returns:
+        Tensor | None: Tags and background (B, K) bool; None if an image has no tags.
+    """
+    tags = [sample.metainfo.get('tags') for sample in samples]
+    if any(labels is None for labels in tags):
+        return None
+    possible = torch.zeros(len(tags), num_classes, dtype=torch.bool)
+    for row, labels in zip(possible, tags, strict=True):
+        row[[0, *map(int, labels)]] = True
+    return possible
+
+
 def stack_codes(samples: Sequence[SegDataSample]) -> Tensor:
     """Stack the codes of a batch, (B, H, W)."""
     return torch.cat([sample.gt_sem_seg.data for sample in samples])

@@ -11,11 +11,16 @@ from mmengine.hooks import EMAHook, Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmseg.structures import SegDataSample
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...models.label_correction import correct_codes
 from ...models.learning_curve import MIN_POINTS, fit_learning_curve
-from ...models.pseudo_supervision import class_probabilities
+from ...models.pseudo_supervision import (
+    class_probabilities,
+    normalised,
+    possible_classes,
+    stack_codes,
+)
 from ...registry import HOOKS
 from ...seeds.codec import IGNORE_INDEX, decode_seed_label
 
@@ -136,9 +141,8 @@ class EarlyLearningHook(Hook):
         with runner.optim_wrapper.optim_context(runner.model):
             changed, pixels, counts = 0, 0, 0
             for images, samples in _by_size(data_batch):
-                inputs = _normalised(self._predictor, images)
-                codes = torch.cat([sample.gt_sem_seg.data for sample in samples])
-                codes = codes.to(inputs.device)
+                inputs = normalised(self._predictor, images)
+                codes = stack_codes(samples).to(inputs.device)
                 if look:
                     chances = class_probabilities(self._predictor, inputs)
                     counts = counts + count_matches(chances, codes)
@@ -221,25 +225,6 @@ class EarlyLearningHook(Hook):
         self.due, self._counts, self._looks = state['due'], state['counts'], state['looks']
 
 
-def possible_classes(samples: Sequence[SegDataSample], num_classes: int) -> Tensor | None:
-    """Read the tags of images.
-
-    Args:
-        samples (Sequence[SegDataSample]): With ``metainfo['tags']``, labels from 1, or not.
-        num_classes (int): K.
-
-    Returns:
-        Tensor | None: Tags and background (B, K) bool; None if an image has no tags.
-    """
-    tags = [sample.metainfo.get('tags') for sample in samples]
-    if any(labels is None for labels in tags):
-        return None
-    possible = torch.zeros(len(tags), num_classes, dtype=torch.bool)
-    for row, labels in zip(possible, tags, strict=True):
-        row[[0, *map(int, labels)]] = True
-    return possible
-
-
 def count_matches(probabilities: Tensor, codes: Tensor) -> Tensor:
     """Count the pixels that the IoU of each class is made of.
 
@@ -271,9 +256,3 @@ def _by_size(batch: dict) -> list[tuple[list[Tensor], list[SegDataSample]]]:
         images.append(image)
         samples.append(sample)
     return list(groups.values())
-
-
-def _normalised(model: nn.Module, images: list[Tensor]) -> Tensor:
-    """What a test's data preprocessor makes of images, (B, 3, H, W)."""
-    data = dict(inputs=images, data_samples=[SegDataSample() for _ in images])
-    return model.data_preprocessor(data, False)['inputs']

@@ -9,9 +9,8 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmseg.models.segmentors import EncoderDecoder
-from mmseg.structures import SegDataSample
 
-from ...models.pseudo_supervision import class_logits, evaluation_mode
+from ...models.pseudo_supervision import class_logits, evaluation_mode, normalised
 from ...registry import HOOKS
 from ...reporting import training_sheet
 
@@ -71,9 +70,7 @@ def predict(model: EncoderDecoder, image: torch.Tensor) -> np.ndarray:
         np.ndarray: Labels, uint8 (H, W).
     """
     with evaluation_mode(model), torch.no_grad():
-        data = dict(inputs=[image], data_samples=[SegDataSample()])
-        inputs = model.data_preprocessor(data, False)['inputs']
-        logits = class_logits(model, inputs)
+        logits = class_logits(model, normalised(model, [image]))
     height, width = image.shape[-2:]
     return logits[0, :, :height, :width].argmax(dim=0).cpu().numpy().astype(np.uint8)
 

@@ -7,6 +7,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from ...models.losses import SeedPixelLoss
+from ...models.pseudo_supervision import possible_classes
 from ...registry import HOOKS
 
 MAX_CLASSES = 256
@@ -82,9 +83,7 @@ def gather_tags(data_batch: dict | None) -> torch.Tensor:
             "TagsToLossHook: a loss reads tags, but the batch has no list 'data_samples' to take "
             "them from; expected mmseg's batches, a dict of inputs and data_samples"
         )
-    allowed = torch.zeros(len(samples), MAX_CLASSES, dtype=torch.bool)
-    allowed[:, 0] = True
-    for row, sample in zip(allowed, samples, strict=True):
+    for sample in samples:
         tags = sample.metainfo.get('tags')
         path = sample.metainfo.get('img_path', 'a sample')
         if tags is None:
@@ -97,5 +96,4 @@ def gather_tags(data_batch: dict | None) -> torch.Tensor:
         labels = [int(tag) for tag in tags]
         if not all(1 <= label < MAX_CLASSES - 1 for label in labels):
             raise ValueError(f'TagsToLossHook: {path} has the tags {labels}, expected labels 1-254')
-        row[labels] = True
-    return allowed
+    return possible_classes(samples, MAX_CLASSES)

@@ -11,7 +11,7 @@ from mmengine.runner.amp import autocast
 from mmengine.structures import PixelData
 from torch import Tensor
 
-from ...datasets.tags import read_tags, tags_for
+from ...datasets.tags import read_tags_of
 from ...registry import LOOPS
 from ...store.image_ids import image_id_of
 
@@ -48,18 +48,12 @@ class TaggedTestLoop(TestLoop):
         if tags is None:
             return
         dataset = self.dataloader.dataset
-        try:
-            self.tags = read_tags(tags, dataset.metainfo['classes'])
-        except (FileNotFoundError, ValueError) as error:
-            raise TagsError(str(error)) from None
         paths = [dataset.get_data_info(index)['img_path'] for index in range(len(dataset))]
         ids = [image_id_of(path, image_folder) for path in paths]
-        missing = [one for one in ids if tags_for(self.tags, one) is None]
-        if missing:
-            raise TagsError(
-                f'{tags}: {len(missing)} of {len(ids)} images have no entry, first '
-                f'{", ".join(missing[:3])}.'
-            )
+        try:
+            self.tags = read_tags_of(tags, dataset.metainfo['classes'], ids)
+        except (FileNotFoundError, ValueError) as error:
+            raise TagsError(str(error)) from None
 
     @torch.no_grad()
     def run_iter(self, idx: int, data_batch: Sequence[dict]) -> None:
@@ -99,5 +93,4 @@ class TaggedTestLoop(TestLoop):
         """Give the labels that an image may show, ascending int64; background is among them."""
         if self.tags is None:
             return torch.arange(num_classes)
-        labels = tags_for(self.tags, image_id_of(path, self.image_folder)) or ()
-        return torch.tensor([0, *labels])
+        return torch.tensor([0, *self.tags[image_id_of(path, self.image_folder)]])
