@@ -1,4 +1,4 @@
-"""Makes results.md and plots from results.csv: ``python projects/animals7/summary.py``.
+"""Makes results.md and plots from results.csv: ``python projects/study/summary.py PROJECT``.
 
 Every cell is mean ± sample standard deviation over the random seeds. A difference is paired by
 random seed with the table's reference and comes with its 95 % interval (Student's t).
@@ -18,7 +18,6 @@ from scipy import stats
 matplotlib.use('Agg')
 import matplotlib.pyplot as plt
 
-HERE = Path(__file__).parent
 TITLES = dict(
     miou='mIoU',
     pixel_accuracy='pixel accuracy',
@@ -84,8 +83,13 @@ def spread(mean: float, deviation: float, number: int) -> str:
     return f'{mean:.2f}' + ('' if np.isnan(deviation) else f' ± {deviation:.2f}') + f' ({number})'
 
 
-def markdown(summary: pd.DataFrame, figures: list[str], reference: str | None) -> str:
-    """Write a summary as a table in Markdown."""
+def markdown(
+    summary: pd.DataFrame,
+    figures: list[str],
+    reference: str | None,
+    paper: dict[str, float | str] | None = None,
+) -> str:
+    """Write a summary as a table in Markdown, beside what the paper reports for a variant."""
     shown = pd.DataFrame({'variant': summary['variant']})
     for figure in figures:
         cells = zip(summary[figure], summary[f'{figure}_std'], summary['n'], strict=True)
@@ -99,6 +103,8 @@ def markdown(summary: pd.DataFrame, figures: list[str], reference: str | None) -
                 text += f' [{low:+.2f}, {high:+.2f}]' + ' **' * bool(low > 0 or high < 0)
             texts.append('reference' if row['variant'] == reference else text)
         shown[f'difference to {reference} [95 %]'] = texts
+    if paper is not None:
+        shown['the paper, VOC 2012'] = [paper.get(name, '') for name in summary['variant']]
     head = (
         '| ' + ' | '.join(shown.columns) + ' |\n|---' + '|---:' * (len(shown.columns) - 1) + '|\n'
     )
@@ -123,16 +129,18 @@ def plot(rows: pd.DataFrame, figure: str, title: str, path: Path) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Write the tables and the plots."""
     parser = argparse.ArgumentParser(description='Summarize results.csv.')
-    parser.add_argument('--results', type=Path, default=HERE / 'results.csv')
-    parser.add_argument('--out', type=Path, default=HERE / 'results.md')
+    parser.add_argument('project', type=Path, help='folder of tables.yaml and findings.md')
+    parser.add_argument('--results', type=Path, help='default: results.csv of the project')
+    parser.add_argument('--out', type=Path, help='default: results.md of the project')
     parser.add_argument('--plots', type=Path, help='folder of the plots; none without it')
     args = parser.parse_args(arguments)
+    args.results = args.results or args.project / 'results.csv'
     results = pd.read_csv(args.results, dtype=dict(variant=str))
-    tables = yaml.safe_load((HERE / 'tables.yaml').read_text(encoding='utf-8'))
+    tables = yaml.safe_load((args.project / 'tables.yaml').read_text(encoding='utf-8'))
     unknown = sorted(set(results['table']) - set(tables))
     if unknown:
         raise SystemExit(f'{args.results}: tables.yaml has no table {", ".join(unknown)}')
-    text = [(HERE / 'findings.md').read_text(encoding='utf-8')]
+    text = [(args.project / 'findings.md').read_text(encoding='utf-8')]
     for study, of_study in results.groupby('study', sort=False):
         text.append(f'## Tables of {study}\n')
         machines = '; '.join(sorted(set(of_study['machine'])))
@@ -148,12 +156,13 @@ def main(arguments: list[str] | None = None) -> None:
             text.append(f'### {table["title"]} ({study})\n')
             text.append(f'On {table["images"]} photographs. {table.get("note", "")}'.strip() + '\n')
             summary = summarize(rows, table['figures'], reference)
-            text.append(markdown(summary, table['figures'], reference))
+            text.append(markdown(summary, table['figures'], reference, table.get('paper')))
             if args.plots:
                 args.plots.mkdir(parents=True, exist_ok=True)
                 path = args.plots / f'{study}-{name}.png'
                 plot(rows, table['figures'][0], f'{table["title"]} ({study})', path)
-    args.out.write_text('\n'.join(text), encoding='utf-8')
+    out = args.out or args.project / 'results.md'
+    out.write_text('\n'.join(text), encoding='utf-8')
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""projects/animals7: its statistics, its data, and a plan that expands to runnable commands."""
+"""projects: statistics and data of the studies, and plans that expand to runnable commands."""
 
 from __future__ import annotations
 
@@ -23,16 +23,19 @@ from PIL import Image
 from scipy import stats
 from sklearn.metrics import jaccard_score, recall_score
 
-PROJECT = Path(__file__).parents[2] / 'projects' / 'animals7'
+PROJECTS = Path(__file__).parents[2] / 'projects'
+PROJECT = PROJECTS / 'animals7'
 
 
-def load(name: str):
-    spec = importlib.util.spec_from_file_location(f'animals7_{name}', PROJECT / f'{name}.py')
+def load(name: str, folder: str = 'study'):
+    path = PROJECTS / folder / f'{name}.py'
+    spec = importlib.util.spec_from_file_location(f'{folder}_{name}', path)
     module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
+sys.path.insert(0, str(PROJECTS / 'study'))  # where a script of it finds its modules
 run, summary = load('run'), load('summary')
 PLAN = yaml.safe_load((PROJECT / 'plan.yaml').read_text())
 TABLES = yaml.safe_load((PROJECT / 'tables.yaml').read_text())
@@ -92,7 +95,7 @@ def test_tables_have_mean_and_deviation_of_the_rows(results):
 def test_the_page_and_the_plots_are_made_from_the_rows_alone(results, tmp_path):
     chosen = results['table'].isin(['training', 'crf']) & (results['study'] == 'cpu-first')
     results[chosen].to_csv(tmp_path / 'some.csv', index=False)
-    options = ['--results', tmp_path / 'some.csv', '--out', tmp_path / 'page.md']
+    options = [PROJECT, '--results', tmp_path / 'some.csv', '--out', tmp_path / 'page.md']
     summary.main([str(one) for one in [*options, '--plots', tmp_path / 'plots']])
     page = (tmp_path / 'page.md').read_text()
     assert all(page.count(f'### {TABLES[name]["title"]}') == 1 for name in ('training', 'crf'))
@@ -108,7 +111,7 @@ def test_a_table_without_a_description_is_named(tmp_path):
     more = text[1].replace(',seeds,', ',new,')
     (tmp_path / 'more.csv').write_text('\n'.join([*text, more]))
     with pytest.raises(SystemExit, match='no table new'):
-        summary.main(['--results', str(tmp_path / 'more.csv')])
+        summary.main([str(PROJECT), '--results', str(tmp_path / 'more.csv')])
 
 
 # The data.
@@ -150,7 +153,7 @@ def test_the_plan_has_a_row_for_every_result(results):
 # The plan.
 
 
-@pytest.mark.parametrize('budget', ['cpu-first', 'gpu'])
+@pytest.mark.parametrize('budget', ['cpu-first', 'gpu', 'full-length'])
 def test_the_whole_plan_expands_to_runnable_steps(study, budget, capsys):
     made = study(budget)
     for row in [*PLAN['seed_rows'], *PLAN['networks']]:
@@ -342,7 +345,7 @@ def test_figures_are_picked_as_a_row_says():
 )
 def test_what_the_plan_lacks_is_named(option, known, capsys):
     with pytest.raises(SystemExit):
-        run.main(['--dry-run', option, 'nonsense'])
+        run.main([str(PROJECT), '--dry-run', option, 'nonsense'])
     error = capsys.readouterr().err
     assert option in error and 'nonsense' in error and known in error
 
@@ -361,7 +364,7 @@ def test_forty_photographs(tmp_path):
         Image.fromarray(mask).save(data / f'SegmentationClassAug/{name}.png')
         rows.append(f'{name},{"cow" if number < 5 else "cow cat horse"}')
     (data / 'tags.csv').write_text('\n'.join(['image_id,tags', *rows]))
-    forty = load('forty_photographs')
+    forty = load('forty_photographs', 'animals7')
     forty.main([str(tmp_path / 'out'), '--data', str(data)])
     out = tmp_path / 'out'
     photos, new = ({path.stem for path in (out / name).iterdir()} for name in ('photos', 'new'))
@@ -381,3 +384,62 @@ def test_forty_photographs(tmp_path):
     }
     assert len(more['photos']) == 43 and photos < more['photos'] and more['new'] == new
     assert more['masks'] == {path.stem for path in masks} | (more['photos'] - photos)
+
+
+# What a row or a label may name besides.
+
+
+def test_a_config_of_its_own_keeps_its_loss_and_hooks_and_begins_in_proportion(study):
+    made = study('full-length')
+    row = dict(row_of('affinity: teacher'), length=2)
+    config = Config.fromstring(made.network(row, 0).config, '.py')
+    assert config.model.type == 'TeacherEncoderDecoder'
+    assert config.model.consistency.begin_iter == 480
+    loss = config.model.decode_head.loss_decode
+    assert (loss.type, loss.begin_iter) == ('FilteredLoss', 480)
+    assert [hook.type for hook in config.custom_hooks] == [
+        'InitialWeightsHook', 'SeedStatisticsHook', 'TeacherHook', 'ChannelsLastHook',
+    ]  # fmt: skip
+    early = made.network(dict(row_of('affinity: early learning'), length=2), 0)
+    config = Config.fromstring(early.config, '.py')
+    (hook,) = (hook for hook in config.custom_hooks if hook.type == 'EarlyLearningHook')
+    assert hook.epoch_iters == 100
+    assert config.custom_hooks[-1].type == 'TagsToLossHook'
+    assert config.train_dataloader.dataset.tags == str(made.work / 'lists/tags.csv')
+
+
+def test_masks_of_other_commands_vote(study):
+    made = study('full-length')
+    step = made.labels('affinity and plain', 2)
+    assert step is made.labels('affinity and plain', 0) and not step.inputs
+    names = step.command[step.command.index('--names') + 1 :][:3]
+    assert names == ['plain-0.05-1.20', 'affinity-0.05-1.00', 'affinity-0.05-1.20']
+
+
+def test_photographs_of_a_list_of_their_own(study, data, tmp_path):
+    (tmp_path / 'chosen.txt').write_text('b\n')
+    budgets = {
+        'some': {**PLAN['budgets']['cpu-first'], 'photographs': str(tmp_path / 'chosen.txt')}
+    }
+    made = study('some', {**PLAN, 'data': str(data), 'budgets': budgets})
+    made.write_lists()
+    assert (made.work / 'lists/train.txt').read_text() == 'b\n'
+    assert (made.work / 'lists/tags.csv').read_text() == 'image_id,tags\nb,person\n'
+
+
+def test_a_row_is_finished_before_another_is_begun(study, data, commands):
+    ran, _ = commands
+    made = study(plan={**PLAN, 'data': str(data)})
+    for variant in ('none', 'psa'):
+        made.add(row_of(variant, 'seed_rows'), 0)
+    assert made.run() == []
+    tools = ['tools/train.py', *['tools/make_seeds.py', 'tools/evaluate_seeds.py'] * 2]
+    assert ran == tools
+
+
+def test_figures_of_the_paper_stand_beside_ours():
+    rows = pd.DataFrame(dict(variant=['a', 'b'], random_seed=[0, 0], miou=[1.0, 2.0]))
+    table = summary.markdown(summary.summarize(rows, ['miou'], None), ['miou'], None, {'b': 72.8})
+    lines = table.splitlines()
+    assert lines[0] == '| variant | mIoU | the paper, VOC 2012 |'
+    assert lines[2:] == ['| a | 1.00 (1) |  |', '| b | 2.00 (1) | 72.8 |']
