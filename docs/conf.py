@@ -18,21 +18,24 @@ _get = cache_randomness.__get__
 cache_randomness.__get__ = lambda self, obj, cls=None: self if obj is None else _get(self, obj, cls)
 
 # What pages include or link to from elsewhere: the table of faults, made from the tests there are,
-# and the pages of the study, which stand in its project and read as they are on GitHub.
+# and the pages of the studies, which stand in their projects and read as they are on GitHub.
 GENERATED = DOCS / '_generated'
 shutil.rmtree(GENERATED, ignore_errors=True)
-(GENERATED / 'animals7').mkdir(parents=True)
+STUDIES = ('animals7', 'voc20')
+for study in STUDIES:
+    (GENERATED / study).mkdir(parents=True)
+    for page in (DOCS.parent / 'projects' / study).glob('*.md'):
+        text = '---\norphan: true\n---\n\n' + page.read_text(encoding='utf-8')
+        (GENERATED / study / page.name).write_text(text, encoding='utf-8')
 (GENERATED / 'fault_table.md').write_text(fault_table.fault_table(), encoding='utf-8')
-for page in (DOCS.parent / 'projects' / 'animals7').glob('*.md'):
-    text = '---\norphan: true\n---\n\n' + page.read_text(encoding='utf-8')
-    (GENERATED / 'animals7' / page.name).write_text(text, encoding='utf-8')
 
 
 def setup(app):
-    """Lead links to the study's pages to their copies."""
+    """Lead links to the studies' pages to their copies."""
 
     def redirect(app, name, source):
-        source[0] = source[0].replace('](../projects/animals7/', '](_generated/animals7/')
+        for study in STUDIES:
+            source[0] = source[0].replace(f'](../projects/{study}/', f'](_generated/{study}/')
 
     app.connect('source-read', redirect)
 

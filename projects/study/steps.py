@@ -155,7 +155,7 @@ class Steps:
         if 'vote' in entry:
             return self._vote(entry, random_seed)
         if 'affinity' in entry:
-            return self._affinity(entry['affinity'], random_seed)
+            return self._affinity(random_seed)
         config = self._seed_config(self.budget['classifier'], random_seed, entry.get('images'))
         section = {**self.budget.get('seed_generation', {}), **entry.get('seed_generation', {})}
         config.seed_generation.update(section)
@@ -260,8 +260,9 @@ class Steps:
         words += ['--classes', ','.join(self.classes), '--split', str(split)]
         return self._step('labels', ['tools/aggregate_seeds.py', *words], inputs)
 
-    def _affinity(self, paths: dict[str, str], random_seed: int) -> Step:
+    def _affinity(self, random_seed: int) -> Step:
         """Seeds by learned affinity: labels for the affinity network, the network, the seeds."""
+        paths = self.budget['affinity']
         classifier = self.classifier(random_seed)
         words = [classifier.checkpoint]
         make = ['tools/make_seeds.py']

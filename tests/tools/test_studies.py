@@ -58,6 +58,10 @@ def study(tmp_path):
     return make
 
 
+VOC20 = PROJECTS / 'voc20'
+VOC20_PLAN = yaml.safe_load((VOC20 / 'plan.yaml').read_text())
+
+
 def row_of(variant: str, part: str = 'networks') -> dict:
     return next(row for row in PLAN[part] if row['variant'] == variant)
 
@@ -153,16 +157,25 @@ def test_the_plan_has_a_row_for_every_result(results):
 # The plan.
 
 
-@pytest.mark.parametrize('budget', ['cpu-first', 'gpu', 'full-length'])
-def test_the_whole_plan_expands_to_runnable_steps(study, budget, capsys):
-    made = study(budget)
-    for row in [*PLAN['seed_rows'], *PLAN['networks']]:
+@pytest.mark.parametrize(
+    ('plan', 'budget'),
+    [
+        (PLAN, 'cpu-first'),
+        (PLAN, 'gpu'),
+        (PLAN, 'full-length'),
+        (VOC20_PLAN, 'gpu'),
+        (VOC20_PLAN, 'cpu'),
+    ],
+)
+def test_the_whole_plan_expands_to_runnable_steps(study, plan, budget, capsys):
+    made = study(budget, plan)
+    for row in [*plan['seed_rows'], *plan['networks']]:
         made.add(row, 1)
     assert made.run(dry=True) == []
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(set(lines)) == len(made.steps)
     rows = [row for step in made.steps.values() for row in step.rows]
-    assert len(rows) == sum(len(row['tables']) for row in [*PLAN['seed_rows'], *PLAN['networks']])
+    assert len(rows) == sum(len(row['tables']) for row in [*plan['seed_rows'], *plan['networks']])
     for step in made.steps.values():
         assert (run.ROOT / step.command[0]).is_file()
         # What a command reads of the work dir is made by its inputs, which come before.
@@ -443,3 +456,45 @@ def test_figures_of_the_paper_stand_beside_ours():
     lines = table.splitlines()
     assert lines[0] == '| variant | mIoU | the paper, VOC 2012 |'
     assert lines[2:] == ['| a | 1.00 (1) |  |', '| b | 2.00 (1) | 72.8 |']
+
+
+# VOC-20.
+
+
+def test_every_row_of_the_papers_tables_is_planned():
+    tables = yaml.safe_load((VOC20 / 'tables.yaml').read_text())
+    rows = [*VOC20_PLAN['seed_rows'], *VOC20_PLAN['networks']]
+    for name, table in tables.items():
+        planned = {row['variant'] for row in rows if name in row['tables']}
+        assert set(table.get('paper', {})) <= planned and planned
+        assert table.get('reference') in {None, *planned}
+
+
+def test_learned_affinity_takes_three_steps(study):
+    made = study('cpu', VOC20_PLAN)
+    seeds = made.labels('six by affinity', 1)
+    classifier, labels, network = seeds.inputs
+    assert labels.inputs == [classifier] and network.inputs == [labels]
+    config = Config.fromstring(network.config, '.py')
+    assert config.train_dataloader.dataset.seed_root == str(labels.folder / 'root')
+    assert network.command[0] == 'tools/train.py' and network.checkpoint.endswith('iter_600.pth')
+    generation = Config.fromstring(seeds.config, '.py').seed_generation
+    assert generation.background.labels == str(labels.folder / 'root')
+    assert generation.refine[0].checkpoint == network.checkpoint
+    assert generation.refine[0].config == str(network.config_path)
+    assert labels.command[-5:-4] == seeds.command[-5:-4] == [classifier.checkpoint]
+
+
+@pytest.mark.parametrize('path', sorted((VOC20 / 'configs').glob('*_*.py')), ids=lambda p: p.stem)
+def test_configs_of_voc_20_have_its_classes(path):
+    config = Config.fromfile(path, import_custom_modules=False)
+    train, head = config.train_dataloader.dataset, config.model.get('decode_head', {})
+    assert train.data_root == 'data/voc20' and list(train.metainfo.classes) == VOC20_PLAN['classes']
+    if 'seed_generation' in config:
+        assert not train.other_tags
+        assert config.model.head.num_classes == config.model.data_preprocessor.num_classes == 20
+    elif path.stem.startswith('affinity'):
+        assert head.type == 'AffinityHead'
+    else:
+        assert head.num_classes == 21
+        assert config.val_dataloader.dataset.data_root == 'data/voc20'

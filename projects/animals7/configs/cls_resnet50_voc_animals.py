@@ -10,7 +10,8 @@ crop_size = 320
 model = dict(
     data_preprocessor=dict(num_classes=6),
     backbone=dict(
-        init_cfg=dict(type='Pretrained', checkpoint='weights/resnet50_imagenet_fp16.pth')
+        style='caffe',  # where these weights have their strides
+        init_cfg=dict(type='Pretrained', checkpoint='weights/resnet50_imagenet_fp16.pth'),
     ),
     head=dict(num_classes=6),
 )

@@ -10,7 +10,9 @@ seed_root = 'work_dirs/cls_resnet50_voc_animals/seeds'
 model = dict(
     data_preprocessor=dict(size=crop_size),
     backbone=dict(
-        depth=50, init_cfg=dict(type='Pretrained', checkpoint='weights/resnet50_imagenet_fp16.pth')
+        depth=50,
+        style='caffe',
+        init_cfg=dict(type='Pretrained', checkpoint='weights/resnet50_imagenet_fp16.pth'),
     ),
     decode_head=dict(num_classes=7),
 )

@@ -1,0 +1,34 @@
+# Affinity network, from the labels of affinity-labels_resnet50_voc20.py.
+_base_ = [
+    '../../../configs/_base_/models/affinity_resnet50.py',
+    '../../../configs/_base_/datasets/voc_animals_seeds.py',
+    '../../../configs/_base_/default_runtime.py',
+    '../../../configs/_base_/schedules/affinity_3k.py',
+    './voc20.py',
+]
+crop_size = (320, 320)
+model = dict(
+    data_preprocessor=dict(size=crop_size),
+    backbone=dict(
+        style='caffe',  # where these weights have their strides
+        init_cfg=dict(type='Pretrained', checkpoint='weights/resnet50_imagenet_fp16.pth'),
+    ),
+)
+train_pipeline = _base_.train_pipeline
+train_pipeline[1] = dict(type='LoadSeedAnnotations', noisy='ignore')
+train_pipeline[2].update(scale=(1280, 320))
+train_pipeline[3].update(crop_size=crop_size)
+train_dataloader = dict(
+    dataset=dict(
+        **_base_.voc20,
+        seed_root='work_dirs/affinity-labels_resnet50_voc20/seeds',
+        pipeline=train_pipeline,
+    )
+)
+# An affinity network predicts no masks.
+val_dataloader = None
+val_cfg = None
+val_evaluator = None
+test_dataloader = None
+test_cfg = None
+test_evaluator = None

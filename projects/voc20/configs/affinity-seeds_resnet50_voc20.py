@@ -1,0 +1,17 @@
+# Seeds of cls_resnet50_voc20.py, spread by the network of affinity-net_resnet50_voc20.py.
+_base_ = './cls_resnet50_voc20.py'
+seed_generation = dict(
+    background=dict(
+        _delete_=True,
+        threshold='auto',
+        labels='work_dirs/affinity-labels_resnet50_voc20/seeds',
+    ),
+    refine=[
+        dict(
+            type='AffinityRefiner',
+            config='projects/voc20/configs/affinity-net_resnet50_voc20.py',
+            checkpoint='work_dirs/affinity-net_resnet50_voc20/iter_3000.pth',
+        ),
+        dict(type='DenseCRFRefiner', preset='irn'),
+    ],
+)
