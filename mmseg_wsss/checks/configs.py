@@ -18,6 +18,7 @@ from ..store import ImageRecords
 from ..store.image_ids import image_id_of
 from ..utils.digest import json_sha256
 from .images import ADVICE, DataItem, check_items
+from .losses import check_losses
 from .report import CheckReport, examples
 from .tags import tag_remarks
 
@@ -74,6 +75,8 @@ def check_config(config: Config, workers: int | None = None) -> list[CheckReport
             report.remarks += tag_remarks([item.tags for item in items], classes, training)
         report.remarks += _remark_seeds(config, where, items, classes)
         report.problems += check_model(config, built)
+        if where.startswith('train_dataloader.'):
+            report.problems += check_losses(config, dataset)
         reports.append(report)
     if not reports:
         raise ValueError(f'the config names no data set in {", ".join(SECTIONS)}')
