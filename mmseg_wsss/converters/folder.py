@@ -85,9 +85,9 @@ def convert_folder(
             shifted right; values above 255 even then become 255. By default the fewest that keep
             the largest value of the set. Images of 8 bits are never shifted.
         tags_from (str): What ``tags`` is: ``'table'``, ``'folders'`` (named by class), ``'coco'``,
-            ``'labelme'``, ``'yolo'``, ``'fiftyone'`` or ``'imagefolder'``, the last two also with
-            the field or column of the labels (``'fiftyone:ground_truth'``); ``'auto'`` recognises
-            it. See :func:`mmseg_wsss.converters.tag_sources.read_image_tags`.
+            ``'labelme'``, ``'voc'``, ``'yolo'``, ``'fiftyone'`` or ``'imagefolder'``, the last two
+            also with the field or column of the labels (``'fiftyone:ground_truth'``); ``'auto'``
+            recognises it. See :func:`mmseg_wsss.converters.tag_sources.read_image_tags`.
 
     Returns:
         CheckReport: Counts and problems; complete if there is no problem.

@@ -205,11 +205,13 @@ class Steps:
         iterations = round(iterations * row.get('length', 1))
         rescale(config, iterations)
         config.optim_wrapper.optimizer.lr *= row.get('rate', 1)
-        if row.get('start', budget.get('start', 'imagenet')) == 'classifier':
-            inputs.append(self.classifier(random_seed))
-            config.model.backbone.init_cfg = dict(
-                type='Pretrained', checkpoint=inputs[-1].checkpoint, prefix='backbone.'
-            )
+        start = row.get('start', budget.get('start', 'imagenet'))
+        if start != 'imagenet':
+            if start == 'classifier':
+                inputs.append(self.classifier(random_seed))
+                start = inputs[-1].checkpoint
+            init = dict(type='Pretrained', checkpoint=start, prefix='backbone.')
+            config.model.backbone.init_cfg = init
         # The test is a step of its own.
         config.val_cfg = config.val_dataloader = config.val_evaluator = None
         config.merge_from_dict(self.options)

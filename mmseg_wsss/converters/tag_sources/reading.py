@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
-from . import coco, fiftyone, folders, imagefolder, labelme, yolo
+from . import coco, fiftyone, folders, imagefolder, labelme, voc_xml, yolo
 from .entries import TagEntries, files_below, read_json
 from .photographs import ImageTags, Photographs, resolve
 from .table import read_table
@@ -18,6 +18,7 @@ SOURCES = {
     'folders': 'folders named by class',
     'coco': 'COCO annotation files',
     'labelme': 'LabelMe files',
+    'voc': "XML files as PASCAL VOC's (LabelImg)",
     'yolo': 'YOLO label files',
     'fiftyone': "FiftyOne's labels.json or samples.json",
     'imagefolder': "Hugging Face's imagefolder",
@@ -103,6 +104,8 @@ def _read(
         return coco.read(places)
     if kind == 'labelme':
         return labelme.read(place, classes)
+    if kind == 'voc':
+        return voc_xml.read(place)
     if kind == 'yolo':
         return yolo.read(place, images, classes)
     if kind == 'fiftyone':
@@ -138,6 +141,9 @@ def recognise(path: Path) -> str:
         ):
             if is_kind(content):
                 kinds.setdefault(kind, file)
+    for file in islice(files_below(path, ('.xml',)), LOOKED_AT):
+        if voc_xml.is_voc(file):
+            kinds.setdefault('voc', file)
     for file in islice(yolo.find_label_files(path), 10 * LOOKED_AT):  # many may be empty
         if yolo.is_label_file(file):
             kinds.setdefault('yolo', file)
@@ -158,6 +164,8 @@ def _kind_of_file(path: Path) -> str:
         return 'imagefolder'
     if suffix in ('.yaml', '.yml', '.names') or path.name in yolo.NAME_FILES:
         return 'yolo'
+    if suffix == '.xml':
+        return 'voc'
     if suffix == '.json':
         content = read_json(path)
         if coco.looks_like_coco(content):

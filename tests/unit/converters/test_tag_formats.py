@@ -304,6 +304,60 @@ def test_two_files_of_one_image(tmp_path):
     assert 'copy.json' in found.problems[0] and 'a.json' in found.problems[0]
 
 
+# --- PASCAL VOC: host.robots.ox.ac.uk/pascal/VOC; github.com/HumanSignal/labelImg ----------------
+
+
+def voc(file_name: str, *names: str, more: str = '') -> str:
+    """An annotation as LabelImg writes it."""
+    box = '<bndbox><xmin>1</xmin><ymin>1</ymin><xmax>3</xmax><ymax>3</ymax></bndbox>'
+    rest = f'<pose>Unspecified</pose><truncated>0</truncated><difficult>0</difficult>{box}'
+    objects = ''.join(f'<object><name>{name}</name>{rest}</object>' for name in names)
+    return (
+        f'<annotation><folder>photos</folder><filename>{file_name}</filename><path>C:\\x\\'
+        f'{file_name}</path><size><width>4</width><height>4</height><depth>3</depth></size>'
+        f'<segmented>0</segmented>{objects}{more}</annotation>'
+    )
+
+
+def test_voc(tmp_path):
+    part = '<object><name>person</name><part><name>head</name></part></object>'
+    hard = '<object><name> cat </name><difficult>1</difficult></object>'
+    write_text(tmp_path / 'Annotations/a.xml', voc('a.jpg', 'dog', 'cat', 'dog', more=part))
+    write_text(tmp_path / 'Annotations/b.xml', voc('b.jpg'))
+    write_text(tmp_path / 'Annotations/c.xml', '\ufeff' + voc('c.jpg', more=hard))
+    write_text(tmp_path / 'Annotations/notes.xml', '<annotations/>')
+    found = read(tmp_path, 'a.jpg', 'b.jpg', 'c.jpg', 'd.jpg', source=tmp_path / 'Annotations')
+    assert found.classes == ['cat', 'dog', 'person'] and found.problems == []
+    assert found.tags == {'a': ('cat', 'dog', 'person'), 'b': (), 'c': ('cat',)}
+    assert len(found.remarks) == 1 and '1 XML files are no annotations' in found.remarks[0]
+
+
+def test_voc_files_beside_photographs_that_were_renamed(tmp_path):
+    write_text(tmp_path / 'photos/b.xml', voc('IMG_0001.jpg', 'cat'))
+    write_text(tmp_path / 'photos/n01440764_10026.xml', voc('', 'fish'))
+    found = read(tmp_path, 'b.jpg', 'n01440764_10026.jpeg', source=tmp_path / 'photos')
+    assert found.tags == {'b': ('cat',), 'n01440764_10026': ('fish',)}
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        ('<annotation><object>', 'a.xml: not readable as XML .*line 1'),
+        ('<annotations/>', "no annotation as PASCAL VOC's"),
+    ],
+)
+def test_faulty_voc_files(tmp_path, text, message):
+    file = write_text(tmp_path / 'a.xml', text)
+    with pytest.raises(ValueError, match=message):
+        read(tmp_path, 'a.jpg', source=file)
+
+
+def test_a_voc_object_without_a_name_is_a_problem(tmp_path):
+    write_text(tmp_path / 'photos/a.xml', voc('a.jpg', 'cat', more='<object/>'))
+    (problem,) = read(tmp_path, 'a.jpg', source=tmp_path / 'photos').problems
+    assert 'a.xml: name of object 1' in problem and 'expected the name of a class' in problem
+
+
 # --- YOLO: docs.ultralytics.com/datasets/detect, docs.cvat.ai (YOLO 1.1) --------------------------
 
 BOX = '0.5 0.5 0.25 0.25\n'

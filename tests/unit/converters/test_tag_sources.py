@@ -176,6 +176,9 @@ SAMPLES = dict(samples=[dict(filepath='data/1.jpg', ground_truth=None)])
         ('x.json', json.dumps(coco({}, 'cat')), 'coco'),
         ('captions.json', '{"images": [], "annotations": []}', 'coco'),
         ('1.json', json.dumps(LABELME), 'labelme'),
+        ('1.xml', '<annotation/>', 'voc'),
+        ('Annotations/1.xml', '<annotation><object><name>cat</name></object></annotation>', 'voc'),
+        ('cat/cvat.xml', '<annotations/>', 'folders'),
         ('data.yaml', 'names: [cat]', 'yolo'),
         ('classes.txt', 'cat', 'yolo'),
         ('metadata.jsonl', '{}', 'imagefolder'),
@@ -203,7 +206,7 @@ def test_several_kinds_in_a_folder_are_named(tmp_path):
 
 @pytest.mark.parametrize('tags_from', ['CSV', 'coco:x', ''])
 def test_an_unknown_kind(tmp_path, tags_from):
-    with pytest.raises(ValueError, match='expected auto, table, folders, coco, labelme, yolo'):
+    with pytest.raises(ValueError, match='expected auto, table, folders, coco, labelme, voc, yolo'):
         read_image_tags(tmp_path, {}, tmp_path, tags_from=tags_from)
 
 
