@@ -2,7 +2,7 @@
 
 folder.py prepare PHOTOS TAGS.csv data/mine [--masks MASKS]
 folder.py prepare PHOTOS PHOTOS data/mine     (PHOTOS/cat/1.jpg: folders named by class)
-folder.py prepare PHOTOS ANNOTATIONS data/mine     (files of COCO, LabelMe, VOC, YOLO, FiftyOne, ...)
+folder.py prepare PHOTOS ANNOTATIONS data/mine     (COCO, LabelMe, VOC, YOLO, FiftyOne, ...)
 folder.py make_config data/mine configs/mine --name mine
 """
 
