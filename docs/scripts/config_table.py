@@ -21,7 +21,12 @@ from mmseg_wsss.registry import MODELS
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 PAGE = Path(__file__).resolve().parents[1] / 'model_zoo.md'
-FOLDERS = {'pnl': 'Hybrid learning', 'plain': 'Comparisons', 'cls': 'Classifiers'}
+FOLDERS = {
+    'pnl': 'Hybrid learning',
+    'plain': 'Comparisons',
+    'noise': 'Noise that all seeds share',
+    'cls': 'Classifiers',
+}
 COLUMNS = (
     'config', 'network', 'backbone', 'data set', 'labels', 'crop', 'schedule', 'batch', 'loss',
     'trainable parameters',
@@ -54,7 +59,9 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description='Print a Markdown table of configs.')
     parser.add_argument(
-        'configs', nargs='*', help='config files (default: all of configs/cls, /plain and /pnl)'
+        'configs',
+        nargs='*',
+        help='config files (default: all of configs/cls, /noise, /plain and /pnl)',
     )
     parser.add_argument('--page', action='store_true', help='write docs/model_zoo.md anew')
     parser.add_argument('--out', help='file to write instead of printing')
@@ -129,8 +136,20 @@ def schedule(config: Config) -> str:
         length, unit = config.train_cfg.max_epochs, 'epochs'
     elif length % 1000 == 0:
         length = f'{length // 1000}k'
+    if any(bare(hook.type) == 'EarlyStoppingHook' for hook in config.get('custom_hooks', ())):
+        length = f'at most {length}'
     optimizer = config.optim_wrapper.optimizer
     return f'{length} {unit}, {bare(optimizer.type)} {optimizer.lr:g}'
+
+
+def describe(loss: dict) -> str:
+    """Name of a loss with the options that the config sets."""
+    options = [
+        f'{key}={describe(value) if isinstance(value, dict) else value}'
+        for key, value in loss.items()
+        if key not in UNNAMED_OPTIONS
+    ]
+    return bare(loss['type']) + (f' ({", ".join(options)})' if options else '')
 
 
 def loss(config: Config, model: nn.Module) -> str:
@@ -143,8 +162,7 @@ def loss(config: Config, model: nn.Module) -> str:
     parts = ['set loss'] if 'loss_mask' in head else []
     own = head.get('loss_decode')
     if own:
-        options = [f'{key}={value}' for key, value in own.items() if key not in UNNAMED_OPTIONS]
-        parts.append(bare(own.type) + (f' ({", ".join(options)})' if options else ''))
+        parts.append(describe(own))
     return ' + '.join(parts)
 
 

@@ -116,3 +116,13 @@ def test_the_page_keeps_what_stands_before_its_tables(monkeypatch):
     assert written.startswith('# Zoo\n\nWords.\n\n## Hybrid learning: `configs/pnl`\n\n| ')
     assert 'gone' not in written and written.count('\n## ') == 3
     assert tool.page(written) == written
+
+
+def test_a_loss_within_a_loss_and_a_training_that_stops_by_itself(root):
+    names = [
+        'noise/deeplabv3plus_mobilenetv2_voc_animals_mixture-filter',
+        'pnl/deeplabv3plus_mobilenetv2_voc_animals_until-plateau',
+    ]
+    filtered, stopping = rows(tool.table([root / f'configs/{name}.py' for name in names]))[2:]
+    assert filtered[8] == 'FilteredLoss (loss=PNHybridLoss (positive=ce), begin_iter=240)'
+    assert stopping[6] == 'at most 20k iterations, AdamW 0.0002'

@@ -285,6 +285,16 @@ def test_eps_differs_from_its_plain_classifier_in_supervision_alone(name: str) -
     assert differences(config, plain) == {'model.head.type'}
 
 
+def test_seeds_that_validate_do_not_train() -> None:
+    config = load('pnl/deeplabv3plus_mobilenetv2_voc_animals_until-plateau.py')
+    train, held_out = (config[f'{part}_dataloader'].dataset for part in ('train', 'val'))
+    assert train.ann_file == held_out.ann_file and train.seed_root == held_out.seed_root
+    assert sorted([*train.indices, *held_out.indices]) == list(range(2000))
+    assert config.test_dataloader.dataset.type == 'PascalVOCDataset'
+    stop, fall = config.custom_hooks[-1], config.param_scheduler[-1]
+    assert stop.monitor == fall.monitor == 'mIoU' and stop.patience > fall.patience
+
+
 def test_no_two_configs_share_a_work_dir() -> None:
     # The work dir is named after the file alone: of two such configs one would overwrite the other.
     names = [Path(name).name for name in CONFIGS]

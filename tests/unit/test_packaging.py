@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ('cls', 'plain', 'pnl')
+ROOMS = ('cls', 'noise', 'plain', 'pnl')
 
 
 @pytest.fixture(scope='module')
