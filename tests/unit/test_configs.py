@@ -18,7 +18,8 @@ from mmseg.datasets import PascalVOCDataset
 from mmseg.registry import DATASETS, MODELS, TRANSFORMS
 from mmseg.structures import SegDataSample
 
-from mmseg_wsss.seeds import decode_seed_label, encode_seed_label
+from mmseg_wsss.models.losses import SeedPixelLoss
+from mmseg_wsss.seeds import decode_seed_label, encode_losing_votes, encode_seed_label
 from mmseg_wsss.utils.initial_weights import find_initial_weights
 
 ROOT = Path(__file__).parents[2] / 'configs'
@@ -59,7 +60,7 @@ def million(module: torch.nn.Module) -> float:
     return sum(parameter.numel() for parameter in module.parameters()) / 1e6
 
 
-def segmentation_batch(num_classes: int, noisy: bool) -> dict:
+def segmentation_batch(num_classes: int, noisy: bool, votes: bool = False) -> dict:
     generator = torch.Generator().manual_seed(0)
     samples = []
     for _ in range(2):
@@ -67,7 +68,11 @@ def segmentation_batch(num_classes: int, noisy: bool) -> dict:
         label = label.repeat_interleave(SIZE // 4, 1).repeat_interleave(SIZE // 4, 2)
         label[:, :8] = 255
         if noisy:
-            label = encode_seed_label(label, torch.rand(label.shape, generator=generator) < 0.2)
+            flag = torch.rand(label.shape, generator=generator) < 0.2
+            loser = torch.where(flag & (label != 255), (label + 1) % num_classes, 255)
+            label = encode_seed_label(label, flag)
+            if votes:
+                label = encode_losing_votes(label, loser[None])
         shape = (SIZE, SIZE)
         sample = SegDataSample(metainfo=dict(img_shape=shape, ori_shape=shape, pad_shape=shape))
         sample.gt_sem_seg = PixelData(data=label)
@@ -171,7 +176,14 @@ def test_trains_and_tests_one_step(name: str) -> None:
         batches = [classification_batch(num_classes - 1, saliency) for _ in range(2)]
     else:
         shrink(model, config)
-        batches = [segmentation_batch(num_classes, noisy) for _ in range(2)]
+        votes = any(step.get('losing_votes') for step in config.train_pipeline)
+        batches = [segmentation_batch(num_classes, noisy, votes) for _ in range(2)]
+        for loss in model.modules():
+            if isinstance(loss, SeedPixelLoss) and loss.reads_tags:
+                assert config.train_dataloader.dataset.tags
+                assert config.custom_hooks[-1].type == 'TagsToLossHook'
+                loss.tags = (torch.arange(256) < num_classes).expand(2, -1)
+            assert not getattr(loss, 'reads_losing_votes', False) or votes
 
     wrapper = build_optim_wrapper(model, config.optim_wrapper)
     weights = {key: value for key, value in model.named_parameters() if 'head' in key}
