@@ -2,24 +2,28 @@
 
 The paper's seeds may have been made so: dropout acts while a classifier trains, not when the seeds
 are made (a reading, see docs/method.md). Each classifier is that of the config with
-``model.head.dropout`` set to one of the rates of ``seed_generation.seeds``. Stopped, the same
-command goes on where it was: classifiers that are trained are kept.
+``model.head.dropout`` set to one of the rates of ``seed_generation.seeds``. With ``--per seed``
+every seed has a classifier of its own, of another random seed, so that the votes are of unlike
+voters. Stopped, the same command goes on where it was: classifiers that are trained are kept.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import os.path as osp
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
 
 import mmseg_wsss.register_all  # noqa: F401  # before a config is read
 from mmseg_wsss.apis import check_generation
-from mmseg_wsss.utils.atomic import atomic_path
+from mmseg_wsss.seeds import Seed
+from mmseg_wsss.utils.atomic import atomic_path, write_atomic
 from mmseg_wsss.utils.checkpoint import find_resumable
 from mmseg_wsss.utils.overrides import apply_overrides
 
@@ -32,7 +36,13 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
         description='Train one classifier per dropout rate of the seeds, then make the seeds.'
     )
     parser.add_argument('config', help="path of the classifier's config file")
-    parser.add_argument('--work-dir', help='a folder for each rate, and the seeds, go there')
+    parser.add_argument(
+        '--per',
+        choices=['rate', 'seed'],
+        default='rate',
+        help='a classifier per dropout rate, or per seed, each of another random seed',
+    )
+    parser.add_argument('--work-dir', help='a folder for each classifier, and the seeds, go there')
     parser.add_argument('--device', help='of the seeds, e.g. cpu; default: a GPU if there is one')
     parser.add_argument(
         '--num-gpus', type=int, default=1, help='processes of each training, by dist_train.sh'
@@ -48,7 +58,7 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
 
 def classifier_config(cfg: Config, dropout: float) -> Config:
     """The config of one classifier, without the hook that makes seeds of it alone."""
-    one = cfg.copy()
+    one = copy.deepcopy(cfg)
     one.model.head.dropout = dropout
     one.custom_hooks = [
         hook for hook in cfg.get('custom_hooks') or [] if 'MultiSeedCAMHook' not in str(hook.type)
@@ -79,43 +89,99 @@ def run_step(command: list[str], dry_run: bool) -> None:
             raise SystemExit(status)
 
 
+def write_config(cfg: Config, folder: Path, dry_run: bool) -> str:
+    """Write the config of a folder, unless nothing is to be made; give its path."""
+    path = folder / 'config.py'
+    if not dry_run:
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic_path(path) as temporary:
+            temporary.write_text(cfg.pretty_text, encoding='utf-8')
+    return str(path)
+
+
+def train(one: Config, folder: Path, args: argparse.Namespace) -> str:
+    """Train a classifier to the end of its schedule, if it is not; give its checkpoint."""
+    path, finished = last_checkpoint(one, folder)
+    if not finished:
+        config = write_config(one, folder, args.dry_run)
+        command = [sys.executable, str(TOOLS / 'train.py'), config]
+        if args.num_gpus > 1:
+            command = ['bash', str(TOOLS / 'dist_train.sh'), config, str(args.num_gpus)]
+        command += ['--work-dir', str(folder)]
+        run_step(command + ['--resume'] * (path is not None), args.dry_run)
+        path, _ = last_checkpoint(one, folder)
+    return path or f'{folder}/LAST.pth'
+
+
+def make_seeds(
+    config: str, work_dir: Path, checkpoints: dict[float, str], args: argparse.Namespace
+) -> None:
+    """Make the seeds of a config from a classifier per dropout rate."""
+    command = [sys.executable, str(TOOLS / 'make_seeds.py'), config, '--work-dir', str(work_dir)]
+    command += ['--dropout-checkpoint', *(f'{rate}={path}' for rate, path in checkpoints.items())]
+    if args.device:
+        command += ['--device', args.device]
+    run_step(command, args.dry_run)
+
+
+def per_rate(cfg: Config, seeds: Sequence[Seed], args: argparse.Namespace) -> None:
+    """Train a classifier per dropout rate, and make all seeds from them."""
+    root = Path(cfg.work_dir)
+    checkpoints = {
+        dropout: train(classifier_config(cfg, dropout), root / f'dropout-{dropout:.2f}', args)
+        for dropout in sorted({seed.dropout for seed in seeds})
+    }
+    make_seeds(write_config(cfg, root, args.dry_run), root, checkpoints, args)
+
+
+def per_seed(
+    cfg: Config, seeds: Sequence[Seed], classes: Sequence[str], args: argparse.Namespace
+) -> None:
+    """Train a classifier per seed, make its seed, and let all of them vote."""
+    root = Path(cfg.work_dir)
+    first = (cfg.get('randomness') or {}).get('seed') or 0
+    folders = []
+    for number, seed in enumerate(seeds):
+        one = classifier_config(cfg, seed.dropout)
+        one.randomness = {**(cfg.get('randomness') or {}), 'seed': first + number}
+        section = one.seed_generation
+        section.seeds = [(seed.dropout, seed.scale)]
+        if isinstance(section.get('background'), list | tuple):
+            section.background = section.background[number % len(section.background)]
+        section.pop('out', None)
+        section.pop('aggregate', None)
+        section.update(report=False)
+        folder = root / f'seed-{seed.name}'
+        one.work_dir = str(folder)
+        checkpoint = train(one, folder, args)
+        config = write_config(one, folder, args.dry_run)
+        make_seeds(config, folder, {seed.dropout: checkpoint}, args)
+        folders.append(str(folder / 'seeds' / seed.name))
+    rule = (cfg.get('seed_generation') or {}).get('aggregate') or {}
+    names = root / 'classes.txt'
+    if not args.dry_run:
+        write_atomic(names, '\n'.join([*classes, '']).encode())
+    command = [sys.executable, str(TOOLS / 'aggregate_seeds.py'), '--seeds', *folders]
+    command += ['--classes', str(names), '--tie', rule.get('tie', 'lowest')]
+    if rule.get('seed_order'):
+        command += ['--seed-order', *rule['seed_order']]
+    run_step([*command, '--out', str(root / 'seeds')], args.dry_run)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Train what is missing and make the seeds; return the exit status."""
     args = parse_args(arguments)
     cfg = Config.fromfile(args.config)
     apply_overrides(cfg, args.cfg_options)
+    kind = 'training-dropout' if args.per == 'rate' else 'unlike-classifiers'
     cfg.work_dir = args.work_dir or osp.join(
-        'work_dirs', f'{osp.splitext(osp.basename(args.config))[0]}_training-dropout'
+        'work_dirs', f'{osp.splitext(osp.basename(args.config))[0]}_{kind}'
     )
-    settings, *_ = check_generation(cfg)
-    root = Path(cfg.work_dir)
-    checkpoints = {}
-    for dropout in sorted({seed.dropout for seed in settings.seeds}):
-        folder = root / f'dropout-{dropout:.2f}'
-        one = classifier_config(cfg, dropout)
-        path, finished = last_checkpoint(one, folder)
-        if not finished:
-            folder.mkdir(parents=True, exist_ok=True)
-            config = folder / 'config.py'
-            with atomic_path(config) as temporary:
-                temporary.write_text(one.pretty_text, encoding='utf-8')
-            command = [sys.executable, str(TOOLS / 'train.py'), str(config)]
-            if args.num_gpus > 1:
-                command = ['bash', str(TOOLS / 'dist_train.sh'), str(config), str(args.num_gpus)]
-            command += ['--work-dir', str(folder)]
-            run_step(command + ['--resume'] * (path is not None), args.dry_run)
-            path, _ = last_checkpoint(one, folder)
-        checkpoints[dropout] = path or f'{folder}/LAST.pth'
-    config = root / 'config.py'
-    if not args.dry_run:
-        with atomic_path(config) as temporary:
-            temporary.write_text(cfg.pretty_text, encoding='utf-8')
-    command = [sys.executable, str(TOOLS / 'make_seeds.py'), str(config)]
-    command += ['--work-dir', str(root), '--dropout-checkpoint']
-    command += [f'{dropout}={path}' for dropout, path in checkpoints.items()]
-    if args.device:
-        command += ['--device', args.device]
-    run_step(command, args.dry_run)
+    settings, _, classes, _ = check_generation(cfg)
+    if args.per == 'rate':
+        per_rate(cfg, settings.seeds, args)
+    else:
+        per_seed(cfg, settings.seeds, classes, args)
     return 0
 
 

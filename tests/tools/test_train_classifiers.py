@@ -1,8 +1,9 @@
-"""tools/train_classifiers.py: a classifier per dropout rate, and seeds of all of them."""
+"""tools/train_classifiers.py: a classifier per dropout rate or per seed, and seeds of all."""
 
 import json
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 import train_classifiers
@@ -10,6 +11,8 @@ from helpers.classifier_run import build_config, write_data
 from helpers.commands import run_forked
 from mmengine.config import Config
 
+from mmseg_wsss.seeds import aggregate_seeds
+from mmseg_wsss.store import read_mask
 from mmseg_wsss.utils.checkpoint import read_state_dict
 
 RATES = ('0.10', '0.30')
@@ -76,3 +79,40 @@ def test_settings_are_checked_before_anything_trains(project):
         train_classifiers.main(
             [*arguments(project), '--cfg-options', 'seed_generation.seeds="none"']
         )
+
+
+def test_a_classifier_per_seed_and_their_vote(project, capfd, monkeypatch):
+    monkeypatch.setattr(train_classifiers, 'subprocess', SimpleNamespace(run=run_forked))
+    words = [*arguments(project)[:1], '--work-dir', str(project / 'unlike'), '--device', 'cpu']
+    words += ['--per', 'seed', '--cfg-options', 'seed_generation.aggregate.tie=foreground']
+    assert train_classifiers.main([*words, '--dry-run']) == 0
+    lines = [line for line in capfd.readouterr().out.splitlines() if line.startswith('$ ')]
+    tools = [line.split('tools/')[1].split()[0] for line in lines]
+    seeds = Config.fromfile(project / 'config.py').seed_generation.seeds
+    assert tools == [*['train.py', 'make_seeds.py'] * len(seeds), 'aggregate_seeds.py']
+    assert not (project / 'unlike').exists()
+
+    assert train_classifiers.main(words) == 0
+    root = project / 'unlike'
+    folders = sorted(root.glob('seed-*'))
+    weights, masks = [], []
+    for number, folder in enumerate(folders):
+        config = Config.fromfile(folder / 'config.py')
+        assert config.randomness.seed == number and len(config.seed_generation.seeds) == 1
+        assert config.model.head.dropout == config.seed_generation.seeds[0][0]
+        state = read_state_dict(folder / 'epoch_1.pth')
+        weights.append(state['head.class_layer.weight'])
+        name = folder.name.removeprefix('seed-')
+        masks.append(folder / 'seeds' / name)
+    assert len(folders) == len(seeds) and not torch.equal(*weights[:2])
+    manifest = json.loads((root / 'seeds/manifest.json').read_text())
+    assert [seed['name'] for seed in manifest['seeds']] == [path.name for path in masks]
+    assert manifest['tie'] == 'foreground'
+    # The aggregate is the vote of the seeds in the folders of their classifiers.
+    classes, image_id = manifest['classes'], manifest['images'][0]
+    votes = np.stack([read_mask(path / f'{image_id}.png') for path in masks])
+    expected, _ = aggregate_seeds(votes, len(classes), tie='foreground')
+    assert np.array_equal(read_mask(root / f'seeds/aggregated/{image_id}.png'), expected)
+    capfd.readouterr()
+    assert train_classifiers.main([*words, '--dry-run']) == 0
+    assert 'train.py' not in capfd.readouterr().out
