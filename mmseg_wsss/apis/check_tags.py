@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,16 +11,16 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
-from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 from torch import nn
 
-from ..datasets.tags_dataset import without_saliency
+from ..datasets.tags_dataset import crop_size, without_saliency
 from ..evaluation.tag_ranking import CHANCE, TagRanking, cross_validated_scores, rank_by_tags
 from ..generation.classifiers import load_classifier
 from ..registry import DATASETS, MODELS
 from ..utils.initial_weights import find_initial_weights
 from ..utils.progress import Progress
+from ..utils.quiet import errors_alone
 
 # Beyond so many images of a set a sample is looked at.
 MAX_IMAGES = 1000
@@ -29,7 +28,6 @@ MAX_IMAGES = 1000
 ENOUGH_TO_JUDGE = 30
 # How a verdict begins.
 VERDICTS = ('Better than chance', 'No better than chance', 'Nothing to say yet', 'Learnt')
-_SIZE = 224
 
 
 @dataclass(frozen=True)
@@ -102,13 +100,8 @@ def check_tags(
             verdict = 'Nothing to say yet: the backbone starts from random weights.'
             return TagCheck({}, classes, verdict, True)
         model = MODELS.build(config.model)
-        logger = MMLogger.get_current_instance()
-        level = logger.level
-        logger.setLevel(logging.ERROR)  # a line for each parameter
-        try:
+        with errors_alone():  # a line for each parameter
             model.init_weights()
-        finally:
-            logger.setLevel(level)
         data = [_run(model, one, device, features=True) for one in built.values()]
         features, tagged = (np.concatenate(parts) for parts in zip(*data, strict=True))
         ranking = rank_by_tags(cross_validated_scores(features, tagged), tagged)
@@ -158,13 +151,9 @@ def _ranking_text(ranking: TagRanking) -> str:
 
 def _build(dataset: Mapping[str, Any]) -> Any:
     """Build a data set of tags that reads its images as a square, whole."""
-    crop = next(
-        (one.get('scale') for one in dataset['pipeline'] if 'Crop' in str(one.get('type'))), None
-    )
-    size = crop if isinstance(crop, int) else _SIZE
     pipeline = [
         dict(type='mmpretrain.LoadImageFromFile'),
-        dict(type='mmpretrain.Resize', scale=(size, size)),
+        dict(type='mmpretrain.Resize', scale=crop_size(dataset['pipeline'])),
         dict(type='mmpretrain.PackInputs'),
     ]
     return DATASETS.build({**without_saliency(dataset), 'pipeline': pipeline})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 import os
 import tempfile
 import time
@@ -14,7 +13,6 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config
-from mmengine.logging import MMLogger
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import init_default_scope
 from mmengine.structures import PixelData
@@ -23,10 +21,12 @@ from mmseg.structures import SegDataSample
 from torch import nn
 
 from ..datasets.splits import read_split
+from ..datasets.tags_dataset import crop_size
 from ..generation.images import SeedImage
 from ..generation.seed_generator import SeedGenerator
 from ..generation.settings import SeedSettings
 from ..registry import MODELS
+from ..utils.quiet import errors_alone
 
 # The first step allocates memory and chooses kernels.
 _STEPS = 2
@@ -60,10 +60,7 @@ def estimate_seconds(
     number = len(read_split(Path(dataset.data_root, dataset.ann_file)))
     batch = cls.train_dataloader.batch_size
     epochs = cls.train_cfg.max_epochs
-    crop = next(
-        (one['scale'] for one in dataset.pipeline if 'RandomResizedCrop' in one['type']), 224
-    )
-    size = (crop, crop) if isinstance(crop, int) else tuple(crop)
+    size = crop_size(dataset.pipeline)
     num_classes = cls.model.head.num_classes
     samples = [
         DataSample().set_gt_score(torch.ones(num_classes)) for _ in range(min(batch, number))
@@ -127,17 +124,15 @@ def _time_seeds(
     )
     classes = list(config.train_dataloader.dataset.metainfo.classes)
     images = [SeedImage(f'image{index}', path, (1,)) for index, path in enumerate(photographs)]
-    logger = MMLogger.get_current_instance()
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with tempfile.TemporaryDirectory() as folder, redirect_stderr(io.StringIO()):
-            generator = SeedGenerator(classifier, classes, None, settings)
-            started = _now(device)
-            generator.run(images, folder, False, {})
-            return (_now(device) - started) / len(images)
-    finally:
-        logger.setLevel(level)
+    with (
+        errors_alone(),
+        tempfile.TemporaryDirectory() as folder,
+        redirect_stderr(io.StringIO()),
+    ):
+        generator = SeedGenerator(classifier, classes, None, settings)
+        started = _now(device)
+        generator.run(images, folder, False, {})
+        return (_now(device) - started) / len(images)
 
 
 def _now(device: torch.device) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os.path as osp
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mmpretrain.datasets import MultiLabelDataset
@@ -125,6 +125,29 @@ def without_saliency(dataset: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(prefix, Mapping):
         config['data_prefix'] = {key: prefix[key] for key in prefix if key != 'saliency_path'}
     return config
+
+
+def crop_size(pipeline: Iterable[Mapping[str, Any]], default: int = 224) -> tuple[int, int]:
+    """Find the height and width that a pipeline of a classifier cuts its images to.
+
+    Args:
+        pipeline (Iterable[Mapping]): Configs of transforms, those in a wrapper's ``transforms``
+            included.
+        default (int): Side of the square where none cuts.
+
+    >>> crop_size([dict(type='LoadImageFromFile'), dict(type='RandomResizedCrop', scale=192)])
+    (192, 192)
+    """
+    for step in pipeline:
+        if 'transforms' in step:
+            size: Any = crop_size(step['transforms'], 0)
+        else:
+            size = 'Crop' in str(step.get('type')) and (step.get('scale') or step.get('crop_size'))
+        if isinstance(size, int) and size:
+            return size, size
+        if isinstance(size, Sequence) and all(size):
+            return size[0], size[1]
+    return default, default
 
 
 def _check_maps(maps: SaliencyFolder, data_list: list[dict]) -> None:

@@ -3,6 +3,7 @@
 import pytest
 from helpers.seed_roots import CLASSES, write_images, write_split
 
+from mmseg_wsss.datasets.tags_dataset import crop_size
 from mmseg_wsss.registry import DATASETS
 
 
@@ -70,3 +71,22 @@ def test_an_empty_split_is_refused(data):
     (data / 'train.txt').write_text('')
     with pytest.raises(ValueError, match='the split list is empty'):
         build(data)
+
+
+@pytest.mark.parametrize(
+    ('pipeline', 'expected'),
+    [
+        ([dict(type='mmpretrain.RandomResizedCrop', scale=(96, 128))], (96, 128)),
+        ([dict(type='ResizeEdge', scale=64), dict(type='CenterCrop', crop_size=48)], (48, 48)),
+        (
+            [
+                dict(type='W', transforms=[]),
+                dict(type='W', transforms=[dict(type='RandomCrop', crop_size=40)]),
+            ],
+            (40, 40),
+        ),
+        ([dict(type='PackInputs')], (224, 224)),
+    ],
+)
+def test_size_of_a_pipelines_crops(pipeline, expected):
+    assert crop_size(pipeline) == expected
