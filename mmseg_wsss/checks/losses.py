@@ -6,7 +6,6 @@ import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..models.losses import SeedPixelLoss
 from ..registry import MODELS
 
 VOTES_STEP = 'LoadSeedAnnotations'
@@ -50,15 +49,16 @@ in LoadSeedAnnotations of the training pipeline.
     return problems
 
 
-def find_losses(part: Any, where: str) -> Iterator[tuple[str, SeedPixelLoss]]:
-    """Build the losses on seeds that a part of a config names.
+def find_losses(part: Any, where: str) -> Iterator[tuple[str, Any]]:
+    """Build the losses that a part of a config names and that say what they read.
 
     Args:
         part: A value of a config.
         where (str): Its key.
 
     Yields:
-        tuple[str, SeedPixelLoss]: Key and loss.
+        tuple: Key and loss, with ``reads_losing_votes`` and ``reads_tags`` as every
+        ``SeedPixelLoss`` has them.
 
     Raises:
         TypeError, ValueError: If a loss refuses its options.
@@ -68,7 +68,7 @@ def find_losses(part: Any, where: str) -> Iterator[tuple[str, SeedPixelLoss]]:
             yield from find_losses(one, f'{where}.{index}')
     elif isinstance(part, Mapping):
         found = MODELS.get(part['type']) if isinstance(part.get('type'), str) else None
-        if isinstance(found, type) and issubclass(found, SeedPixelLoss):
+        if hasattr(found, 'reads_losing_votes'):
             yield where, MODELS.build(copy.deepcopy(dict(part)))
         else:
             for key, value in part.items():

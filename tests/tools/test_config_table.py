@@ -114,7 +114,7 @@ def test_the_page_keeps_what_stands_before_its_tables(monkeypatch):
     monkeypatch.setattr(tool, 'table', lambda paths: f'| {len(list(paths))} configs |\n')
     written = tool.page('# Zoo\n\nWords.\n\n## old\n\n| gone |\n')
     assert written.startswith('# Zoo\n\nWords.\n\n## Hybrid learning: `configs/pnl`\n\n| ')
-    assert 'gone' not in written and written.count('\n## ') == 3
+    assert 'gone' not in written and written.count('\n## ') == 4
     assert tool.page(written) == written
 
 
