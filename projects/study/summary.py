@@ -69,9 +69,11 @@ def summarize(rows: pd.DataFrame, figures: list[str], reference: str | None) -> 
         row: dict = dict(variant=variant, n=len(group))
         for figure in figures:
             row[figure], row[f'{figure}_std'] = group[figure].mean(), group[figure].std()
-        if reference is not None and reference in first and variant in first:
-            keys = ('difference', 'interval', 'pairs')
-            row |= zip(keys, paired_difference(first[variant], first[reference]), strict=True)
+        if reference is not None:
+            difference: tuple = np.nan, np.nan, 0
+            if reference in first and variant in first:
+                difference = paired_difference(first[variant], first[reference])
+            row |= zip(('difference', 'interval', 'pairs'), difference, strict=True)
         table.append(row)
     return pd.DataFrame(table)
 
@@ -98,7 +100,7 @@ def markdown(
         texts = []
         for _, row in summary.iterrows():
             low, high = row['difference'] - row['interval'], row['difference'] + row['interval']
-            text = f'{row["difference"]:+.2f}'
+            text = '' if np.isnan(row['difference']) else f'{row["difference"]:+.2f}'
             if not np.isnan(low):
                 text += f' [{low:+.2f}, {high:+.2f}]' + ' **' * bool(low > 0 or high < 0)
             texts.append('reference' if row['variant'] == reference else text)
