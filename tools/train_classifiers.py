@@ -22,8 +22,8 @@ from mmengine.config import Config, DictAction
 
 import mmseg_wsss.register_all  # noqa: F401  # before a config is read
 from mmseg_wsss.apis import check_generation
-from mmseg_wsss.seeds import Seed
-from mmseg_wsss.utils.atomic import atomic_path, write_atomic
+from mmseg_wsss.generation.settings import SeedSettings
+from mmseg_wsss.utils.atomic import write_atomic
 from mmseg_wsss.utils.checkpoint import find_resumable
 from mmseg_wsss.utils.overrides import apply_overrides
 
@@ -94,8 +94,7 @@ def write_config(cfg: Config, folder: Path, dry_run: bool) -> str:
     path = folder / 'config.py'
     if not dry_run:
         folder.mkdir(parents=True, exist_ok=True)
-        with atomic_path(path) as temporary:
-            temporary.write_text(cfg.pretty_text, encoding='utf-8')
+        write_atomic(path, cfg.pretty_text.encode())
     return str(path)
 
 
@@ -124,40 +123,40 @@ def make_seeds(
     run_step(command, args.dry_run)
 
 
-def per_rate(cfg: Config, seeds: Sequence[Seed], args: argparse.Namespace) -> None:
+def per_rate(cfg: Config, settings: SeedSettings, args: argparse.Namespace) -> None:
     """Train a classifier per dropout rate, and make all seeds from them."""
     root = Path(cfg.work_dir)
     checkpoints = {
         dropout: train(classifier_config(cfg, dropout), root / f'dropout-{dropout:.2f}', args)
-        for dropout in sorted({seed.dropout for seed in seeds})
+        for dropout in sorted({seed.dropout for seed in settings.seeds})
     }
     make_seeds(write_config(cfg, root, args.dry_run), root, checkpoints, args)
 
 
 def per_seed(
-    cfg: Config, seeds: Sequence[Seed], classes: Sequence[str], args: argparse.Namespace
+    cfg: Config, settings: SeedSettings, classes: Sequence[str], args: argparse.Namespace
 ) -> None:
     """Train a classifier per seed, make its seed, and let all of them vote."""
     root = Path(cfg.work_dir)
-    first = (cfg.get('randomness') or {}).get('seed') or 0
+    randomness = cfg.get('randomness') or {}
+    first = randomness.get('seed') or 0
     folders = []
-    for number, seed in enumerate(seeds):
+    for number, seed in enumerate(settings.seeds):
         one = classifier_config(cfg, seed.dropout)
-        one.randomness = {**(cfg.get('randomness') or {}), 'seed': first + number}
-        section = one.seed_generation
-        section.seeds = [(seed.dropout, seed.scale)]
+        one.randomness = {**randomness, 'seed': first + number}
+        section = one.setdefault('seed_generation', {})
+        section.update(seeds=[(seed.dropout, seed.scale)], report=False)
         if isinstance(section.get('background'), list | tuple):
             section.background = section.background[number % len(section.background)]
         section.pop('out', None)
         section.pop('aggregate', None)
-        section.update(report=False)
         folder = root / f'seed-{seed.name}'
         one.work_dir = str(folder)
         checkpoint = train(one, folder, args)
         config = write_config(one, folder, args.dry_run)
         make_seeds(config, folder, {seed.dropout: checkpoint}, args)
         folders.append(str(folder / 'seeds' / seed.name))
-    rule = (cfg.get('seed_generation') or {}).get('aggregate') or {}
+    rule = settings.aggregate
     names = root / 'classes.txt'
     if not args.dry_run:
         write_atomic(names, '\n'.join([*classes, '']).encode())
@@ -179,9 +178,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     settings, _, classes, _ = check_generation(cfg)
     if args.per == 'rate':
-        per_rate(cfg, settings.seeds, args)
+        per_rate(cfg, settings, args)
     else:
-        per_seed(cfg, settings.seeds, classes, args)
+        per_seed(cfg, settings, classes, args)
     return 0
 
 

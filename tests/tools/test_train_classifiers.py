@@ -67,6 +67,16 @@ def test_trains_what_is_missing_and_makes_the_seeds(project, capfd, monkeypatch)
     assert f'0.1={project}/out/dropout-0.10/epoch_1.pth' in seeds
 
 
+def test_a_classifier_per_seed_without_settings_makes_the_papers_six(project, capfd):
+    config = Config.fromfile(project / 'config.py')
+    config.pop('seed_generation')
+    config.dump(project / 'bare.py')
+    words = [str(project / 'bare.py'), '--work-dir', str(project / 'bare'), '--per', 'seed']
+    assert train_classifiers.main([*words, '--dry-run']) == 0
+    lines = [line for line in capfd.readouterr().out.splitlines() if line.startswith('$ ')]
+    assert len(lines) == 2 * 6 + 1 and lines[-1].count('/seed-') == 6
+
+
 def test_a_training_that_fails_ends_the_command(project, monkeypatch):
     monkeypatch.setattr(train_classifiers, 'TOOLS', project / 'nowhere')
     with pytest.raises(SystemExit) as error:
