@@ -11,20 +11,13 @@ model = dict(
     decode_head=dict(num_classes=7),
 )
 held_out = list(range(0, 2000, 10))
-train_dataloader = dict(
-    dataset=dict(indices=[place for place in range(2000) if place not in held_out])
-)
+train_dataloader = dict(dataset=dict(indices=[place for place in range(2000) if place % 10]))
 val_dataloader = dict(
-    dataset=dict(
-        _delete_=True,
-        type='FolderSeedDataset',
-        data_root=_base_.data_root,
-        seed_root=_base_.seed_root,
-        ann_file='ImageSets/Segmentation/train.txt',
-        data_prefix=dict(img_path='JPEGImages'),
-        metainfo=dict(classes=_base_.classes, palette=_base_.palette),
-        pipeline=_base_.test_pipeline,
-        indices=held_out,
-    )
+    dataset={
+        **_base_.train_dataloader.dataset,
+        '_delete_': True,
+        'pipeline': _base_.test_pipeline,
+        'indices': held_out,
+    }
 )
 custom_hooks = [*_base_.custom_hooks, _base_.early_stopping_hook]

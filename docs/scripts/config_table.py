@@ -17,6 +17,7 @@ from mmengine.registry import init_default_scope
 from torch import nn
 
 import mmseg_wsss.register_all  # noqa: F401  # before a config is read
+from mmseg_wsss.datasets.tags_dataset import crop_size
 from mmseg_wsss.registry import MODELS
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
@@ -119,13 +120,8 @@ def labels(config: Config) -> str:
 
 def crop(config: Config) -> str:
     """Size of the training crops."""
-    steps = config.train_dataloader.dataset.pipeline
-    for step in [inner for one in steps for inner in (one, *one.get('transforms', ()))]:
-        size = step.get('crop_size') or (bare(step.type) == 'RandomResizedCrop' and step.scale)
-        if size:
-            height, width = (size, size) if isinstance(size, int) else size
-            return f'{height} x {width}'
-    return 'none'
+    height, width = crop_size(config.train_dataloader.dataset.pipeline, default=0)
+    return f'{height} x {width}' if height else 'none'
 
 
 def schedule(config: Config) -> str:

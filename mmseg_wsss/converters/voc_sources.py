@@ -12,6 +12,22 @@ import numpy as np
 from ..store.masks import read_mask
 
 
+def read_xml(path: str | os.PathLike) -> ElementTree.Element:
+    """Read the outermost element of an XML file.
+
+    Args:
+        path (str | os.PathLike): The file.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no XML.
+    """
+    try:
+        return ElementTree.parse(path).getroot()
+    except (ElementTree.ParseError, UnicodeError) as error:
+        raise ValueError(f'{path}: not readable as XML ({error}).') from None
+
+
 def read_xml_tags(
     path: str, classes: tuple[str, ...], count_difficult: bool = True
 ) -> tuple[int, ...]:
@@ -34,12 +50,8 @@ def read_xml_tags(
     """
     if not osp.isfile(path):
         raise FileNotFoundError(f'{path}: no such annotation.')
-    try:
-        objects = ElementTree.parse(path).getroot().findall('object')
-    except ElementTree.ParseError as error:
-        raise ValueError(f'{path}: not readable as XML ({error}).') from None
     labels = set()
-    for item in objects:
+    for item in read_xml(path).findall('object'):
         name = (item.findtext('name') or '').strip()
         if name not in classes[1:]:
             raise ValueError(f'{path}: object {name!r} is none of the {len(classes) - 1} classes.')

@@ -128,7 +128,7 @@ def without_saliency(dataset: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def crop_size(pipeline: Iterable[Mapping[str, Any]], default: int = 224) -> tuple[int, int]:
-    """Find the height and width that a pipeline of a classifier cuts its images to.
+    """Find the height and width that a pipeline cuts its images to.
 
     Args:
         pipeline (Iterable[Mapping]): Configs of transforms, those in a wrapper's ``transforms``

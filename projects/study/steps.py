@@ -156,7 +156,9 @@ class Steps:
             return self._vote(entry, random_seed)
         if 'affinity' in entry:
             return self._affinity(random_seed)
-        config = self._seed_config(self.budget['classifier'], random_seed, entry.get('images'))
+        config = self._seed_config(
+            self.budget['classifier'], random_seed, entry.get('images', 'train')
+        )
         section = {**self.budget.get('seed_generation', {}), **entry.get('seed_generation', {})}
         config.seed_generation.update(section)
         if 'dropout_in_training' in entry:
@@ -286,13 +288,13 @@ class Steps:
         refiner.update(config=str(network.config_path), checkpoint=network.checkpoint)
         return self._step('labels', make, [classifier, labels, network], config, '', words)
 
-    def _seed_config(self, path: str, random_seed: int, images: str | None = None) -> Config:
+    def _seed_config(self, path: str, random_seed: int, images: str = 'train') -> Config:
         config = copy.deepcopy(read_config(path))
         config.custom_hooks = [INITIAL_WEIGHTS]  # seeds are a step of their own
         for part in ('train', 'val', 'test'):
             config[f'{part}_dataloader'].dataset.data_root = str(self.data)
-        config.train_dataloader.dataset.ann_file = self._list(images or 'train')
-        config.seed_generation.update(random_seed=random_seed)
+        config.train_dataloader.dataset.ann_file = self._list(images)
+        config.seed_generation.random_seed = random_seed
         config.seed_generation.pop('out', None)
         return config
 

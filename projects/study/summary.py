@@ -136,12 +136,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--out', type=Path, help='default: results.md of the project')
     parser.add_argument('--plots', type=Path, help='folder of the plots; none without it')
     args = parser.parse_args(arguments)
-    args.results = args.results or args.project / 'results.csv'
-    results = pd.read_csv(args.results, dtype=dict(variant=str))
+    source = args.results or args.project / 'results.csv'
+    results = pd.read_csv(source, dtype=dict(variant=str))
     tables = yaml.safe_load((args.project / 'tables.yaml').read_text(encoding='utf-8'))
     unknown = sorted(set(results['table']) - set(tables))
     if unknown:
-        raise SystemExit(f'{args.results}: tables.yaml has no table {", ".join(unknown)}')
+        raise SystemExit(f'{source}: tables.yaml has no table {", ".join(unknown)}')
     text = [(args.project / 'findings.md').read_text(encoding='utf-8')]
     for study, of_study in results.groupby('study', sort=False):
         text.append(f'## Tables of {study}\n')

@@ -6,13 +6,14 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from ...checks.report import examples
+from ..voc_sources import read_xml
 from .entries import Entry, TagEntries, class_name, files_below
 
 
 def is_voc(path: Path) -> bool:
     """Tell whether an XML file is an annotation of one image, as PASCAL VOC has them."""
     try:
-        return _parse(path).tag == 'annotation'
+        return read_xml(path).tag == 'annotation'
     except ValueError:
         return False
 
@@ -35,7 +36,7 @@ def read(path: Path) -> TagEntries:
     found = TagEntries(f"annotations as PASCAL VOC's in {path}; boxes are not used")
     others = []
     for file in files:
-        root = _parse(file)
+        root = read_xml(file)
         if root.tag == 'annotation':
             found.entries.append(_entry(file, root, found))
         else:
@@ -63,10 +64,3 @@ def _entry(file: Path, root: ElementTree.Element, found: TagEntries) -> Entry:
     name = (root.findtext('filename') or '').strip() or file.stem
     labels = tuple(dict.fromkeys(labels))
     return Entry(name, labels, str(file), str(file.parent), other_names=(file.stem,))
-
-
-def _parse(path: Path) -> ElementTree.Element:
-    try:
-        return ElementTree.parse(path).getroot()
-    except (ElementTree.ParseError, UnicodeError) as error:
-        raise ValueError(f'{path}: not readable as XML ({error})') from None
