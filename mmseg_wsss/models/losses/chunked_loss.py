@@ -60,9 +60,17 @@ class ChunkedLoss(torch.autograd.Function):
         dtype = factor.dtype
         loss = torch.empty_like(factor)
         hit = torch.empty_like(factor, dtype=torch.bool)
-        grad = torch.empty_like(logits) if ctx.needs_input_grad[0] else None
+        grad = None
+        if ctx.needs_input_grad[0]:
+            # Pixels can be addressed by one index in both layouts.
+            last = not logits.is_contiguous() and logits.is_contiguous(
+                memory_format=torch.channels_last
+            )
+            layout = torch.channels_last if last else torch.contiguous_format
+            grad = torch.empty_like(logits, memory_format=layout)
         # In half precision the gradient, divided by the number of pixels, would underflow.
         ctx.folded = logits.dtype == dtype
+        picks = logits.device.type == 'cpu'
         for image, rows in _chunks(logits, dtype):
             z, part = logits[image, :, rows].detach().to(dtype), labels[image, rows]
             torch.ge(z.gather(1, part.label[:, None])[:, 0], z.amax(1), out=hit[image, rows])
@@ -71,16 +79,23 @@ class ChunkedLoss(torch.autograd.Function):
             if grad is not None:
                 outer = factor[image, rows] if ctx.folded else used.to(dtype)
             value, slope = _value_and_grad(pixel_loss, z, part, outer)
-            if noisy_loss is not None:
-                _add_noisy(noisy_loss, z, part, outer, value, slope)
+            if noisy_loss is not None and not picks:
+                _add_where_noisy(noisy_loss, z, part, outer, value, slope)
             loss[image, rows] = torch.where(used, value * factor[image, rows], 0)
-            if grad is None:
-                continue
-            if not ctx.folded:
-                # float16 ends at 65504; the constraint is steeper where the logits vanish.
-                limit = torch.finfo(logits.dtype).max
-                slope = slope.clamp_(-limit, limit)
-            grad[image, :, rows] = slope
+            if grad is not None:
+                grad[image, :, rows] = slope if ctx.folded else _limited(slope, logits.dtype)
+        if noisy_loss is not None and picks:
+            for image in range(len(logits)):
+                one = slice(image, image + 1)
+                _add_picked(
+                    pixel_loss,
+                    noisy_loss,
+                    logits[image].detach(),
+                    labels[one, :],
+                    factor[image],
+                    loss[image],
+                    None if grad is None else grad[image],
+                )
         ctx.mark_non_differentiable(hit)
         if grad is not None:
             ctx.save_for_backward(grad, factor)
@@ -132,7 +147,14 @@ def _value_and_grad(
     return value.detach().contiguous(), slope.contiguous()
 
 
-def _add_noisy(
+def _limited(slope: Tensor, dtype: torch.dtype) -> Tensor:
+    """Keep a gradient in the range of ``dtype``, in place."""
+    # float16 ends at 65504; the constraint is steeper where the logits vanish.
+    limit = torch.finfo(dtype).max
+    return slope.clamp_(-limit, limit)
+
+
+def _add_where_noisy(
     noisy_loss: PixelLoss,
     z: Tensor,
     labels: PixelLabels,
@@ -140,25 +162,64 @@ def _add_noisy(
     value: Tensor,
     slope: Tensor | None,
 ) -> None:
-    """Add the loss of noisy pixels to ``value`` and its gradient to ``slope``, in place."""
-    if z.device.type != 'cpu':
-        # Which pixels are noisy is not known to the host: compute all, keep some.
-        outer = None if outer is None else torch.where(labels.noisy, outer, 0)
-        more, steeper = _value_and_grad(noisy_loss, z, labels, outer)
-        value += torch.where(labels.noisy, more, 0)
-        if slope is not None:
-            slope += steeper
-        return
-    where = labels.noisy.flatten().nonzero()[:, 0]
-    if not len(where):
-        return
-    index = where.expand(1, z.shape[1], -1)
-    z = z.flatten(2).gather(2, index)[:, :, None]
-    outer = None if outer is None else outer.flatten()[where].view(1, 1, -1)
-    more, steeper = _value_and_grad(noisy_loss, z, labels.at(where), outer)
-    value.view(-1).index_add_(0, where, more.flatten())
+    """Add the loss of a chunk's noisy pixels to ``value`` and its gradient to ``slope``, in place.
+
+    Which pixels are noisy is not known to the host: all are computed, some are kept.
+    """
+    outer = None if outer is None else torch.where(labels.noisy, outer, 0)
+    more, steeper = _value_and_grad(noisy_loss, z, labels, outer)
+    value += torch.where(labels.noisy, more, 0)
     if slope is not None:
-        slope.view(1, z.shape[1], -1).scatter_add_(2, index, steeper[:, :, 0])
+        slope += steeper
+
+
+def _add_picked(
+    pixel_loss: PixelLoss,
+    noisy_loss: PixelLoss,
+    logits: Tensor,
+    labels: PixelLabels,
+    factor: Tensor,
+    loss: Tensor,
+    grad: Tensor | None,
+) -> None:
+    """Add the loss of an image's noisy pixels to ``loss`` and its gradient to ``grad``, in place.
+
+    These are few, so they are picked, and many rows of them make one chunk.
+
+    Args:
+        pixel_loss: As in :meth:`ChunkedLoss.forward`.
+        noisy_loss: As there.
+        logits: (K, H, W).
+        labels: Labels of this image alone.
+        factor: Factor of each pixel (H, W).
+        loss: Loss times factor (H, W).
+        grad: What :meth:`ChunkedLoss.forward` keeps of the gradient (K, H, W), if any.
+    """
+    flat, factor, dtype = logits.flatten(1), factor.flatten(), factor.dtype
+    folded = logits.dtype == dtype
+
+    def both(z: Tensor, part: PixelLabels) -> Tensor:
+        return pixel_loss(z, part) + noisy_loss(z, part)
+
+    size = max(CHUNK_BYTES['cpu'] // (len(flat) * dtype.itemsize), 1)
+    for where in labels.noisy.flatten().nonzero()[:, 0].split(size):
+        if not len(where):  # of no noisy pixel
+            return
+        z = flat.index_select(1, where)[None, :, None].to(dtype)
+        scale = factor[where].view(1, 1, -1)
+        outer = None if grad is None else scale if folded else (scale != 0).to(dtype)
+        # Half precision cannot be added to: it has been rounded once.
+        value, slope = _value_and_grad(noisy_loss if folded else both, z, labels.at(where), outer)
+        value = torch.where(scale != 0, value * scale, 0).flatten()
+        if folded:
+            loss.view(-1).index_add_(0, where, value)
+            if grad is not None:
+                grad.view(len(flat), -1).index_add_(1, where, slope[0, :, 0])
+        else:
+            loss.view(-1).index_copy_(0, where, value)
+            if grad is not None:
+                slope = _limited(slope, logits.dtype).to(logits.dtype)
+                grad.view(len(flat), -1).index_copy_(1, where, slope[0, :, 0])
 
 
 def chunk_cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
@@ -181,33 +242,34 @@ class ChunkCrossEntropy(torch.autograd.Function):
     def forward(ctx, z: Tensor, label: Tensor, temperature: float | None) -> Tensor:
         """Compute the loss (B, *S) of logits (B, K, *S) and labels (B, *S)."""
         label = label.unsqueeze(1)
+        z_label = z.gather(1, label)
         if temperature is None:
-            work, norm, factor = (
-                z - z.amax(1, keepdim=True),
-                None,
-                torch.ones_like(label, dtype=z.dtype),
-            )
+            top, norm = z.amax(1, keepdim=True), None
+            work, at_label = z - top, z_label - top
+            factor = torch.ones_like(z_label)
         else:
             # A sum over a slow dimension is many times faster than vector_norm's on the CPU.
             work = z * z
             norm = work.sum(1, keepdim=True).sqrt_()
             factor = 1 / (temperature * (norm + NORM_EPSILON))
             torch.mul(z, factor, out=work)
+            at_label = z_label * factor
             if temperature < 0.05:  # |s z| <= 1 / temperature, where exp might overflow
-                work -= work.amax(1, keepdim=True)
-        at_label = work.gather(1, label)
+                top = work.amax(1, keepdim=True)
+                work -= top
+                at_label -= top
         total = work.exp_().sum(1, keepdim=True)
-        ctx.save_for_backward(z, label, work, total, norm, factor)
+        ctx.save_for_backward(z, label, z_label, work, total, norm, factor)
         return (total.log() - at_label).squeeze(1)
 
     @staticmethod
     def backward(ctx, upstream: Tensor) -> tuple[Tensor | None, ...]:
         """Compute the gradient in closed form."""
-        z, label, work, total, norm, factor = ctx.saved_tensors
+        z, label, z_label, work, total, norm, factor = ctx.saved_tensors
         outer = factor * upstream.unsqueeze(1)
         grad = work * (outer / total)
         if norm is not None:
-            pull = work.mul_(z).sum(1, keepdim=True).div_(total).sub_(z.gather(1, label))
+            pull = work.mul_(z).sum(1, keepdim=True).div_(total).sub_(z_label)
             # The norm's derivative at 0 is taken as 0, as autograd does.
             pull *= outer / ((norm + NORM_EPSILON) * norm).masked_fill_(norm == 0, torch.inf)
             grad.addcmul_(z, pull, value=-1)

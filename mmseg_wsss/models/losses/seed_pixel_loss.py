@@ -213,7 +213,7 @@ class SeedPixelLoss(nn.Module, metaclass=ABCMeta):
             return loss.view(label.shape) if reduction == 'none' else loss.sum()
 
     def _num_averaged(self, labels: PixelLabels) -> Tensor | int:
-        return self.used_pixels(labels).sum()
+        return torch.count_nonzero(self.used_pixels(labels))
 
     def _evaluate(
         self, logits: Tensor, labels: PixelLabels, factor: Tensor
@@ -231,13 +231,16 @@ class SeedPixelLoss(nn.Module, metaclass=ABCMeta):
 
     def _count(self, labels: PixelLabels, hit: Tensor) -> None:
         clean, noisy = labels.clean, labels.noisy
-        counts = torch.stack([m.sum() for m in (clean, noisy, hit & clean, hit & noisy)])
+        # sum() of bool makes an int64 copy first.
+        masks = (clean, noisy, hit & clean, hit & noisy)
+        counts = torch.stack([torch.count_nonzero(mask) for mask in masks])
         self._counts = counts, max(hit.numel(), 1)
 
     def _check_losing_votes(self, labels: PixelLabels) -> None:
         """Refuse codes that never carry losing votes; some noisy pixels may have none."""
         first = labels.maps['losers'][:, 0]
-        seen = torch.stack((labels.noisy.sum(), (first != IGNORE_INDEX).sum()))
+        noisy, losers = labels.noisy, first != IGNORE_INDEX
+        seen = torch.stack((torch.count_nonzero(noisy), torch.count_nonzero(losers)))
         seen = seen if self._votes_seen is None else seen + self._votes_seen
         require(
             (seen[0] < VOTES_DUE) | (seen[1] > 0),
