@@ -139,7 +139,9 @@ class Steps:
 
     def classifier(self, random_seed: int, dropout: float | None = None) -> Step:
         """A classifier; ``dropout`` replaces the config's rate in training."""
-        config = self._seed_config(self.budget['classifier'], random_seed)
+        random_seed = self.budget.get('seeds_of', random_seed)
+        images = 'all' if self.budget.get('classifier_photographs') == 'all' else 'train'
+        config = self._seed_config(self.budget['classifier'], random_seed, images)
         config.pop('seed_generation', None)
         if dropout is not None:
             config.model.head.dropout = dropout
@@ -152,6 +154,7 @@ class Steps:
     def labels(self, name: str, random_seed: int) -> Step:
         """A seed root, in ``root`` of its folder."""
         entry = self.plan['labels'][name] or {}
+        random_seed = self.budget.get('seeds_of', random_seed)
         if 'vote' in entry:
             return self._vote(entry, random_seed)
         if 'affinity' in entry:
@@ -340,12 +343,10 @@ class Steps:
         lists = self.work / 'lists'
         lists.mkdir(parents=True, exist_ok=True)
         chosen = self.budget.get('photographs')  # a number of them, or a list
-        if isinstance(chosen, str):
-            train = read_split(Path(chosen))
-        else:
-            train = read_split(self.data / 'ImageSets/Segmentation/train.txt')
-            train = spread(train, chosen)
-        for name, ids in dict(train=train, sample=spread(train, self.budget['sample'])).items():
+        every = read_split(self.data / 'ImageSets/Segmentation/train.txt')
+        train = read_split(Path(chosen)) if isinstance(chosen, str) else spread(every, chosen)
+        sample = spread(train, self.budget['sample'])
+        for name, ids in dict(all=every, train=train, sample=sample).items():
             write_atomic(lists / f'{name}.txt', '\n'.join([*ids, '']).encode())
         with (self.data / 'tags.csv').open(newline='', encoding='utf-8') as file:
             tags = {one['image_id']: one['tags'].split() for one in csv.DictReader(file)}

@@ -165,6 +165,7 @@ def test_the_plan_has_a_row_for_every_result(results):
         (PLAN, 'full-length'),
         (VOC20_PLAN, 'gpu'),
         (VOC20_PLAN, 'cpu'),
+        (VOC20_PLAN, 'cpu-first'),
     ],
 )
 def test_the_whole_plan_expands_to_runnable_steps(study, plan, budget, capsys):
@@ -440,6 +441,22 @@ def test_photographs_of_a_list_of_their_own(study, data, tmp_path):
     made.write_lists()
     assert (made.work / 'lists/train.txt').read_text() == 'b\n'
     assert (made.work / 'lists/tags.csv').read_text() == 'image_id,tags\nb,person\n'
+
+
+def test_one_classifier_of_all_photographs_serves_all_random_seeds(study, data):
+    made = study('cpu-first', {**VOC20_PLAN, 'data': str(data)})
+    row = dict(variant='some', labels='six by affinity', loss=dict(type='CrossEntropyLoss'))
+    first, second = (made.network(row, random_seed) for random_seed in (0, 1))
+    assert first is not second and first.inputs == second.inputs
+    (classifier,) = (one for one in made.steps.values() if one.folder.name[:3] == 'cla')
+    config = Config.fromstring(classifier.config, '.py')
+    assert config.randomness.seed == 0
+    assert config.train_dataloader.dataset.ann_file == str(made.work / 'lists/all.txt')
+    made.budget = {**made.budget, 'photographs': 1, 'sample': 1}
+    made.write_lists()
+    split = data / 'ImageSets/Segmentation/train.txt'
+    assert (made.work / 'lists/all.txt').read_text().split() == split.read_text().split()
+    assert len((made.work / 'lists/train.txt').read_text().split()) == 1
 
 
 def test_a_row_is_finished_before_another_is_begun(study, data, commands):
