@@ -13,6 +13,7 @@ from .import_annotations import Import, discard_corrections, import_annotations
 from .inferencer import Inferencer, Segmentation
 from .make_pseudo_masks import make_pseudo_masks
 from .predict import predict_folder
+from .tagger import TaggedFolder, Tagger, tag_folder
 from .visualize_seeds import visualize_seeds
 
 __all__ = [
@@ -23,6 +24,8 @@ __all__ = [
     'OnnxExport',
     'Segmentation',
     'TagCheck',
+    'TaggedFolder',
+    'Tagger',
     'aggregate_folders',
     'background_curve',
     'check_generation',
@@ -37,5 +40,6 @@ __all__ = [
     'make_pseudo_masks',
     'predict_folder',
     'study_background',
+    'tag_folder',
     'visualize_seeds',
 ]

@@ -14,13 +14,14 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from torch import nn
 
-from ..datasets.tags_dataset import crop_size, without_saliency
+from ..datasets.tags_dataset import without_saliency
 from ..evaluation.tag_ranking import CHANCE, TagRanking, cross_validated_scores, rank_by_tags
 from ..generation.classifiers import load_classifier
 from ..registry import DATASETS, MODELS
 from ..utils.initial_weights import find_initial_weights
 from ..utils.progress import Progress
 from ..utils.quiet import errors_alone
+from .tagger import whole_image_steps
 
 # Beyond so many images of a set a sample is looked at.
 MAX_IMAGES = 1000
@@ -153,8 +154,7 @@ def _build(dataset: Mapping[str, Any]) -> Any:
     """Build a data set of tags that reads its images as a square, whole."""
     pipeline = [
         dict(type='mmpretrain.LoadImageFromFile'),
-        dict(type='mmpretrain.Resize', scale=crop_size(dataset['pipeline'])),
-        dict(type='mmpretrain.PackInputs'),
+        *whole_image_steps(dataset['pipeline']),
     ]
     return DATASETS.build({**without_saliency(dataset), 'pipeline': pipeline})
 

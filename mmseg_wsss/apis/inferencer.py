@@ -111,15 +111,7 @@ class Inferencer:
         if shift_bits is not None:
             check_shift_bits(shift_bits)
         self.shift_bits = shift_bits
-        content = read_checkpoint(checkpoint, trust_checkpoint)
-        meta = content.get('meta') if isinstance(content, dict) else None
-        meta = meta if isinstance(meta, dict) else {}
-        if config is None:
-            if not isinstance(meta.get('cfg'), str):
-                raise ValueError(f'{checkpoint}: there is no config in it; give the config file.')
-            config = parse_config_text(meta['cfg'], str(checkpoint))
-        elif not isinstance(config, Config):
-            config = Config.fromfile(config)
+        content, meta, config = read_network(checkpoint, config, trust_checkpoint)
         init_default_scope(config.get('default_scope', 'mmseg'))
         self.classes, self.palette = _classes(meta, config, str(checkpoint))
         self.labeler = MaskLabeler(len(self.classes), crf)
@@ -128,7 +120,7 @@ class Inferencer:
         self.pipeline_sha256 = json_sha256(Config(dict(steps=steps)).to_dict())
         if device is None:
             device = 'cuda' if torch.cuda.is_available() else 'cpu'
-        self.model = _build(config, content, str(checkpoint)).to(device)
+        self.model = build_network(config, content, str(checkpoint)).to(device)
 
     def __call__(
         self,
@@ -310,7 +302,49 @@ def _pipeline(config: Config) -> list:
     ]
 
 
-def _build(config: Config, content: Any, source: str) -> nn.Module:
+def read_network(
+    checkpoint: str | os.PathLike, config: str | os.PathLike | Config | None, trust: bool = False
+) -> tuple[Any, dict, Config]:
+    """Read a checkpoint with the config that it was trained by.
+
+    Args:
+        checkpoint (str | os.PathLike): The file.
+        config (str | os.PathLike | Config, optional): Instead of the config in it.
+        trust (bool): Whether the file may run code of its own.
+
+    Returns:
+        tuple: What the file holds, its ``meta`` (empty if it has none), and the config.
+
+    Raises:
+        FileNotFoundError: If there is no such checkpoint or config.
+        ValueError: If it is no checkpoint, carries code, or holds no config and none is given.
+    """
+    content = read_checkpoint(checkpoint, trust)
+    meta = content.get('meta') if isinstance(content, dict) else None
+    meta = meta if isinstance(meta, dict) else {}
+    if config is None:
+        if not isinstance(meta.get('cfg'), str):
+            raise ValueError(f'{checkpoint}: there is no config in it; give the config file.')
+        config = parse_config_text(meta['cfg'], str(checkpoint))
+    elif not isinstance(config, Config):
+        config = Config.fromfile(config)
+    return content, meta, config
+
+
+def build_network(config: Config, content: Any, source: str) -> nn.Module:
+    """Build a config's model with the weights that a checkpoint holds, for inference.
+
+    Args:
+        config (Config): Its ``model`` is built; the initial weights it names are not read.
+        content (Any): What the checkpoint holds.
+        source (str): Names the checkpoint in messages.
+
+    Returns:
+        nn.Module: The model in evaluation mode, on the CPU.
+
+    Raises:
+        ValueError: If there are no weights or no model, or they do not fit.
+    """
     state = content.get('state_dict', content) if isinstance(content, dict) else None
     if not isinstance(state, dict) or not all(torch.is_tensor(value) for value in state.values()):
         raise ValueError(f'{source}: there is no state dict of weights in it.')

@@ -227,7 +227,21 @@ class Steps:
         """A network tested on the validation photographs."""
         network = self.network(row, random_seed)
         words = [str(network.config_path), network.checkpoint, *shlex.split(row.get('test', ''))]
-        return self._step('test', ['tools/test.py', *words], [network])
+        inputs = [network]
+        if row.get('predicted_tags'):
+            inputs.append(self._predicted_tags(random_seed))
+            words += ['--tags', str(inputs[-1].folder / 'tags.csv')]
+        return self._step('test', ['tools/test.py', *words], inputs)
+
+    def _predicted_tags(self, random_seed: int) -> Step:
+        """Tags of the validation photographs by the classifier that the networks start with."""
+        checkpoint, inputs = self.budget.get('start', 'classifier'), []
+        if checkpoint in ('classifier', 'imagenet'):
+            inputs = [self.classifier(random_seed)]
+            checkpoint = inputs[0].checkpoint
+        words = [str(self.data / 'JPEGImages'), checkpoint]
+        words += ['--split', str(self.data / 'ImageSets/Segmentation/val.txt')]
+        return self._step('tags', ['tools/predict_tags.py', *words], inputs)
 
     def masks(self, name: str, random_seed: int) -> Step:
         """Pseudo masks of the training photographs by a network of the plan."""
@@ -329,6 +343,8 @@ class Steps:
             out = 'masks' if kind == 'test' else 'root'
             if kind in ('labels', 'masks', 'test'):
                 step.command += ['--out', str(folder / out)]
+            elif kind == 'tags':
+                step.command += ['--out', str(folder / 'tags.csv')]
             elif kind == 'evaluation':
                 step.command += ['--out', str(folder)]
             if weights:

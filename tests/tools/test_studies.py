@@ -459,6 +459,23 @@ def test_one_classifier_of_all_photographs_serves_all_random_seeds(study, data):
     assert len((made.work / 'lists/train.txt').read_text().split()) == 1
 
 
+@pytest.mark.parametrize('budget', ['cpu-first', 'full-length'])
+def test_a_network_is_told_the_tags_that_its_classifier_predicts(study, budget):
+    made = study(budget)
+    row = dict(variant='some', labels='six', loss=dict(type='CrossEntropyLoss'))
+    test = made.tested({**row, 'predicted_tags': True}, 0)
+    network, tags = test.inputs
+    assert network is made.network(row, 0)
+    assert test.command[-6:-4] == ['--tags', str(tags.folder / 'tags.csv')]
+    start = PLAN['budgets'][budget]['start']
+    checkpoint = made.classifier(0).checkpoint if start == 'classifier' else start
+    assert tags.command == [
+        'tools/predict_tags.py', 'data/voc_animals/JPEGImages', checkpoint,
+        '--split', 'data/voc_animals/ImageSets/Segmentation/val.txt',
+        '--out', str(tags.folder / 'tags.csv'),
+    ]  # fmt: skip
+
+
 def test_a_row_is_finished_before_another_is_begun(study, data, commands):
     ran, _ = commands
     made = study(plan={**PLAN, 'data': str(data)})
