@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os.path as osp
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -22,12 +22,11 @@ from ..converters.folder_inputs import (
 )
 from ..datasets.splits import read_split
 from ..datasets.tags import read_tags
-from ..evaluation import score_masks
-from ..evaluation.scores import SeedScore
-from ..reporting.run_page import RunPicture, RunReport, write_run_page
+from ..reporting.run_page import RunReport, write_run_page
 from ..reporting.seed_page import PAGE_NAME
-from ..store import AGGREGATED_FOLDER, MANIFEST_NAME, SeedManifest, read_mask
+from ..store import AGGREGATED_FOLDER, MANIFEST_NAME, SeedManifest
 from .check_tags import VERDICTS
+from .run_results import TESTS, RunResults
 from .run_steps import STATE, Step, StepError, StepRunner, clock
 from .time_estimates import estimate_seconds
 
@@ -109,7 +108,7 @@ class PhotographRun:
         self.seeds = self.root / 'seeds'
         self.cls_config = self.configs / f'{CONFIG_NAME}_cls.py'
         self.pnl_config = self.configs / f'{CONFIG_NAME}_pnl.py'
-        self._scores: dict[Path, SeedScore] = {}
+        self.predicted_tags = self.root / 'predicted-tags.csv'  # of the photographs that judge
         self.lists = [self.data / name for name in ('tags.csv', 'train.txt', 'dataset.json')]
 
     def run(self) -> Path | None:
@@ -124,6 +123,7 @@ class PhotographRun:
         """
         self.runner.run(self._prepare())
         self.description = FolderDescription.load(str(self.data))
+        self.results = RunResults(self.root, self.description)
         self.runner.run(self._write_configs())
         self._show_plan()
         if self.options.plan_only:
@@ -140,9 +140,11 @@ class PhotographRun:
         self.runner.run(self._train_network())
         if self.description.has_masks:
             self.runner.run(self._test())
+            self.runner.run(self._tag_judged())
+            self.runner.run(self._test_predicted())
             self.runner.run(self._test_told())
         if self.options.new is not None:
-            self.runner.run(self._predict())
+            self._segment_new()
         return self._report()
 
     @cached_property
@@ -319,7 +321,7 @@ class PhotographRun:
             inputs=self.lists,
             after=['seeds'],
             makes=[self.root / 'evaluation'],
-            summary=lambda: [f'vote: {100 * self._score(vote).miou:.1f} mIoU'],
+            summary=lambda: [f'vote: {100 * self.results.score(vote).miou:.1f} mIoU'],
         )
 
     def _train_network(self) -> Step:
@@ -334,59 +336,77 @@ class PhotographRun:
         )
 
     def _test(self) -> Step:
-        return self._test_step('test', 'Test the network on the masks', [])
+        return self._test_step('network', 'Test the network on the masks', [])
+
+    def _tag_judged(self) -> Step:
+        out = self.predicted_tags
+        words = [self.data / self.description.img_path, '--split', self.data / 'val.txt']
+        return self._tag_step(
+            'predicted-tags', 'Let the classifier tag the photographs with masks', words, out
+        )
+
+    def _test_predicted(self) -> Step:
+        tags = ['--tags', self.predicted_tags]
+        title = 'Test the network, told the tags that the classifier predicts'
+        return self._test_step('network told predicted tags', title, tags, ['predicted-tags'])
 
     def _test_told(self) -> Step:
         tags = ['--tags', self.data / 'tags.csv']
-        return self._test_step('test-told', 'The same, told the tags, which the vote knows', tags)
+        title = 'Test the network, told the tags, which the vote knows'
+        return self._test_step('network told the tags', title, tags)
 
-    def _test_step(self, name: str, title: str, more: list[object]) -> Step:
-        out = self.root / name
+    def _test_step(
+        self, tested: str, title: str, more: list[object], after: Sequence[str] = ()
+    ) -> Step:
+        out = self.root / TESTS[tested]
         words = ['--work-dir', out, '--out', out / 'masks', *more]
         return Step(
-            name,
+            TESTS[tested],
             title,
             self._command('test.py', self.pnl_config, self._checkpoint(self.pnl_config), *words),
             inputs=self.lists,
-            after=['network'],
+            after=['network', *after],
             makes=[out],
-            summary=lambda: [f'network: {100 * self._score(out / "masks").miou:.1f} mIoU'],
+            summary=lambda: [f'network: {100 * self.results.score(out / "masks").miou:.1f} mIoU'],
         )
 
-    def _predict(self) -> Step:
+    def _tag_step(self, name: str, title: str, words: list[object], out: Path) -> Step:
+        words = [words[0], self._checkpoint(self.cls_config), *words[1:], '--out', out]
+        return Step(
+            name,
+            title,
+            self._command('predict_tags.py', *words),
+            inputs=self.lists,
+            after=['classifier'],
+            makes=[out],
+        )
+
+    def _segment_new(self) -> None:
+        """Segment the new photographs, with predicted tags where these help on the masks."""
+        tags: list[object] = []
+        if self.description.has_masks and self.results.predicted_tags_help():
+            out = self.root / 'new-tags.csv'
+            title = 'Let the classifier tag the new photographs, which helps on the masks'
+            step = self._tag_step('new-tags', title, [self.options.new], out)
+            self.runner.run(replace(step, always=True))
+            tags = ['--tags', out]
+        self.runner.run(self._predict(tags))
+
+    def _predict(self, tags: list[object]) -> Step:
         out = self.root / 'predictions'
-        checkpoint = self._checkpoint(self.pnl_config)
+        words = [self.options.new, self._checkpoint(self.pnl_config), '--out', out, *tags]
+        words.append('--overwrite')  # masks of the network before, or without tags
         return Step(
             'predict',
             'Segment the new photographs',
-            self._command('predict.py', self.options.new, checkpoint, '--out', out),
+            self._command('predict.py', *words),
             always=True,
             after=['network'],
             summary=lambda: [f'masks and overlays: {out}'],
         )
 
-    def _score(self, folder: Path) -> SeedScore:
-        """Score masks of the photographs with ground truth, those of a folder once."""
-        if folder in self._scores:
-            return self._scores[folder]
-        ids = read_split(self.data / 'val.txt')
-        pairs = (
-            (read_mask(self.data / MASK_FOLDER / f'{one}.png'), read_mask(folder / f'{one}.png'))
-            for one in ids
-        )
-        self._scores[folder] = score_masks(pairs, len(self.description.classes))
-        return self._scores[folder]
-
     def _report(self) -> Path:
-        scores = {}
-        judged = []
-        if self.description.has_masks:
-            scores = {
-                'vote of the seeds': self._score(self.seeds / AGGREGATED_FOLDER),
-                'network': self._score(self.root / 'test' / 'masks'),
-                'network told the tags': self._score(self.root / 'test-told' / 'masks'),
-            }
-            judged = [self._judged(one) for one in read_split(self.data / 'val.txt')]
+        has_masks, new = self.description.has_masks, self.options.new
         choices = self._reasons()
         if self.options.threshold_from_masks:
             number = len(read_split(self.data / 'val.txt'))
@@ -402,33 +422,10 @@ class PhotographRun:
             steps=[
                 (record['command'], record.get('seconds')) for record in self.runner.state.values()
             ],
-            scores=scores,
-            judged=judged,
-            predicted=self._predicted(),
+            scores=self.results.scores() if has_masks else {},
+            judged=self.results.judged() if has_masks else [],
+            predicted=[] if new is None else self.results.predicted(new),
             supervision=manifest.parameters.get('supervision', 'I'),
             seed_page=str((self.seeds / PAGE_NAME).relative_to(self.root)),
         )
         return write_run_page(self.root / PAGE_NAME, report)
-
-    def _judged(self, image_id: str) -> RunPicture:
-        folder = (self.data / self.description.img_path).resolve()
-        return RunPicture(
-            image_id,
-            folder / f'{image_id}{self.description.img_suffix}',
-            dict(
-                vote=self.seeds / AGGREGATED_FOLDER / f'{image_id}.png',
-                network=self.root / 'test' / 'masks' / f'{image_id}.png',
-                network_told_the_tags=self.root / 'test-told' / 'masks' / f'{image_id}.png',
-                ground_truth=self.data / MASK_FOLDER / f'{image_id}.png',
-            ),
-        )
-
-    def _predicted(self) -> list[RunPicture]:
-        if self.options.new is None:
-            return []
-        masks = self.root / 'predictions' / 'masks'
-        return [
-            RunPicture(image_id, Path(path), dict(network=masks / f'{image_id}.png'))
-            for image_id, path in list_images(self.options.new).items()
-            if (masks / f'{image_id}.png').is_file()
-        ]

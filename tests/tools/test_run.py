@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from scenes import CLASSES, SceneSet, write_scenes
 
 from mmseg_wsss.apis import run_photographs
 from mmseg_wsss.apis.run_photographs import PhotographRun, RunOptions
+from mmseg_wsss.apis.run_results import RunResults
 from mmseg_wsss.apis.run_steps import StepError, StepRunner
 from mmseg_wsss.converters.folder_inputs import FolderDescription
 from mmseg_wsss.datasets import read_split, read_tags
@@ -87,9 +89,10 @@ def test_everything_is_there(finished):
     assert page.count('<div class="row"') == 3 + 2
     assert len(list((root / 'predictions' / 'masks' / 'garden').glob('*.png'))) == 2
     assert len(list((root / 'predictions' / 'overlays' / 'garden').glob('*.jpg'))) == 2
-    assert len(printed.splitlines()) < 60
+    assert len(printed.splitlines()) < 70
     steps = re.findall(r'^\[(\d+)\] ', printed, re.M)
-    assert steps == [str(number) for number in range(1, 13)]
+    helped = 'which helps on the masks' in printed
+    assert steps == [str(number) for number in range(1, 15 + helped)]
     assert 'as measured on this machine: classifier' in printed
 
 
@@ -110,20 +113,51 @@ def test_masks_judge_and_do_not_train(finished):
     assert said_scores(printed)[0] == pytest.approx(network, abs=0.06)
 
 
-def test_the_network_is_scored_with_and_without_the_tags(finished):
+@pytest.mark.parametrize(
+    ('place', 'name', 'tags'),
+    [(1, 'test-predicted', 'predicted-tags.csv'), (2, 'test-told', 'data/tags.csv')],
+)
+def test_the_network_is_scored_with_and_without_tags(finished, place, name, tags):
     root, printed = finished
-    log = (root / 'logs' / 'test-told.log').read_text()
-    told = float(re.search(r'mIoU: +([\d.]+)', log)[1])
-    assert said_scores(printed)[1] == pytest.approx(told, abs=0.06)
-    tags = read_tags(root / 'data' / 'tags.csv', CLASSES)
-    for name in read_split(root / 'data' / 'val.txt'):
-        mask = read_mask(root / 'test-told' / 'masks' / f'{name}.png')
-        assert set(np.unique(mask)) <= {0, *tags[name]}
-    assert 'mIoU, network told the tags' in (root / 'report.html').read_text()
+    told = float(re.search(r'mIoU: +([\d.]+)', (root / 'logs' / f'{name}.log').read_text())[1])
+    assert said_scores(printed)[place] == pytest.approx(told, abs=0.06)
+    allowed = read_tags(root / tags, CLASSES)
+    val = read_split(root / 'data' / 'val.txt')
+    assert set(val) <= set(allowed)
+    for one in val:
+        mask = read_mask(root / name / 'masks' / f'{one}.png')
+        assert set(np.unique(mask)) <= {0, *allowed[one]}
+    page = (root / 'report.html').read_text()
+    assert 'mIoU, network told the tags' in page and 'mIoU, network told predicted tags' in page
+
+
+def test_new_photographs_get_predicted_tags_where_these_help(finished, data, monkeypatch):
+    root, _ = finished
+    for helps in (True, False, True):
+        monkeypatch.setattr(RunResults, 'predicted_tags_help', lambda self, value=helps: value)
+        go(asked(data, new=str(data / 'NEW')))
+        command = json.loads((root / 'run.json').read_text())['steps']['predict']['command']
+        assert ('--tags' in command) == helps
+        if helps:
+            allowed = read_tags(root / 'new-tags.csv', CLASSES)
+            for name in ('garden/new0', 'garden/new1'):
+                mask = read_mask(root / 'predictions' / 'masks' / f'{name}.png')
+                assert set(np.unique(mask)) <= {0, *allowed[name]}
+
+
+def test_predicted_tags_help_where_the_score_says_so(finished, monkeypatch):
+    root, _ = finished
+    results = RunResults(root, FolderDescription.load(str(root / 'data')))
+    for told, helps in ((0.6, True), (0.5, False), (0.4, False)):
+        scores = {'test': 0.5, 'test-predicted': told}
+        monkeypatch.setattr(
+            results, 'score', lambda folder, s=scores: SimpleNamespace(miou=s[folder.parent.name])
+        )
+        assert results.predicted_tags_help() == helps
 
 
 def said_scores(printed: str) -> list[float]:
-    """mIoU of the network, without and with the tags, as a run printed them."""
+    """mIoU of the network without tags, with predicted ones and with the tags, as printed."""
     return [float(value) for value in re.findall(r'network: ([\d.]+) mIoU', printed)]
 
 
