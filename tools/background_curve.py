@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 from make_seeds import find_checkpoint, seed_pair
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 import mmseg_wsss.register_all  # noqa: F401  # before a config is read
@@ -17,6 +17,7 @@ from mmseg_wsss.apis import background_curve
 from mmseg_wsss.generation import load_classifier
 from mmseg_wsss.reporting.tables import background_tables
 from mmseg_wsss.seeds import Seed
+from mmseg_wsss.utils.options import add_config_option, add_device_option, add_trust_option
 from mmseg_wsss.utils.overrides import apply_overrides
 
 DESCRIPTION = """\
@@ -58,15 +59,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--out', type=Path, metavar='DIR', help='write background_curve.json, .md and .html there'
     )
-    parser.add_argument('--device', help='e.g. cpu or cuda:0; default: a GPU if there is one')
-    parser.add_argument(
-        '--trust-checkpoint',
-        action='store_true',
-        help='read a checkpoint that carries code; never do this with a file of unknown origin',
-    )
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='overrides of the config as key=value'
-    )
+    add_device_option(parser)
+    add_trust_option(parser)
+    add_config_option(parser)
     return parser.parse_args(argv)
 
 

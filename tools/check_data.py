@@ -11,11 +11,12 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 import mmseg_wsss.register_all  # noqa: F401  # before a config is read
 from mmseg_wsss.checks.configs import check_config
+from mmseg_wsss.utils.options import add_config_option
 from mmseg_wsss.utils.overrides import apply_overrides
 from mmseg_wsss.utils.parallel import available_cpus
 
@@ -27,9 +28,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--jobs', type=int, default=available_cpus(), metavar='N', help='number of processes'
     )
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='overrides of the config as key=value'
-    )
+    add_config_option(parser)
     return parser.parse_args(argv)
 
 

@@ -11,12 +11,13 @@ import sys
 from collections.abc import Sequence
 
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 
 import mmseg_wsss.register_all  # noqa: F401  # before a config is read
 from mmseg_wsss.apis import check_tags
 from mmseg_wsss.utils.checkpoint import read_safely_in_mmengine
 from mmseg_wsss.utils.initial_weights import fetch_initial_weights
+from mmseg_wsss.utils.options import add_config_option, add_device_option, add_trust_option
 from mmseg_wsss.utils.overrides import apply_overrides
 
 
@@ -25,15 +26,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
     parser.add_argument('config', help="the classifier's config")
     parser.add_argument('checkpoint', nargs='?', help='its checkpoint, once it is trained')
-    parser.add_argument('--device', help='e.g. cpu or cuda:0; default: a GPU if there is one')
-    parser.add_argument(
-        '--trust-checkpoint',
-        action='store_true',
-        help='read a checkpoint that carries code; never do this with a file of unknown origin',
-    )
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='overrides of the config as key=value'
-    )
+    add_device_option(parser)
+    add_trust_option(parser)
+    add_config_option(parser)
     return parser.parse_args(argv)
 
 

@@ -12,6 +12,7 @@ import sys
 import mmseg_wsss.register_all  # noqa: F401  # registers the parts that the config names
 from mmseg_wsss.apis.export_onnx import OPSETS, export_onnx
 from mmseg_wsss.apis.inferencer import Inferencer
+from mmseg_wsss.utils.options import add_trust_option
 
 
 def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -36,11 +37,7 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--photos', help='photograph or folder to compare on, beside generated images'
     )
-    parser.add_argument(
-        '--trust-checkpoint',
-        action='store_true',
-        help='read a checkpoint that carries code; never do this with a file of unknown origin',
-    )
+    add_trust_option(parser)
     return parser.parse_args(arguments)
 
 

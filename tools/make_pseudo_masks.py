@@ -11,13 +11,20 @@ import os
 import sys
 
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.dist import get_dist_info
 from mmengine.registry import init_default_scope
 
 import mmseg_wsss.register_all  # noqa: F401  # before a config is read
 from mmseg_wsss.apis import make_pseudo_masks
 from mmseg_wsss.seeds import CRF_PRESETS
+from mmseg_wsss.utils.options import (
+    add_config_option,
+    add_device_option,
+    add_launcher_option,
+    add_trust_option,
+    use_local_rank,
+)
 from mmseg_wsss.utils.overrides import apply_overrides
 from mmseg_wsss.utils.process_group import join_process_group
 
@@ -40,25 +47,16 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('--tta', action='store_true', help='test-time augmentation')
     parser.add_argument('--crf', choices=CRF_PRESETS, help='preset of the dense CRF')
-    parser.add_argument('--device', help='e.g. cpu or cuda:0; default: a GPU if there is one')
+    add_device_option(parser)
     parser.add_argument('--num-workers', type=int, default=2, help='processes that read images')
     parser.add_argument(
         '--overwrite', action='store_true', help='replace masks made with other settings'
     )
-    parser.add_argument(
-        '--trust-checkpoint',
-        action='store_true',
-        help='read a checkpoint that carries code; never do this with a file of unknown origin',
-    )
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='overrides of the config as key=value'
-    )
-    parser.add_argument(
-        '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='launcher'
-    )
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+    add_trust_option(parser)
+    add_config_option(parser)
+    add_launcher_option(parser)
     args = parser.parse_args(arguments)
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    use_local_rank(args)
     return args
 
 

@@ -13,7 +13,7 @@ import sys
 from concurrent.futures.process import BrokenProcessPool
 
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.dist import get_dist_info
 from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
@@ -23,6 +23,13 @@ from torch import nn
 import mmseg_wsss.register_all  # noqa: F401  # before a config is read
 from mmseg_wsss.apis import generate_seeds
 from mmseg_wsss.generation import load_classifier
+from mmseg_wsss.utils.options import (
+    add_config_option,
+    add_device_option,
+    add_launcher_option,
+    add_trust_option,
+    use_local_rank,
+)
 from mmseg_wsss.utils.overrides import apply_overrides
 from mmseg_wsss.utils.process_group import join_process_group
 
@@ -64,29 +71,17 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
         help='one classifier per dropout rate, e.g. 0.05=a.pth 0.1=b.pth: dropout at training '
         'time only',
     )
-    parser.add_argument('--device', help='e.g. cpu or cuda:0; default: a GPU if there is one')
+    add_device_option(parser)
     parser.add_argument(
         '--overwrite',
         action='store_true',
         help='replace seeds made with other settings, or drop those of more than half the images',
     )
-    parser.add_argument(
-        '--trust-checkpoint',
-        action='store_true',
-        help='read a checkpoint that carries code; never do this with a file of unknown origin',
-    )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        help='overrides of the config as key=value, e.g. seed_generation.num_draws=4',
-    )
-    parser.add_argument(
-        '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='launcher'
-    )
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+    add_trust_option(parser)
+    add_config_option(parser, 'seed_generation.num_draws=4')
+    add_launcher_option(parser)
     args = parser.parse_args(arguments)
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    use_local_rank(args)
     return args
 
 

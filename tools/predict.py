@@ -13,6 +13,7 @@ import mmseg_wsss.register_all  # noqa: F401  # registers the parts that the con
 from mmseg_wsss.apis.inferencer import Inferencer
 from mmseg_wsss.apis.predict import predict_folder
 from mmseg_wsss.seeds import CRF_PRESETS
+from mmseg_wsss.utils.options import add_device_option, add_trust_option
 
 
 def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -24,15 +25,11 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--config', help="the network's config; default: the checkpoint's own")
     parser.add_argument('--tags', help='tags file: only the tagged classes can be in a mask')
     parser.add_argument('--crf', choices=CRF_PRESETS, help='preset of the dense CRF')
-    parser.add_argument('--device', help='e.g. cpu or cuda:0; default: a GPU if there is one')
+    add_device_option(parser)
     parser.add_argument(
         '--overwrite', action='store_true', help='replace masks made with other settings'
     )
-    parser.add_argument(
-        '--trust-checkpoint',
-        action='store_true',
-        help='read a checkpoint that carries code; never do this with a file of unknown origin',
-    )
+    add_trust_option(parser)
     parser.add_argument(
         '--shift-bits',
         type=int,

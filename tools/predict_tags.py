@@ -1,4 +1,4 @@
-"""Tag photographs with a classifier: ``predict_tags.py PHOTOS CHECKPOINT --out tags.csv``.
+"""Tag photographs with a classifier: ``predict_tags.py PHOTOS CHECKPOINT --out FILE``.
 
 The file is one that every ``--tags`` takes: told which classes a photograph shows, a segmentation
 network predicts no others.
@@ -7,6 +7,7 @@ network predicts no others.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections import Counter
 
@@ -14,6 +15,7 @@ import mmseg_wsss.register_all  # noqa: F401  # registers the parts that the con
 from mmseg_wsss.apis.tagger import THRESHOLD, Tagger, tag_folder
 from mmseg_wsss.datasets.splits import read_split
 from mmseg_wsss.datasets.tags import write_tags
+from mmseg_wsss.utils.options import add_device_option, add_trust_option
 
 
 def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -29,13 +31,10 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
         default=THRESHOLD,
         help='score from which a class is a tag, 0 to 1 (default: %(default)s)',
     )
+    parser.add_argument('--overwrite', action='store_true', help='replace the file')
     parser.add_argument('--split', help='list of image ids: tag these alone')
-    parser.add_argument('--device', help='e.g. cpu or cuda:0; default: a GPU if there is one')
-    parser.add_argument(
-        '--trust-checkpoint',
-        action='store_true',
-        help='read a checkpoint that carries code; never do this with a file of unknown origin',
-    )
+    add_device_option(parser)
+    add_trust_option(parser)
     parser.add_argument(
         '--shift-bits',
         type=int,
@@ -49,6 +48,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Tag the photographs and give the exit status."""
     args = parse_args(arguments)
     try:
+        if os.path.exists(args.out) and not args.overwrite:
+            raise FileExistsError(f'{args.out}: is there already; --overwrite replaces it.')
         image_ids = None if args.split is None else read_split(args.split)
         tagger = Tagger(
             args.checkpoint, args.config, args.device, args.trust_checkpoint, args.shift_bits

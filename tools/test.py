@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import os
 import os.path as osp
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 
 import mmseg_wsss.register_all  # noqa: F401  # before a config is read
 from mmseg_wsss.checks.configs import find_datasets
@@ -14,6 +13,12 @@ from mmseg_wsss.engine import ClassesError, WSSSRunner
 from mmseg_wsss.engine.loops import TagsError
 from mmseg_wsss.engine.metrics import GroundTruthError, use_segmentation_metric
 from mmseg_wsss.utils.checkpoint import read_checkpoint, read_safely_in_mmengine
+from mmseg_wsss.utils.options import (
+    add_config_option,
+    add_launcher_option,
+    add_trust_option,
+    use_local_rank,
+)
 from mmseg_wsss.utils.overrides import apply_overrides
 from mmseg_wsss.utils.process_group import prepare_runner_on_cpu
 
@@ -23,11 +28,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Test and score a classifier or a segmentor.')
     parser.add_argument('config', help='path of the config file')
     parser.add_argument('checkpoint', help='path of the checkpoint')
-    parser.add_argument(
-        '--trust-checkpoint',
-        action='store_true',
-        help='read a checkpoint that carries code; never do this with a file of unknown origin',
-    )
+    add_trust_option(parser)
     parser.add_argument('--work-dir', help='where logs and the scores (JSON) go')
     parser.add_argument('--out', help='folder to write the predicted masks to (PNG)')
     parser.add_argument('--show', action='store_true', help='show the predictions in a window')
@@ -43,18 +44,10 @@ def parse_args() -> argparse.Namespace:
         '--tags',
         help='tags file: tell the network the tags of the images, no other class is predicted',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        help='overrides of the config as key=value, or key="[a,b]" for lists',
-    )
-    parser.add_argument(
-        '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='launcher'
-    )
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+    add_config_option(parser, 'test_dataloader.batch_size=4')
+    add_launcher_option(parser)
     args = parser.parse_args()
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    use_local_rank(args)
     return args
 
 

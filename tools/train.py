@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 import os.path as osp
 import sys
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 
 import mmseg_wsss.register_all  # noqa: F401  # before a config is read
 from mmseg_wsss.datasets import StaleSeedsError
@@ -15,6 +14,12 @@ from mmseg_wsss.engine import ClassesError, ScheduleError, WSSSRunner
 from mmseg_wsss.engine.metrics import GroundTruthError, use_segmentation_metric
 from mmseg_wsss.utils.checkpoint import find_resumable, read_safely_in_mmengine
 from mmseg_wsss.utils.image import ImageError
+from mmseg_wsss.utils.options import (
+    add_config_option,
+    add_launcher_option,
+    add_trust_option,
+    use_local_rank,
+)
 from mmseg_wsss.utils.overrides import apply_overrides
 from mmseg_wsss.utils.process_group import prepare_runner_on_cpu
 
@@ -29,27 +34,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--resume', action='store_true', help='go on from the latest checkpoint in the work dir'
     )
-    parser.add_argument(
-        '--trust-checkpoint',
-        action='store_true',
-        help='resume from a checkpoint that carries code; never do this with a file of unknown '
-        'origin',
-    )
+    add_trust_option(parser)
     parser.add_argument('--amp', action='store_true', help='train in automatic mixed precision')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        help='overrides of the config as key=value, e.g. train_dataloader.batch_size=2 '
-        'or key="[a,b]" for lists',
-    )
-    parser.add_argument(
-        '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='launcher'
-    )
-    # torch.distributed passes --local-rank, or sets LOCAL_RANK.
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+    add_config_option(parser)
+    add_launcher_option(parser)
     args = parser.parse_args()
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    use_local_rank(args)
     return args
 
 

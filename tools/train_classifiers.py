@@ -18,13 +18,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 
 import mmseg_wsss.register_all  # noqa: F401  # before a config is read
 from mmseg_wsss.apis import check_generation
 from mmseg_wsss.generation.settings import SeedSettings
 from mmseg_wsss.utils.atomic import write_atomic
 from mmseg_wsss.utils.checkpoint import find_resumable
+from mmseg_wsss.utils.options import add_config_option
 from mmseg_wsss.utils.overrides import apply_overrides
 
 TOOLS = Path(__file__).resolve().parent
@@ -50,9 +51,7 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--dry-run', action='store_true', help='print the commands that are left, and run none'
     )
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='overrides of the config as key=value'
-    )
+    add_config_option(parser)
     return parser.parse_args(arguments)
 
 

@@ -372,6 +372,7 @@ class PhotographRun:
 
     def _tag_step(self, name: str, title: str, words: list[object], out: Path) -> Step:
         words = [words[0], self._checkpoint(self.cls_config), *words[1:], '--out', out]
+        words.append('--overwrite')
         return Step(
             name,
             title,

@@ -344,7 +344,7 @@ class Steps:
             if kind in ('labels', 'masks', 'test'):
                 step.command += ['--out', str(folder / out)]
             elif kind == 'tags':
-                step.command += ['--out', str(folder / 'tags.csv')]
+                step.command += ['--out', str(folder / 'tags.csv'), '--overwrite']
             elif kind == 'evaluation':
                 step.command += ['--out', str(folder)]
             if weights:

@@ -3,14 +3,15 @@
 Every block is checked against the commands: scripts, configs and options exist. Blocks without the
 marker ``<!-- needs-downloads: WHAT -->`` are run, page after page, in one folder that holds what
 their text asks for: ``PHOTOS``, ``MASKS`` and ``tags.csv`` (generated scenes, validation masks
-only), ``GROUND_TRUTH`` (masks of all), ``SEED_ROOT`` and ``CHECKPOINT`` (the seeds and the network
-of the block about own photographs) and ``seeds/{a,b,c}``. They are made small by what ``SMALLER``
-appends to a command: the networks of the demo, which need no ImageNet weights, and a few training
-steps.
+only), ``GROUND_TRUTH`` (masks of all), ``CLASSIFIER``, ``SEED_ROOT`` and ``CHECKPOINT`` (the
+classifier, the seeds and the network of the block about own photographs) and ``seeds/{a,b,c}``.
+They are made small by what ``SMALLER`` appends to a command: the networks of the demo, which need
+no ImageNet weights, and a few training steps.
 """
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import shlex
@@ -32,6 +33,7 @@ from scenes import SceneSet, write_scenes
 from mmseg_wsss.apis import run_steps
 from mmseg_wsss.datasets import read_split
 from mmseg_wsss.store import read_mask, write_mask
+from mmseg_wsss.utils import options
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
@@ -96,6 +98,8 @@ def test_commands_options_and_configs_exist(block: Block) -> None:
         for script in scripts:
             assert (ROOT / script).is_file(), command
             source = (ROOT / script).read_text(encoding='utf-8')
+            for shared in set(re.findall(r'\badd_\w+_option\b', source)):
+                source += inspect.getsource(getattr(options, shared))
             for option in re.findall(r'(?<=\s)--[\w-]+', command):
                 assert option in source or script.endswith('.sh'), f'{script} lacks {option}'
         for config in re.findall(r'configs/[\w/+-]+\.py', command):
@@ -132,6 +136,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Image.fromarray(mask).save(path / 'seeds' / seed / 'image.png')
     (path / 'SEED_ROOT').symlink_to(Path('work_dirs', 'mine_cls', 'seeds'))
     (path / 'CHECKPOINT').symlink_to(Path('work_dirs', 'mine_pnl', 'iter_2.pth'))
+    (path / 'CLASSIFIER').symlink_to(Path('work_dirs', 'mine_cls', 'epoch_5.pth'))
     for name in ('tools', 'demo'):
         (path / name).symlink_to(ROOT / name)
     write_bases(path)
@@ -144,7 +149,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_block_runs(block: Block, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_steps, 'launch_process', launch)
     for command in block.commands:
-        extra = [options for part, options in SMALLER.items() if part in command]
+        extra = [more for part, more in SMALLER.items() if part in command]
         text = ' '.join([command, *extra])
         words = shlex.split(text)
         if words[0] == 'python' and not set(text) & set('|;&<>$`*'):

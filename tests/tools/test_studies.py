@@ -472,7 +472,7 @@ def test_a_network_is_told_the_tags_that_its_classifier_predicts(study, budget):
     assert tags.command == [
         'tools/predict_tags.py', 'data/voc_animals/JPEGImages', checkpoint,
         '--split', 'data/voc_animals/ImageSets/Segmentation/val.txt',
-        '--out', str(tags.folder / 'tags.csv'),
+        '--out', str(tags.folder / 'tags.csv'), '--overwrite',
     ]  # fmt: skip
 
 

@@ -120,8 +120,15 @@ def test_a_split_chooses(data, capsys):
     assert run(data, '--split', data / 'some.txt') == 0
     assert list(read_tags(data / 'tags.csv', ['background', *CLASSES])) == ['sub/two']
     (data / 'some.txt').write_text('sub/two\nfour\n')
-    assert run(data, '--split', data / 'some.txt') == 1
+    assert run(data, '--split', data / 'some.txt', '--overwrite') == 1
     assert 'no image of 1 ids, first four' in capsys.readouterr().err
+
+
+def test_tags_that_are_there_are_not_lost(data, capsys):
+    (data / 'tags.csv').write_text('image_id,tags\none,red\n')
+    assert run(data) == 1
+    assert 'tags.csv: is there already; --overwrite' in capsys.readouterr().err
+    assert (data / 'tags.csv').read_text() == 'image_id,tags\none,red\n'
 
 
 def test_an_image_that_cannot_be_read_stops_nothing(data, capsys):
@@ -136,7 +143,7 @@ def test_images_of_more_bits_are_shifted_as_those_of_the_training(data, capsys):
     write_tiff(data / 'photos' / 'deep.tif', pixels)
     assert run(data) == 1
     assert 'deep.tif' in capsys.readouterr().err
-    assert run(data, '--shift-bits', 4) == 0
+    assert run(data, '--shift-bits', 4, '--overwrite') == 0
     shifted = Tagger(data / 'cls.pth', device='cpu', shift_bits=4)
     np.testing.assert_array_equal(shifted.read(str(data / 'photos' / 'deep.tif')), pixels >> 4)
 
