@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -21,7 +22,7 @@ from .pixel_labels import PixelLabels, on_host
 
 # Bytes of the logits of a chunk. On the CPU a handful of such arrays should stay in the cache; on
 # an accelerator each operation should be worth its launch.
-CHUNK_BYTES = {'cpu': 3 << 20, 'cuda': 1 << 25}
+CHUNK_BYTES = {'cpu': 6 << 20, 'cuda': 1 << 25}
 
 PixelLoss = Callable[[Tensor, PixelLabels], Tensor]
 
@@ -73,7 +74,10 @@ class ChunkedLoss(torch.autograd.Function):
         picks = logits.device.type == 'cpu'
         for image, rows in _chunks(logits, dtype):
             z, part = logits[image, :, rows].detach().to(dtype), labels[image, rows]
-            torch.ge(z.gather(1, part.label[:, None])[:, 0], z.amax(1), out=hit[image, rows])
+            place = None if grad is None else grad[image, :, rows]
+            logit = z.gather(1, part.label[:, None])
+            part = replace(part, logit=logit, gradient=place if picks and ctx.folded else None)
+            torch.ge(logit[:, 0], z.amax(1), out=hit[image, rows])
             used = factor[image, rows] != 0
             outer = None
             if grad is not None:
@@ -82,8 +86,8 @@ class ChunkedLoss(torch.autograd.Function):
             if noisy_loss is not None and not picks:
                 _add_where_noisy(noisy_loss, z, part, outer, value, slope)
             loss[image, rows] = torch.where(used, value * factor[image, rows], 0)
-            if grad is not None:
-                grad[image, :, rows] = slope if ctx.folded else _limited(slope, logits.dtype)
+            if grad is not None and slope.data_ptr() != place.data_ptr():
+                place.copy_(slope if ctx.folded else _limited(slope, logits.dtype))
         if noisy_loss is not None and picks:
             for image in range(len(logits)):
                 one = slice(image, image + 1)
@@ -144,7 +148,7 @@ def _value_and_grad(
         leaf = z.detach().requires_grad_()
         value = pixel_loss(leaf, labels)
     (slope,) = torch.autograd.grad(value, leaf, outer)
-    return value.detach().contiguous(), slope.contiguous()
+    return value.detach().contiguous(), slope
 
 
 def _limited(slope: Tensor, dtype: torch.dtype) -> Tensor:
@@ -239,10 +243,22 @@ class ChunkCrossEntropy(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, z: Tensor, label: Tensor, temperature: float | None) -> Tensor:
-        """Compute the loss (B, *S) of logits (B, K, *S) and labels (B, *S)."""
+    def forward(
+        ctx,
+        z: Tensor,
+        label: Tensor,
+        temperature: float | None,
+        z_label: Tensor | None = None,
+        gradient: Tensor | None = None,
+    ) -> Tensor:
+        """Compute the loss (B, *S) of logits (B, K, *S) and labels (B, *S).
+
+        Known logits of the labels (B, 1, *S), and where the gradient is to be written, save time.
+        """
+        ctx.gradient = gradient
         label = label.unsqueeze(1)
-        z_label = z.gather(1, label)
+        if z_label is None:
+            z_label = z.gather(1, label)
         if temperature is None:
             top, norm = z.amax(1, keepdim=True), None
             work, at_label = z - top, z_label - top
@@ -267,13 +283,13 @@ class ChunkCrossEntropy(torch.autograd.Function):
         """Compute the gradient in closed form."""
         z, label, z_label, work, total, norm, factor = ctx.saved_tensors
         outer = factor * upstream.unsqueeze(1)
-        grad = work * (outer / total)
+        grad = torch.mul(work, outer / total, out=ctx.gradient)
         if norm is not None:
             pull = work.mul_(z).sum(1, keepdim=True).div_(total).sub_(z_label)
             # The norm's derivative at 0 is taken as 0, as autograd does.
             pull *= outer / ((norm + NORM_EPSILON) * norm).masked_fill_(norm == 0, torch.inf)
             grad.addcmul_(z, pull, value=-1)
-        return grad.scatter_add_(1, label, -outer), None, None
+        return grad.scatter_add_(1, label, -outer), None, None, None, None
 
 
 class ChunkImageSet(torch.autograd.Function):

@@ -31,12 +31,16 @@ class PixelLabels:
         noisy: (B, H, W) bool; neither clean nor noisy means ignored.
         maps: What else a loss knows of each pixel, from its ``pixel_maps``: name to a tensor whose
             first dimension is that of the images and whose last two are H and W.
+        logit: Logit of the label where it has been looked up, (B, 1, H, W), without gradient.
+        gradient: Where the gradient of the logits may be written (B, K, H, W), which saves a copy.
     """
 
     label: Tensor
     clean: Tensor
     noisy: Tensor
     maps: dict[str, Tensor] = field(default_factory=dict)
+    logit: Tensor | None = None
+    gradient: Tensor | None = None
 
     def __getitem__(self, part: tuple[slice, slice]) -> PixelLabels:
         images, rows = part

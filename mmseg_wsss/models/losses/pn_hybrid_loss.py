@@ -165,7 +165,9 @@ class PNHybridLoss(SeedPixelLoss):
         if settings.label_smoothing:
             loss = loss + settings.label_smoothing * lead_of_label(logits, labels.label)
         if settings.pc_weight or not settings.ce_weight:
-            constraint = ChunkCrossEntropy.apply(logits, labels.label, settings.temperature)
+            constraint = ChunkCrossEntropy.apply(
+                logits, labels.label, settings.temperature, labels.logit, labels.gradient
+            )
             loss = loss + settings.pc_weight * constraint
         return loss
 
