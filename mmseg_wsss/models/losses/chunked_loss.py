@@ -148,6 +148,8 @@ def _value_and_grad(
         leaf = z.detach().requires_grad_()
         value = pixel_loss(leaf, labels)
     (slope,) = torch.autograd.grad(value, leaf, outer)
+    if labels.gradient is None:  # what is added to it may not be a broadcast one
+        slope = slope.contiguous()
     return value.detach().contiguous(), slope
 
 

@@ -123,3 +123,25 @@ def test_in_a_decode_head_by_name():
 def test_a_loss_has_to_say_what_it_computes():
     with pytest.raises(TypeError, match='pixel_loss'):
         SeedPixelLoss(1.0, 'loss_nothing')
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16], ids=str)
+def test_a_gradient_that_is_the_same_for_all_classes(dtype):
+    """Autograd gives it without memory of its own, to which nothing can be added."""
+
+    class Sum(SeedPixelLoss):
+        def __init__(self):
+            super().__init__(1.0, 'loss_sum', 'sum')
+
+        def pixel_loss(self, logits, labels):
+            return logits.sum(1)
+
+        noisy_loss = pixel_loss
+
+    logits, codes = seed_batch()
+    logits = logits.to(dtype)
+    used, noisy = codes != 255, codes >= 256
+    expected = (used.to(dtype) + noisy.to(dtype))[:, None].expand_as(logits)
+    value, grad = value_and_grad(Sum(), logits, codes)
+    torch.testing.assert_close(grad, expected)
+    torch.testing.assert_close(value.double(), (logits.double() * expected.double()).sum())
