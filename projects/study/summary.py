@@ -146,7 +146,8 @@ def main(arguments: list[str] | None = None) -> None:
     for study, of_study in results.groupby('study', sort=False):
         text.append(f'## Tables of {study}\n')
         machines = '; '.join(sorted(set(of_study['machine'])))
-        days = f'{of_study["date"].min()} to {of_study["date"].max()}'
+        first, last = of_study['date'].min(), of_study['date'].max()
+        days = first if first == last else f'{first} to {last}'
         text.append(f'{len(of_study)} runs, {days}. Machines: {machines}.\n')
         for name, table in tables.items():
             rows = of_study[of_study['table'] == name]

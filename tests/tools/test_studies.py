@@ -507,13 +507,16 @@ def test_every_row_of_the_papers_tables_is_planned():
 
 
 def test_a_page_is_made_of_no_result_and_of_some(tmp_path):
-    summary.main([str(VOC20), '--out', str(tmp_path / 'page.md')])
+    head = (VOC20 / 'results.csv').read_text().partition('\n')[0]
+    (tmp_path / 'none.csv').write_text(head + '\n')
+    options = ['--results', str(tmp_path / 'none.csv'), '--out', str(tmp_path / 'page.md')]
+    summary.main([str(VOC20), *options])
     assert (tmp_path / 'page.md').read_text() == (VOC20 / 'findings.md').read_text()
-    columns = (VOC20 / 'results.csv').read_text().strip().split(',')
+    columns = head.split(',')
     values = dict(study='s', table='thresholds', variant='hybrid, t = 6', random_seed=0, miou=50.0,
                   machine='m', date='2026-01-01')  # fmt: skip
     pd.DataFrame([values], columns=columns).to_csv(tmp_path / 'some.csv', index=False)
-    options = ['--results', str(tmp_path / 'some.csv'), '--out', str(tmp_path / 'page.md')]
+    options[1] = str(tmp_path / 'some.csv')
     summary.main([str(VOC20), *options])
     # Its reference has not been run.
     assert '| hybrid, t = 6 | 50.00 (1) |  |  |  | 72.46 |' in (tmp_path / 'page.md').read_text()
