@@ -13,7 +13,7 @@ import mmseg_wsss.register_all  # noqa: F401  # registers the parts that the con
 from mmseg_wsss.apis.inferencer import Inferencer
 from mmseg_wsss.apis.predict import predict_folder
 from mmseg_wsss.seeds import CRF_PRESETS
-from mmseg_wsss.utils.options import add_device_option, add_trust_option
+from mmseg_wsss.utils.options import add_device_option, add_shift_option, add_trust_option
 
 
 def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -30,13 +30,7 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
         '--overwrite', action='store_true', help='replace masks made with other settings'
     )
     add_trust_option(parser)
-    parser.add_argument(
-        '--shift-bits',
-        type=int,
-        metavar='N',
-        help='read images as "folder.py prepare --copy-images" does: those of more than 8 bits are '
-        'shifted right by N bits, the number of the training images; a fourth band is left out',
-    )
+    add_shift_option(parser)
     return parser.parse_args(arguments)
 
 

@@ -15,7 +15,7 @@ import mmseg_wsss.register_all  # noqa: F401  # registers the parts that the con
 from mmseg_wsss.apis.tagger import THRESHOLD, Tagger, tag_folder
 from mmseg_wsss.datasets.splits import read_split
 from mmseg_wsss.datasets.tags import write_tags
-from mmseg_wsss.utils.options import add_device_option, add_trust_option
+from mmseg_wsss.utils.options import add_device_option, add_shift_option, add_trust_option
 
 
 def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -35,12 +35,7 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--split', help='list of image ids: tag these alone')
     add_device_option(parser)
     add_trust_option(parser)
-    parser.add_argument(
-        '--shift-bits',
-        type=int,
-        metavar='N',
-        help='read images as "folder.py prepare --copy-images" does, see predict.py',
-    )
+    add_shift_option(parser)
     return parser.parse_args(arguments)
 
 

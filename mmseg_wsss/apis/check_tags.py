@@ -14,14 +14,13 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from torch import nn
 
-from ..datasets.tags_dataset import without_saliency
+from ..datasets.tags_dataset import whole_image_steps, without_saliency
 from ..evaluation.tag_ranking import CHANCE, TagRanking, cross_validated_scores, rank_by_tags
 from ..generation.classifiers import load_classifier
 from ..registry import DATASETS, MODELS
 from ..utils.initial_weights import find_initial_weights
 from ..utils.progress import Progress
 from ..utils.quiet import errors_alone
-from .tagger import whole_image_steps
 
 # Beyond so many images of a set a sample is looked at.
 MAX_IMAGES = 1000

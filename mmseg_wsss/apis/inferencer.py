@@ -27,10 +27,10 @@ from ..generation.out_of_memory import (
 from ..generation.pseudo_mask_images import training_classes, without_annotations
 from ..registry import MODELS
 from ..reporting.pictures import blend, color_mask
-from ..utils.checkpoint import read_checkpoint
+from ..utils.checkpoint import find_state_dict, load_state_dict, read_checkpoint
 from ..utils.config_text import parse_config_text
 from ..utils.digest import json_sha256
-from ..utils.image import read_image, resize_image
+from ..utils.image import resize_image
 from ..utils.image_copy import check_shift_bits, read_shifted
 from ..utils.palette import label_palette
 
@@ -108,8 +108,7 @@ class Inferencer:
         trust_checkpoint: bool = False,
         shift_bits: int | None = None,
     ) -> None:
-        if shift_bits is not None:
-            check_shift_bits(shift_bits)
+        check_shift_bits(shift_bits)
         self.shift_bits = shift_bits
         content, meta, config = read_network(checkpoint, config, trust_checkpoint)
         init_default_scope(config.get('default_scope', 'mmseg'))
@@ -118,9 +117,7 @@ class Inferencer:
         steps = _pipeline(config)
         self.pipeline = Compose(steps)
         self.pipeline_sha256 = json_sha256(Config(dict(steps=steps)).to_dict())
-        if device is None:
-            device = 'cuda' if torch.cuda.is_available() else 'cpu'
-        self.model = build_network(config, content, str(checkpoint)).to(device)
+        self.model = build_network(config, content, str(checkpoint), device)
 
     def __call__(
         self,
@@ -206,8 +203,6 @@ class Inferencer:
 
     def _load(self, source: str | np.ndarray) -> tuple[np.ndarray, str | None]:
         if isinstance(source, str):
-            if self.shift_bits is None:
-                return read_image(source), source
             return read_shifted(source, self.shift_bits), source
         if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3 or not source.size:
             raise ValueError(
@@ -331,30 +326,30 @@ def read_network(
     return content, meta, config
 
 
-def build_network(config: Config, content: Any, source: str) -> nn.Module:
+def build_network(
+    config: Config, content: Any, source: str, device: str | None = None
+) -> nn.Module:
     """Build a config's model with the weights that a checkpoint holds, for inference.
 
     Args:
         config (Config): Its ``model`` is built; the initial weights it names are not read.
         content (Any): What the checkpoint holds.
         source (str): Names the checkpoint in messages.
+        device (str, optional): By default a GPU if there is one.
 
     Returns:
-        nn.Module: The model in evaluation mode, on the CPU.
+        nn.Module: The model in evaluation mode.
 
     Raises:
         ValueError: If there are no weights or no model, or they do not fit.
     """
-    state = content.get('state_dict', content) if isinstance(content, dict) else None
-    if not isinstance(state, dict) or not all(torch.is_tensor(value) for value in state.values()):
-        raise ValueError(f'{source}: there is no state dict of weights in it.')
+    state = find_state_dict(content, source)
     if 'model' not in config:
         raise ValueError(f'{source}: the config has no model.')
     settings = config.model.copy()
     settings.pop('init_cfg', None)
     model = revert_sync_batchnorm(MODELS.build(settings))
-    try:
-        model.load_state_dict(state)
-    except RuntimeError as error:
-        raise ValueError(f'{source}: the checkpoint does not fit the config: {error}') from error
-    return model.eval()
+    load_state_dict(model, state, source)
+    if device is None:
+        device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    return model.eval().to(device)

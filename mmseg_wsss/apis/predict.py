@@ -13,6 +13,7 @@ from ..datasets.tags import read_tags_of
 from ..store import Fingerprint, ImageRecord, MaskFolder
 from ..utils.atomic import atomic_path, remove_stale_temporaries
 from ..utils.digest import weights_sha256
+from ..utils.image import problem_line
 from ..utils.progress import Progress
 from .inferencer import Inferencer
 
@@ -99,7 +100,7 @@ def predict_folder(
                 folder.write(image_id, segmentation.mask, inferencer.palette, record)
                 result.made += 1
         except (FileNotFoundError, ValueError) as error:
-            result.problems.append(str(error) if path in str(error) else f'{path}: {error}')
+            result.problems.append(problem_line(path, error))
         progress.step()
     return result
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os.path as osp
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -370,7 +370,9 @@ class PhotographRun:
             summary=lambda: [f'network: {100 * self.results.score(out / "masks").miou:.1f} mIoU'],
         )
 
-    def _tag_step(self, name: str, title: str, words: list[object], out: Path) -> Step:
+    def _tag_step(
+        self, name: str, title: str, words: list[object], out: Path, always: bool = False
+    ) -> Step:
         words = [words[0], self._checkpoint(self.cls_config), *words[1:], '--out', out]
         words.append('--overwrite')
         return Step(
@@ -380,6 +382,7 @@ class PhotographRun:
             inputs=self.lists,
             after=['classifier'],
             makes=[out],
+            always=always,
         )
 
     def _segment_new(self) -> None:
@@ -388,8 +391,7 @@ class PhotographRun:
         if self.description.has_masks and self.results.predicted_tags_help():
             out = self.root / 'new-tags.csv'
             title = 'Let the classifier tag the new photographs, which helps on the masks'
-            step = self._tag_step('new-tags', title, [self.options.new], out)
-            self.runner.run(replace(step, always=True))
+            self.runner.run(self._tag_step('new-tags', title, [self.options.new], out, always=True))
             tags = ['--tags', out]
         self.runner.run(self._predict(tags))
 

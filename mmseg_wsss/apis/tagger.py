@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,8 +13,9 @@ from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import init_default_scope
 
 from ..converters.folder_inputs import list_images
-from ..datasets.tags_dataset import crop_size
-from ..utils.image import read_image
+from ..datasets.tags_dataset import whole_image_steps
+from ..generation.pseudo_mask_images import training_classes, training_dataset
+from ..utils.image import problem_line
 from ..utils.image_copy import check_shift_bits, read_shifted
 from ..utils.progress import Progress
 from .inferencer import build_network, list_inputs, read_network
@@ -23,23 +23,6 @@ from .inferencer import build_network, list_inputs, read_network
 # Chosen on the validation photographs of Animals-7, see the guide.
 THRESHOLD = 0.3
 _BATCH = 16
-
-
-def whole_image_steps(pipeline: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Give the steps that a classifier's pipeline has left when it sees whole images as squares.
-
-    A crop, which pipelines of classifiers test on, may cut off what a tag is about.
-
-    Args:
-        pipeline (Iterable[dict]): Configs of transforms; what it cuts to is the size.
-
-    >>> whole_image_steps([dict(type='mmpretrain.CenterCrop', crop_size=192)])[0]['scale']
-    (192, 192)
-    """
-    return [
-        dict(type='mmpretrain.Resize', scale=crop_size(pipeline)),
-        dict(type='mmpretrain.PackInputs'),
-    ]
 
 
 class Tagger:
@@ -76,8 +59,7 @@ class Tagger:
         trust_checkpoint: bool = False,
         shift_bits: int | None = None,
     ) -> None:
-        if shift_bits is not None:
-            check_shift_bits(shift_bits)
+        check_shift_bits(shift_bits)
         self.shift_bits = shift_bits
         content, meta, config = read_network(checkpoint, config, trust_checkpoint)
         init_default_scope(config.get('default_scope', 'mmseg'))
@@ -89,20 +71,20 @@ class Tagger:
             )
         classes = (meta.get('dataset_meta') or {}).get('classes')
         if not classes:
-            # The background, which has no score, is first.
-            classes = (config.train_dataloader.dataset.get('metainfo') or {}).get('classes', ())[1:]
-        if not classes:
-            raise ValueError(f'{checkpoint}: neither the checkpoint nor the config names classes.')
+            try:
+                classes = training_classes(config)[0][1:]  # the background has no score
+            except (OSError, ValueError, KeyError) as error:
+                raise ValueError(
+                    f'{checkpoint}: neither the checkpoint nor the config names classes ({error}).'
+                ) from None
         self.classes = list(classes)
         if head.num_classes != len(self.classes):
             raise ValueError(
                 f'{checkpoint}: the classifier has {head.num_classes} scores, but '
                 f'{len(self.classes)} classes are named: {", ".join(self.classes)}.'
             )
-        self.pipeline = Compose(whole_image_steps(config.train_dataloader.dataset.pipeline))
-        if device is None:
-            device = 'cuda' if torch.cuda.is_available() else 'cpu'
-        self.model = build_network(config, content, str(checkpoint)).to(device)
+        self.pipeline = Compose(whole_image_steps(training_dataset(config)['pipeline']))
+        self.model = build_network(config, content, str(checkpoint), device)
 
     def __call__(
         self,
@@ -113,7 +95,7 @@ class Tagger:
 
         Args:
             inputs (str | os.PathLike | np.ndarray | Sequence): As :class:`Inferencer` takes them.
-            threshold (float): Score from which a class is a tag, see :meth:`tags`.
+            threshold (float): Score from which a class is a tag.
 
         Returns:
             list[list[str]]: The names of each image's classes; a list may be empty.
@@ -124,11 +106,11 @@ class Tagger:
         """
         check_threshold(threshold)
         scores = (self.scores(batch) for batch in _batches(list_inputs(inputs)))
-        return [self.tags(one, threshold) for part in scores for one in part]
-
-    def tags(self, scores: np.ndarray, threshold: float = THRESHOLD) -> list[str]:
-        """Give the names of the classes whose score is at least the threshold."""
-        return [name for name, one in zip(self.classes, scores, strict=True) if one >= threshold]
+        return [
+            [self.classes[label - 1] for label in tagged_labels(one, threshold)]
+            for part in scores
+            for one in part
+        ]
 
     @torch.inference_mode()
     def scores(self, inputs: Sequence[str | np.ndarray]) -> np.ndarray:
@@ -147,8 +129,6 @@ class Tagger:
 
     def read(self, path: str) -> np.ndarray:
         """Read an image, uint8 (H, W, 3) RGB."""
-        if self.shift_bits is None:
-            return read_image(path)
         return read_shifted(path, self.shift_bits)
 
 
@@ -204,13 +184,21 @@ def tag_folder(
             try:
                 images[image_id] = tagger.read(path)
             except (FileNotFoundError, ValueError) as error:
-                found.problems.append(str(error) if path in str(error) else f'{path}: {error}')
+                found.problems.append(problem_line(path, error))
         if images:
             for image_id, scores in zip(images, tagger.scores(list(images.values())), strict=True):
-                labels = np.flatnonzero(scores >= threshold) + 1
-                found.tags[image_id] = tuple(labels.tolist())
+                found.tags[image_id] = tagged_labels(scores, threshold)
         progress.step(len(batch))
     return found
+
+
+def tagged_labels(scores: np.ndarray, threshold: float) -> tuple[int, ...]:
+    """Give the labels, 1 to K-1, of the classes whose score (K-1,) is at least the threshold.
+
+    >>> tagged_labels(np.array([0.2, 0.9, 0.3]), 0.3)
+    (2, 3)
+    """
+    return tuple((np.flatnonzero(scores >= threshold) + 1).tolist())
 
 
 def check_threshold(threshold: float) -> None:

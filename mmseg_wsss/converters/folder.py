@@ -97,10 +97,9 @@ def convert_folder(
         ValueError: If a tags file or list is malformed, it is not clear what ``tags`` is, or there
             is no image.
     """
-    if shift_bits is not None:
-        check_shift_bits(shift_bits)
-        if not copy_images:
-            raise ValueError('shift_bits is for copies of the images only, set copy_images.')
+    check_shift_bits(shift_bits)
+    if shift_bits is not None and not copy_images:
+        raise ValueError('shift_bits is for copies of the images only, set copy_images.')
     report = CheckReport(f'own data set in {out}')
     paths = find_images(images, report)
     source = read_image_tags(tags, paths, images, classes, tags_from)

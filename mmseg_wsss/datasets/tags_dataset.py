@@ -150,6 +150,23 @@ def crop_size(pipeline: Iterable[Mapping[str, Any]], default: int = 224) -> tupl
     return default, default
 
 
+def whole_image_steps(pipeline: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Give the steps that a classifier's pipeline has left when it sees whole images as squares.
+
+    A crop, which pipelines of classifiers test on, may cut off what a tag is about.
+
+    Args:
+        pipeline (Iterable[Mapping]): Configs of transforms; what it cuts to is the size.
+
+    >>> whole_image_steps([dict(type='mmpretrain.CenterCrop', crop_size=192)])[0]['scale']
+    (192, 192)
+    """
+    return [
+        dict(type='mmpretrain.Resize', scale=crop_size(pipeline)),
+        dict(type='mmpretrain.PackInputs'),
+    ]
+
+
 def _check_maps(maps: SaliencyFolder, data_list: list[dict]) -> None:
     missing = [info['image_id'] for info in data_list if not osp.isfile(info['saliency_path'])]
     if missing:

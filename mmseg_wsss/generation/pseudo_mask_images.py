@@ -75,7 +75,7 @@ def training_images(config: Config, split: str | None = None) -> dict[str, str]:
         FileNotFoundError: If the split list or an image is missing.
         ValueError: If the config has no such data set.
     """
-    dataset = _training_dataset(config)
+    dataset = training_dataset(config)
     root = dataset.get('data_root') or ''
     folder = osp.join(root, (dataset.get('data_prefix') or {}).get('img_path') or '')
     if split is None and not dataset.get('ann_file'):
@@ -103,7 +103,7 @@ def training_classes(config: Config) -> tuple[list[str], list[list[int]]]:
     Raises:
         ValueError: If none of them does.
     """
-    dataset = _training_dataset(config)
+    dataset = training_dataset(config)
     kind = DATASETS.get(dataset['type'])
     info: dict[str, Any] = {**getattr(kind, 'METAINFO', {}), **(dataset.get('metainfo') or {})}
     if 'classes' not in info and 'seed_root' in dataset:
@@ -116,7 +116,12 @@ def training_classes(config: Config) -> tuple[list[str], list[list[int]]]:
     return classes, [list(color) for color in palette]
 
 
-def _training_dataset(config: Config) -> Mapping[str, Any]:
+def training_dataset(config: Config) -> Mapping[str, Any]:
+    """Find the one data set that a config trains with, inside its wrappers.
+
+    Raises:
+        ValueError: If there is none, or there are several.
+    """
     dataset = (config.get('train_dataloader') or {}).get('dataset')
     while isinstance(dataset, Mapping) and isinstance(dataset.get('dataset'), Mapping):
         dataset = dataset['dataset']  # RepeatDataset and the like

@@ -40,7 +40,23 @@ def load_weights(
         FileNotFoundError: If there is no such file.
         ValueError: If the file is no checkpoint, carries code, or does not fit the model.
     """
-    state = read_state_dict(path, trust)
+    load_state_dict(model, read_state_dict(path, trust), path, strict)
+
+
+def load_state_dict(
+    model: nn.Module, state: dict[str, Tensor], path: str | os.PathLike, strict: bool = True
+) -> None:
+    """Load weights that have been read into a model.
+
+    Args:
+        model (nn.Module): The model, on any device.
+        state (dict[str, Tensor]): Weights by name.
+        path (str | os.PathLike): Where they are from.
+        strict (bool): As in :func:`load_weights`.
+
+    Raises:
+        ValueError: If they do not fit the model.
+    """
     try:
         model.load_state_dict(state, strict=strict)
     except RuntimeError as error:
@@ -61,7 +77,22 @@ def read_state_dict(path: str | os.PathLike, trust: bool = False) -> dict[str, T
         FileNotFoundError: If there is no such file.
         ValueError: If the file is no checkpoint, or carries code and is not trusted.
     """
-    content = read_checkpoint(path, trust)
+    return find_state_dict(read_checkpoint(path, trust), path)
+
+
+def find_state_dict(content: Any, path: str | os.PathLike) -> dict[str, Tensor]:
+    """Find the weights in what :func:`read_checkpoint` gives.
+
+    Args:
+        content (Any): What a checkpoint holds.
+        path (str | os.PathLike): The checkpoint.
+
+    Returns:
+        dict[str, Tensor]: Weights by name.
+
+    Raises:
+        ValueError: If there are none.
+    """
     state = content.get('state_dict', content) if isinstance(content, dict) else None
     if not isinstance(state, dict) or not all(torch.is_tensor(v) for v in state.values()):
         raise ValueError(f'{path}: there is no state dict of weights in it.')

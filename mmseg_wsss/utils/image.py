@@ -59,6 +59,17 @@ def decode_image(content: bytes, name: str) -> np.ndarray:
     return decode_colours(content, name, info)
 
 
+def problem_line(path: str, error: Exception) -> str:
+    """Say what is wrong with an image, with its path once.
+
+    >>> problem_line('a.jpg', ValueError('a.jpg: truncated'))
+    'a.jpg: truncated'
+    >>> problem_line('a.jpg', ValueError('truncated'))
+    'a.jpg: truncated'
+    """
+    return str(error) if path in str(error) else f'{path}: {error}'
+
+
 def check_readable(path: str) -> ImageInfo:
     """Refuse a file of this machine that :func:`read_image` would refuse for what it holds.
 

@@ -9,7 +9,7 @@ import numpy as np
 from mmengine import fileio
 from PIL import ImageOps
 
-from .image import decode_colours
+from .image import decode_colours, read_image
 from .image_info import ImageInfo, describe_image
 from .image_refusal import deep_colours, refuse_image
 from .pixel_limit import DECODER_ERRORS, open_image
@@ -92,13 +92,14 @@ def shift_right(values: np.ndarray, shift_bits: int) -> np.ndarray:
     return np.minimum(values >> shift_bits, 255).astype(np.uint8)
 
 
-def read_shifted(path: str, shift_bits: int) -> np.ndarray:
+def read_shifted(path: str, shift_bits: int | None) -> np.ndarray:
     """Read an image as 8-bit RGB, whatever its depth.
 
     Args:
         path (str): Path of the image.
-        shift_bits (int): By how many bits an image of more than eight bits is shifted right, 0 to
-            24: the same number for all images that belong together. Others are read as they are.
+        shift_bits (int, optional): By how many bits an image of more than eight bits is shifted
+            right, 0 to 24: the same number for all images that belong together. Others are read as
+            they are. None reads all as :func:`read_image` does, which refuses more bits.
 
     Returns:
         np.ndarray: uint8 (H, W, 3), RGB.
@@ -107,11 +108,13 @@ def read_shifted(path: str, shift_bits: int) -> np.ndarray:
         FileNotFoundError: If there is no such file.
         ValueError: As :func:`load_values`.
     """
+    if shift_bits is None:
+        return read_image(path)
     info, values = load_values(path)
     return shift_right(values, shift_bits) if info.is_deep else values
 
 
-def check_shift_bits(shift_bits: int) -> None:
-    """Refuse a number of bits that is not 0 to 24."""
-    if not 0 <= shift_bits <= MAX_SHIFT_BITS:
+def check_shift_bits(shift_bits: int | None) -> None:
+    """Refuse a number of bits that is not 0 to 24; None is none."""
+    if shift_bits is not None and not 0 <= shift_bits <= MAX_SHIFT_BITS:
         raise ValueError(f'shift_bits={shift_bits}, expected 0 to {MAX_SHIFT_BITS}.')

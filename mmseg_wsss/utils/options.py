@@ -24,6 +24,17 @@ def add_device_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--device', help='e.g. cpu or cuda:0; default: a GPU if there is one')
 
 
+def add_shift_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--shift-bits``."""
+    parser.add_argument(
+        '--shift-bits',
+        type=int,
+        metavar='N',
+        help='read images as "folder.py prepare --copy-images" does: those of more than 8 bits are '
+        'shifted right by N bits, the number of the training images; a fourth band is left out',
+    )
+
+
 def add_config_option(
     parser: argparse.ArgumentParser, example: str = 'train_dataloader.batch_size=2'
 ) -> None:
