@@ -50,6 +50,7 @@ MODELS = _child('model', root.MODELS, 'mmseg_wsss.models')
 HOOKS = _child('hook', root.HOOKS, 'mmseg_wsss.engine')
 VISUALIZERS = _child('visualizer', root.VISUALIZERS, 'mmseg_wsss.reporting')
 LOOPS = _child('loop', root.LOOPS, 'mmseg_wsss.engine')
+OPTIM_WRAPPERS = _child('optimizer wrapper', root.OPTIM_WRAPPERS, 'mmseg_wsss.engine')
 OPTIM_WRAPPER_CONSTRUCTORS = _child(
     'optimizer wrapper constructor', root.OPTIM_WRAPPER_CONSTRUCTORS, 'mmseg_wsss.engine'
 )

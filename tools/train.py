@@ -6,7 +6,8 @@ import argparse
 import os.path as osp
 import sys
 
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
+from mmengine.device import get_device
 
 import mmseg_wsss.register_all  # noqa: F401  # before a config is read
 from mmseg_wsss.datasets import StaleSeedsError
@@ -35,7 +36,9 @@ def parse_args() -> argparse.Namespace:
         '--resume', action='store_true', help='go on from the latest checkpoint in the work dir'
     )
     add_trust_option(parser)
-    parser.add_argument('--amp', action='store_true', help='train in automatic mixed precision')
+    parser.add_argument(
+        '--amp', action='store_true', help='train in mixed precision: float16, on the CPU bfloat16'
+    )
     add_config_option(parser)
     add_launcher_option(parser)
     args = parser.parse_args()
@@ -53,14 +56,8 @@ def build_config(args: argparse.Namespace) -> Config:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
         cfg.work_dir = osp.join('work_dirs', osp.splitext(osp.basename(args.config))[0])
-    if args.amp and cfg.optim_wrapper.type != 'AmpOptimWrapper':
-        if cfg.optim_wrapper.type != 'OptimWrapper':
-            raise ValueError(
-                f'--amp needs optim_wrapper.type OptimWrapper, the config has '
-                f'{cfg.optim_wrapper.type}.'
-            )
-        cfg.optim_wrapper.type = 'AmpOptimWrapper'
-        cfg.optim_wrapper.loss_scale = 'dynamic'
+    if args.amp:
+        use_mixed_precision(cfg.optim_wrapper)
     cfg.resume = args.resume
     if args.resume and not cfg.get('load_from'):
         resume_from_latest(cfg, args.trust_checkpoint)
@@ -69,6 +66,19 @@ def build_config(args: argparse.Namespace) -> Config:
     # The same updates with fewer kernels.
     set_constructor(cfg, f'mmseg_wsss.{GROUPED}')
     return cfg
+
+
+def use_mixed_precision(optim_wrapper: ConfigDict) -> None:
+    """Train in float16 with scaled gradients on an accelerator, in bfloat16 on the CPU."""
+    name = optim_wrapper.type.removeprefix('mmseg_wsss.')
+    if name in ('AmpOptimWrapper', 'BFloat16OptimWrapper'):
+        return
+    if name != 'OptimWrapper':
+        raise ValueError(f'--amp needs optim_wrapper.type OptimWrapper, the config has {name}.')
+    if get_device() == 'cpu':  # mmengine's own runs on accelerators only
+        optim_wrapper.type = 'mmseg_wsss.BFloat16OptimWrapper'
+    else:
+        optim_wrapper.update(type='AmpOptimWrapper', loss_scale='dynamic')
 
 
 def resume_from_latest(cfg: Config, trust: bool) -> None:

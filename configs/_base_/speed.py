@@ -1,4 +1,4 @@
-# What makes a training step cheaper on recent GPUs, each part on its own. mmengine lets two bases
+# What makes a training step cheaper, each part on its own. mmengine lets two bases
 # not set the same key, so the parts have names of their own, and a config takes what it wants:
 #   _base_ = ['../pnl/segformer_b2_voc.py', '../_base_/speed.py']
 #   optim_wrapper = dict(**_base_.bf16_optim_wrapper, **_base_.grouped_parameters)
@@ -8,8 +8,10 @@
 # The losses need no option: with Triton installed PNHybridLoss is one kernel on CUDA.
 
 # bfloat16 has float32's range, so gradients need no scaling. The losses still compute in float32.
-# mmengine's AmpOptimWrapper runs on accelerators only.
+# mmengine's AmpOptimWrapper runs on accelerators only, ours also on CPUs, where it pays with
+# avx512_bf16 or amx_bf16 (/proc/cpuinfo).
 bf16_optim_wrapper = dict(type='AmpOptimWrapper', dtype='bfloat16', loss_scale=1.0)
+bf16_cpu_optim_wrapper = dict(type='BFloat16OptimWrapper')
 # One group of parameters for each learning rate and weight decay, not one for each parameter: the
 # optimizer's kernels run once for each group. Same updates. tools/train.py does it by itself.
 grouped_parameters = dict(constructor='GroupedOptimWrapperConstructor')

@@ -12,10 +12,11 @@ from mmengine import dist
 from mmengine.config import Config
 from torch import nn
 
+from ..generation.config_content import config_content
 from ..generation.images import SeedImage
 from ..generation.pipeline import SeedSummary
 from ..generation.seed_generator import SeedGenerator
-from ..generation.settings import SeedSettings, config_content
+from ..generation.settings import SeedSettings
 from ..generation.sources import SeedSource, part_type
 from ..reporting.seed_page import PAGE_NAME, write_seed_root_page
 from ..utils.parallel import available_cpus

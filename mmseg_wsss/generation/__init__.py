@@ -4,11 +4,11 @@ from .. import registry  # noqa: F401  # patches the dependency stack before mms
 from .activations import activation_stream, class_activation
 from .classifiers import load_classifier
 from .extractor import ActivationExtractor, ClassProbability
-from .images import SeedImage
+from .images import SeedImage, read_images
 from .pipeline import SeedSummary
 from .refiners import AffinityRefiner, PAMRRefiner, SaliencyFusion
 from .seed_generator import SeedGenerator
-from .settings import BackgroundScore, SeedSettings, read_images
+from .settings import BackgroundScore, SeedSettings
 from .sources import SeedSource
 
 __all__ = [

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +14,8 @@ from mmengine.logging import print_log
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from ..datasets.tags_dataset import without_saliency
+from ..registry import DATASETS
 from ..seeds import Seed
 from ..seeds.dropout import draw_channel_weights
 from ..store import Fingerprint
@@ -33,6 +36,39 @@ class SeedImage:
     image_id: str
     path: str
     tags: tuple[int, ...]
+
+
+def read_images(dataset: Mapping[str, Any]) -> tuple[list[SeedImage], list[str], list | None]:
+    """List the images of a :class:`mmseg_wsss.datasets.TagsDataset` and their tags.
+
+    Args:
+        dataset (Mapping): Config of the data set; its pipeline is not used.
+
+    Returns:
+        tuple: The images, all class names (background first), the palette or None.
+
+    Raises:
+        ValueError: If the data set is no ``TagsDataset``; what the data set itself refuses, such as
+            an image without a tags entry, is raised as it is.
+    """
+    config = {**without_saliency(dataset), 'pipeline': [], 'lazy_init': False}
+    expected = 'expected a TagsDataset, which knows ids and tags of the images.'
+    try:
+        built = DATASETS.build(config)
+    except TypeError as error:
+        # Wrappers such as ConcatDataset have no pipeline of their own.
+        raise ValueError(
+            f'seed_generation.dataset, a {dataset.get("type")}, cannot be built ({error}); '
+            f'{expected}'
+        ) from None
+    if not hasattr(built, 'all_classes'):
+        raise ValueError(f'seed_generation.dataset is a {type(built).__name__}; {expected}')
+    images = []
+    for index in range(len(built)):
+        info = built.get_data_info(index)
+        tags = tuple(sorted(label + 1 for label in info['gt_label']))
+        images.append(SeedImage(info['image_id'], info['img_path'], tags))
+    return images, list(built.all_classes), built.metainfo.get('palette')
 
 
 def check_seed_images(images: Sequence[SeedImage], num_classes: int) -> None:

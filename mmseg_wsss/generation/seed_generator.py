@@ -111,7 +111,7 @@ class SeedGenerator:
             overwrite (bool): Whether to replace a seed root made otherwise, or to drop more than
                 half of its images, instead of refusing.
             config (Mapping, optional): What of the config decides what the seeds are, for the
-                manifest; see :func:`~mmseg_wsss.generation.settings.config_content`.
+                manifest; see :func:`~mmseg_wsss.generation.config_content.config_content`.
 
         Returns:
             SeedSummary: Of all processes together.

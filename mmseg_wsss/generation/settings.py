@@ -10,24 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import Config, ConfigDict
+from mmengine.config import Config
 from torch import Tensor
 
-from ..datasets.tags_dataset import without_saliency
-from ..registry import DATASETS
 from ..seeds import PAPER_SEEDS, TIES, Seed
 from ..seeds.background import Background, list_backgrounds
 from ..seeds.refine import REFINE_KINDS, DenseCRFRefiner, RefinerInput, SeedRefiner, list_refiners
 from ..store import MANIFEST_NAME, SeedManifest
+from .config_content import plain
 from .extractor import AMP_TYPES
-from .images import SeedImage, check_seed_images
+from .images import SeedImage, check_seed_images, read_images
 from .pipeline import KEEP_KINDS
 from .sources import SeedSource, build_part, part_record, part_type, supervision
 
 # A mask is 8-bit and 255 means "no vote".
 MAX_CLASSES = 255
-# Keys of a model's config that the weights of a checkpoint make irrelevant.
-_WEIGHTS_KEYS = ('init_cfg', 'pretrained')
 
 
 class BackgroundScore(ABC):
@@ -115,9 +112,28 @@ class SeedSettings:
     report: bool = True
 
     def __post_init__(self) -> None:
-        def put(key: str, value: Any) -> None:
-            object.__setattr__(self, key, value)
+        self._check_kinds()
+        self._put('seeds', tuple(s if isinstance(s, Seed) else _seed(s) for s in self.seeds or ()))
+        if not self.seeds:
+            raise ValueError('seeds is empty, expected at least one (dropout, scale) pair.')
+        names = self.seed_names
+        double = sorted({name for name in names if names.count(name) > 1})
+        if double:
+            raise ValueError(f'seeds names {double[0]} twice.')
+        self._check_refine()
+        part_type(self.source, SeedSource, 'source')
+        if self.keep not in KEEP_KINDS:
+            raise ValueError(f'keep must be one of {", ".join(KEEP_KINDS)}, got {self.keep!r}.')
+        self._check_numbers()
+        self._check_computation()
+        list_backgrounds(self.build_backgrounds())
+        self._check_crf()
+        self._check_aggregate()
 
+    def _put(self, key: str, value: Any) -> None:
+        object.__setattr__(self, key, value)
+
+    def _check_kinds(self) -> None:
         for key in ('flip', 'channels_last', 'report'):
             if not isinstance(getattr(self, key), bool):
                 raise ValueError(f'{key} must be True or False, got {getattr(self, key)!r}.')
@@ -127,15 +143,10 @@ class SeedSettings:
         for key in ('crf', 'aggregate'):
             if not isinstance(getattr(self, key) or {}, Mapping):
                 raise ValueError(f'{key} must be a dict, got {getattr(self, key)!r}.')
-        put('seeds', tuple(s if isinstance(s, Seed) else _seed(s) for s in self.seeds or ()))
-        if not self.seeds:
-            raise ValueError('seeds is empty, expected at least one (dropout, scale) pair.')
-        names = self.seed_names
-        double = sorted({name for name in names if names.count(name) > 1})
-        if double:
-            raise ValueError(f'seeds names {double[0]} twice.')
+
+    def _check_refine(self) -> None:
         if self.refine == 'none':
-            put('refine', None)
+            self._put('refine', None)
         if isinstance(self.refine, (list, tuple)):
             for place, one in enumerate(self.refine):
                 part_type(one, SeedRefiner, f'refine[{place}]')
@@ -149,20 +160,27 @@ class SeedSettings:
                 f'refine must be None, one of {", ".join(REFINE_KINDS)}, or a list of refiners, '
                 f'got {self.refine!r}.'
             )
-        part_type(self.source, SeedSource, 'source')
-        if self.keep not in KEEP_KINDS:
-            raise ValueError(f'keep must be one of {", ".join(KEEP_KINDS)}, got {self.keep!r}.')
-        if self.amp not in AMP_TYPES:
-            raise ValueError(f'amp must be None, "bfloat16" or "float16", got {self.amp!r}.')
+
+    def _check_numbers(self) -> None:
         scales = tuple(self.scales or ())
         if not scales or not all(type(one) in (int, float) and 0 < one < inf for one in scales):
             raise ValueError(f'scales must be numbers above 0, got {self.scales!r}.')
-        put('scales', scales)
-        for key, least in (('num_draws', 1), ('batch_size', 1), ('num_workers', 0)):
-            _check_integer(key, getattr(self, key), least)
-        _check_integer('num_writers', self.num_writers, 0)
+        self._put('scales', scales)
+        for key, least in (
+            ('num_draws', 1),
+            ('batch_size', 1),
+            ('num_workers', 0),
+            ('num_writers', 0),
+        ):
+            value = getattr(self, key)
+            if value is not None and (type(value) is not int or value < least):
+                raise ValueError(f'{key} must be an integer of at least {least}, got {value!r}.')
         if type(self.random_seed) is not int:
             raise ValueError(f'random_seed must be an integer, got {self.random_seed!r}.')
+
+    def _check_computation(self) -> None:
+        if self.amp not in AMP_TYPES:
+            raise ValueError(f'amp must be None, "bfloat16" or "float16", got {self.amp!r}.')
         try:
             torch.device(self.device)
         except (RuntimeError, TypeError):
@@ -174,13 +192,16 @@ class SeedSettings:
                     f'compile_backend is {self.compile_backend!r}, expected one of '
                     f'{", ".join(sorted(known))}.'
                 )
-        list_backgrounds(self.build_backgrounds())
-        put('crf', dict(self.crf or {}))
+
+    def _check_crf(self) -> None:
+        self._put('crf', dict(self.crf or {}))
         try:
             preset = self.refine if isinstance(self.refine, str) else 'irn'
             DenseCRFRefiner(preset, **self.crf)
         except (TypeError, ValueError) as error:
             raise ValueError(f'crf: {error}') from None
+
+    def _check_aggregate(self) -> None:
         aggregate = {'tie': 'lowest', **(self.aggregate or {})}
         unknown = sorted(set(aggregate) - {'tie', 'seed_order'})
         if unknown:
@@ -189,13 +210,13 @@ class SeedSettings:
             raise ValueError(
                 f'aggregate.tie must be one of {", ".join(TIES)}, got {aggregate["tie"]!r}.'
             )
-        order = aggregate.get('seed_order')
+        order, names = aggregate.get('seed_order'), self.seed_names
         if order is not None and sorted(order) != sorted(names):
             raise ValueError(
                 f'aggregate.seed_order must name every seed once, best first: {names}, got '
                 f'{list(order)}.'
             )
-        put('aggregate', aggregate)
+        self._put('aggregate', aggregate)
 
     @classmethod
     def from_config(cls, config: Config, **options: Any) -> SeedSettings:
@@ -327,12 +348,14 @@ class SeedSettings:
         )
 
     def read_images(self) -> tuple[list[SeedImage], list[str], list | None]:
-        """List the images of the data set, see :func:`read_images`, and check that seeds can be
-        made of them.
+        """List the images of the data set and check that seeds can be made of them.
+
+        Returns:
+            tuple: As :func:`~mmseg_wsss.generation.images.read_images` gives it.
 
         Raises:
-            ValueError: As :func:`read_images`, or if there is no image, an id comes twice, or there
-                are too many classes for 8-bit masks.
+            ValueError: As that function, or if there is no image, an id comes twice, or there are
+                too many classes for 8-bit masks.
         """
         images, classes, palette = read_images(self.dataset)
         if self.background_labels is not None:
@@ -352,87 +375,8 @@ class SeedSettings:
         return images, classes, palette
 
 
-def config_content(config: Config, settings: SeedSettings) -> dict[str, Any]:
-    """Give what of a config decides what its seeds are, for the manifest.
-
-    Where the initial weights came from does not matter once there is a checkpoint, nor do keys that
-    are None: building a model adds some of them to its config. The section ``seed_generation`` is
-    not in it: the manifest has the settings themselves.
-
-    Args:
-        config (Config): The classifier's config.
-        settings (SeedSettings): Its settings.
-
-    Returns:
-        dict[str, Any]: Plain containers.
-    """
-    content = dict(model=plain(config.get('model')), dataset=settings.dataset)
-    return _relevant(content)
-
-
-def _relevant(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {
-            key: _relevant(item)
-            for key, item in value.items()
-            if item is not None and key not in _WEIGHTS_KEYS
-        }
-    if isinstance(value, (list, tuple)):
-        return [_relevant(item) for item in value]
-    return value
-
-
-def plain(value: Any) -> Any:
-    """Give the content of a config as plain containers."""
-    if isinstance(value, ConfigDict):
-        value = value.to_dict()
-    if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(plain(item) for item in value)
-    return value
-
-
 def _seed(pair: Any) -> Seed:
     try:
         return Seed(*pair)
     except TypeError:
         raise ValueError(f'seeds holds {pair!r}, expected (dropout, scale) pairs.') from None
-
-
-def _check_integer(key: str, value: Any, least: int) -> None:
-    if value is not None and (type(value) is not int or value < least):
-        raise ValueError(f'{key} must be an integer of at least {least}, got {value!r}.')
-
-
-def read_images(dataset: Mapping[str, Any]) -> tuple[list[SeedImage], list[str], list | None]:
-    """List the images of a :class:`mmseg_wsss.datasets.TagsDataset` and their tags.
-
-    Args:
-        dataset (Mapping): Config of the data set; its pipeline is not used.
-
-    Returns:
-        tuple: The images, all class names (background first), the palette or None.
-
-    Raises:
-        ValueError: If the data set is no ``TagsDataset``; what the data set itself refuses, such as
-            an image without a tags entry, is raised as it is.
-    """
-    config = {**without_saliency(dataset), 'pipeline': [], 'lazy_init': False}
-    expected = 'expected a TagsDataset, which knows ids and tags of the images.'
-    try:
-        built = DATASETS.build(config)
-    except TypeError as error:
-        # Wrappers such as ConcatDataset have no pipeline of their own.
-        raise ValueError(
-            f'seed_generation.dataset, a {dataset.get("type")}, cannot be built ({error}); '
-            f'{expected}'
-        ) from None
-    if not hasattr(built, 'all_classes'):
-        raise ValueError(f'seed_generation.dataset is a {type(built).__name__}; {expected}')
-    images = []
-    for index in range(len(built)):
-        info = built.get_data_info(index)
-        tags = tuple(sorted(label + 1 for label in info['gt_label']))
-        images.append(SeedImage(info['image_id'], info['img_path'], tags))
-    return images, list(built.all_classes), built.metainfo.get('palette')

@@ -14,6 +14,7 @@ from mmengine.runner.checkpoint import (
     get_mmcls_models,
     get_torchvision_models,
 )
+from torch import nn
 
 _MADE_BY = {
     'resnet38d_imagenet.pth': (
@@ -118,6 +119,31 @@ def fetch_initial_weights(config: dict) -> list[Path]:
         paths.append(weights.path)
     barrier()
     return paths
+
+
+def mend_running_variances(model: nn.Module) -> list[str]:
+    """Set running variances that half precision could not hold to its largest number, 65504.
+
+    In a file of float16 a greater variance of batch normalization is infinite. Its channel then
+    says nothing, and a training would stop because weights are not finite.
+
+    Args:
+        model (nn.Module): Changed in place.
+
+    Returns:
+        list[str]: Names of the variances that were infinite.
+
+    >>> model = nn.BatchNorm2d(2)
+    >>> model.running_var[1] = float('inf')
+    >>> mend_running_variances(model), model.running_var.tolist()
+    (['running_var'], [1.0, 65504.0])
+    """
+    mended = []
+    for name, buffer in model.named_buffers():
+        if name.rpartition('.')[2] == 'running_var' and buffer.isposinf().any():
+            buffer.masked_fill_(buffer.isposinf(), torch.finfo(torch.float16).max)
+            mended.append(name)
+    return mended
 
 
 def _download(weights: InitialWeights) -> None:

@@ -21,7 +21,7 @@ from mmengine.config import Config
 from PIL import Image
 
 from mmseg_wsss.datasets import StaleSeedsError
-from mmseg_wsss.generation.settings import read_images
+from mmseg_wsss.generation import read_images
 from mmseg_wsss.registry import DATASETS
 from mmseg_wsss.store import Fingerprint, ImageRecord, MaskFolder, SeedManifest
 

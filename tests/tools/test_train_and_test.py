@@ -75,6 +75,27 @@ def test_parameters_are_grouped_and_a_training_keeps_its_groups(trained, tmp_pat
         assert torch.equal(weight, found['grouped']['state_dict'][name]), name
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason='mmengine has an optimizer for GPUs')
+def test_mixed_precision_on_the_cpu(trained, tmp_path, root):
+    _, config = trained
+    options = ['--cfg-options', 'train_cfg.max_iters=2', 'randomness.seed=0']
+    found = {}
+    for name, more in {'exact': [], 'mixed': ['--amp']}.items():
+        command(root, 'train.py', config, '--work-dir', tmp_path / name, *more, *options)
+        found[name] = torch.load(tmp_path / name / 'iter_2.pth', weights_only=False)['state_dict']
+    weight = 'decode_head.conv_seg.weight'
+    exact, mixed = (found[name][weight] for name in ('exact', 'mixed'))
+    assert mixed.dtype == torch.float32
+    assert not torch.equal(exact, mixed)
+    torch.testing.assert_close(mixed, exact, rtol=0, atol=0.02)
+    run = run_forked(
+        [root / 'tools/train.py', config, '--work-dir', tmp_path / 'other', '--amp',
+         '--cfg-options', 'optim_wrapper.type=ApexOptimWrapper']
+    )  # fmt: skip
+    assert run.returncode != 0
+    assert '--amp needs optim_wrapper.type OptimWrapper, the config has Apex' in run.stderr
+
+
 def test_written_masks_score_what_the_evaluation_says(trained, tmp_path, root):
     path, config = trained
     command(root, 'test.py', config, path / 'work' / 'iter_4.pth', '--work-dir', tmp_path / 'work',

@@ -15,7 +15,7 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
 from mmseg_wsss.engine.hooks import ChannelsLastHook, TagsToLossHook
-from mmseg_wsss.registry import HOOKS, OPTIM_WRAPPER_CONSTRUCTORS, TRANSFORMS
+from mmseg_wsss.registry import HOOKS, OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS, TRANSFORMS
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 LOSSES = sorted(path.name for path in (CONFIGS / '_base_/losses').glob('*.py'))
@@ -70,6 +70,10 @@ def test_speed_options_give_the_same_training_step(tmp_path):
     )
     assert config.optim_wrapper.type == 'AmpOptimWrapper'
     assert config.optim_wrapper.optimizer.type == 'AdamW'
+    on_cpu = read(
+        tmp_path, 'speed.py', 'optim_wrapper = dict(**_base_.bf16_cpu_optim_wrapper)'
+    ).optim_wrapper
+    assert on_cpu.type in OPTIM_WRAPPERS and on_cpu.optimizer.type == 'AdamW'
     assert config.optim_wrapper.constructor in OPTIM_WRAPPER_CONSTRUCTORS
     assert config.compile.backend == 'inductor'
     model = build(config.model)

@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from ...registry import HOOKS
+from ...utils.initial_weights import mend_running_variances
 
 _ADVICE = (
     'Try a lower learning rate (--cfg-options optim_wrapper.optimizer.lr=...), a limit for the '
@@ -28,8 +29,8 @@ class DivergenceHook(Hook):
     updates of such iterations (automatic mixed precision), a number of them in a row is tolerated;
     elsewhere the first one has spoilt the weights.
 
-    Weights and running statistics are checked before each validation, by this hook, and before
-    each checkpoint, by :class:`AtomicCheckpointHook`. ``tools/train.py`` adds both.
+    Weights and running statistics are checked before training and each validation, by this hook,
+    and before each checkpoint, by :class:`AtomicCheckpointHook`. ``tools/train.py`` adds both.
 
     Args:
         interval (int, optional): Iterations between two looks at the losses, at least 1; by default
@@ -56,7 +57,20 @@ class DivergenceHook(Hook):
         self._bad: list[tuple[int, float]] = []  # of the run of bad ones so far
 
     def before_train(self, runner: Runner) -> None:
-        """Take the interval of the log."""
+        """Look at the weights that training starts from, and take the interval of the log.
+
+        Running variances that a file of half precision could not hold are mended.
+
+        Raises:
+            FloatingPointError: If other weights are not finite.
+        """
+        mended = mend_running_variances(runner.model)
+        if mended:
+            runner.logger.warning(
+                f'The initial weights have infinite running variances ({", ".join(mended)}), as '
+                'files of half precision have where they are above 65504; they are set to 65504.'
+            )
+        require_finite_weights(runner, initial=True)
         self._training = True
         if self.interval is None:
             hooks = (hook for hook in runner.hooks if isinstance(hook, LoggerHook))
@@ -120,11 +134,12 @@ class DivergenceHook(Hook):
         self._finite, self._seen = [], []
 
 
-def require_finite_weights(runner: Runner) -> None:
+def require_finite_weights(runner: Runner, initial: bool = False) -> None:
     """Stop all processes if the weights of one are not finite.
 
     Args:
         runner (Runner): Every process calls this with its own.
+        initial (bool): Whether nothing has been learnt yet.
 
     Raises:
         FloatingPointError: If a weight or a running statistic is NaN or infinite.
@@ -132,6 +147,11 @@ def require_finite_weights(runner: Runner) -> None:
     names = non_finite_weights(runner.model)
     bad = torch.tensor([bool(names)]).int()
     all_reduce(bad, op='max')
+    if bad.item() and initial:
+        raise FloatingPointError(
+            f'The weights that training starts from are not finite ({_list(names)}): the file that '
+            'the config names (init_cfg, load_from) is damaged.'
+        )
     if bad.item():
         raise FloatingPointError(weights_message(runner, names))
 
@@ -153,13 +173,16 @@ def non_finite_weights(model: nn.Module) -> list[str]:
 
 def weights_message(runner: Runner, names: list[str]) -> str:
     """Say which weights are not finite, and what to do about it."""
-    where = f'{names[0]} and {len(names) - 1} more' if len(names) > 1 else ''.join(names)
-    where = where or 'those of another process'
     return _message(
         runner,
-        f'iteration {runner.iter + 1}: weights or running statistics are not finite ({where}; '
-        f'learning rate {_learning_rate(runner):.3g})',
+        f'iteration {runner.iter + 1}: weights or running statistics are not finite '
+        f'({_list(names)}; learning rate {_learning_rate(runner):.3g})',
     )
+
+
+def _list(names: list[str]) -> str:
+    where = f'{names[0]} and {len(names) - 1} more' if len(names) > 1 else ''.join(names)
+    return where or 'those of another process'
 
 
 def _message(runner: Runner, what: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -113,11 +114,37 @@ def test_weights_and_statistics_that_are_not_finite_stop_a_checkpoint(tmp_path):
         require_finite_weights(runner)
 
 
+def test_weights_that_are_not_finite_stop_a_training_before_it_begins(tmp_path):
+    runner = runner_of(tmp_path)
+    runner.model[0].weight.data[0, 0] = NAN
+    message = r'^The weights that training starts from are not finite \(0\.weight\): the file'
+    with pytest.raises(FloatingPointError, match=message):
+        DivergenceHook().before_train(runner)
+
+
+def test_variances_that_overflowed_in_a_file_of_half_precision_are_mended(tmp_path, caplog):
+    runner = runner_of(tmp_path)
+    runner.logger = logging.getLogger('mended')
+    norm = runner.model[1]
+    norm.running_var.copy_(torch.tensor([70000.0, 2.0]).half())  # as a file has it
+    assert norm.running_var.isposinf().tolist() == [True, False]
+    with caplog.at_level('WARNING', logger='mended'):
+        assert run(DivergenceHook(), runner, [1.0] * 5) == 5
+    assert norm.running_var.tolist() == [65504.0, 2.0]
+    assert 'infinite running variances (1.running_var)' in caplog.text
+    # The channel says again what it said, within the error of the variance.
+    images = torch.tensor([[300.0, 1.0], [-300.0, 1.0]])
+    exact = images[:, 0] / 70000.0**0.5
+    torch.testing.assert_close(norm.eval()(images)[:, 0], exact, rtol=0.04, atol=0)
+
+
 def test_before_a_validation_losses_and_weights_are_looked_at(tmp_path):
     hook, runner = DivergenceHook(50), runner_of(tmp_path)
     runner.model[0].bias.data.fill_(NAN)
     hook.before_val(runner)  # no training: another's affair
+    runner.model[0].bias.data.fill_(0.0)
     hook.before_train(runner)
+    runner.model[0].bias.data.fill_(NAN)
     with pytest.raises(FloatingPointError, match='weights or running statistics'):
         hook.before_val(runner)
     hook.after_train_iter(runner, 0, outputs=dict(loss=torch.tensor(NAN)))

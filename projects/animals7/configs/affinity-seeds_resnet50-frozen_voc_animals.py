@@ -1,0 +1,18 @@
+# Seeds of cls_resnet50-frozen_voc_animals.py, spread by the network of
+# affinity-net_resnet50-frozen_voc_animals.py.
+_base_ = './seeds_resnet50-frozen_voc_animals.py'
+seed_generation = dict(
+    background=dict(
+        _delete_=True,
+        threshold='auto',
+        labels='work_dirs/affinity-labels_resnet50-frozen_voc_animals/seeds',
+    ),
+    refine=[
+        dict(
+            type='AffinityRefiner',
+            config='projects/animals7/configs/affinity-net_resnet50-frozen_voc_animals.py',
+            checkpoint='work_dirs/affinity-net_resnet50-frozen_voc_animals/iter_600.pth',
+        ),
+        dict(type='DenseCRFRefiner', preset='irn'),
+    ],
+)
