@@ -4,18 +4,21 @@
 # cores it takes 25 minutes. Stopped, it goes on. Figures: OUT/*-evaluation/evaluation.md
 #   BACKBONE      mobilenetv2 (default) or resnet50, whose last stage alone learns
 #   RANDOM_SEED   of the two trainings, 0 by default
-#   OUT           work_dirs/better_seeds by default, where the study's budget full-length looks
+#   OUT           work_dirs/better_seeds by default, with resnet50 work_dirs/better_seeds-resnet50,
+#                 where the plan of the study looks
 #   SALIENCY_NET  a salient-object network in ONNX (u2netp.onnx), optional
 set -euo pipefail
-backbone=${BACKBONE:-mobilenetv2} random_seed=${RANDOM_SEED:-0} out=${OUT:-work_dirs/better_seeds}
+backbone=${BACKBONE:-mobilenetv2} random_seed=${RANDOM_SEED:-0}
 case $backbone in
     mobilenetv2)
         configs=configs/affinity name=mobilenetv2_voc_animals epochs=6
         train=configs/cls/$name.py plain=$train hooks='custom_hooks=[]'  # no seeds after it
+        out=${OUT:-work_dirs/better_seeds}
         ;;
     resnet50)
         configs=projects/animals7/configs name=resnet50-frozen_voc_animals epochs=4
         train=$configs/cls_$name.py plain=$configs/seeds_$name.py hooks=
+        out=${OUT:-work_dirs/better_seeds-resnet50}
         ;;
     *)
         echo "BACKBONE is mobilenetv2 or resnet50, not $backbone" >&2

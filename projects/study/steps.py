@@ -228,14 +228,16 @@ class Steps:
         network = self.network(row, random_seed)
         words = [str(network.config_path), network.checkpoint, *shlex.split(row.get('test', ''))]
         inputs = [network]
-        if row.get('predicted_tags'):
-            inputs.append(self._predicted_tags(random_seed))
+        tagger = row.get('predicted_tags')
+        if tagger:
+            checkpoint = None if tagger is True else tagger
+            inputs.append(self._predicted_tags(random_seed, checkpoint))
             words += ['--tags', str(inputs[-1].folder / 'tags.csv')]
         return self._step('test', ['tools/test.py', *words], inputs)
 
-    def _predicted_tags(self, random_seed: int) -> Step:
-        """Tags of the validation photographs by the classifier that the networks start with."""
-        checkpoint, inputs = self.budget.get('start', 'classifier'), []
+    def _predicted_tags(self, random_seed: int, checkpoint: str | None) -> Step:
+        """Tags of the validation photographs, by default of the networks' initial classifier."""
+        checkpoint, inputs = checkpoint or self.budget.get('start', 'classifier'), []
         if checkpoint in ('classifier', 'imagenet'):
             inputs = [self.classifier(random_seed)]
             checkpoint = inputs[0].checkpoint

@@ -474,6 +474,9 @@ def test_a_network_is_told_the_tags_that_its_classifier_predicts(study, budget):
         '--split', 'data/voc_animals/ImageSets/Segmentation/val.txt',
         '--out', str(tags.folder / 'tags.csv'), '--overwrite',
     ]  # fmt: skip
+    _, other = made.tested({**row, 'predicted_tags': 'other.pth'}, 0).inputs
+    assert other.inputs == []
+    assert other.command[1:3] == ['data/voc_animals/JPEGImages', 'other.pth']
 
 
 def test_a_row_is_finished_before_another_is_begun(study, data, commands):
