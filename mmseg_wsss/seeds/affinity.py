@@ -91,7 +91,7 @@ def affinity_loss(
     equations 4 to 8). A kind of pairs that an image lacks adds 0.
 
     Args:
-        features (Tensor): (B, C, h, w) floating point.
+        features (Tensor): (B, C, h, w) floating point; half precision is computed in float32.
         labels (Tensor): (B, h, w) integers: 0 the background, ``ignore_index`` not known.
         radius (float): See :func:`neighbour_offsets`.
         ignore_index (int): Pairs with it do not count.
@@ -115,6 +115,8 @@ def affinity_loss(
             f'labels {tuple(labels.shape)} do not fit the features {tuple(features.shape)}; '
             'expected (B, h, w) and (B, C, h, w).'
         )
+    if features.dtype in (torch.float16, torch.bfloat16):
+        features = features.float()  # half precision cannot tell 1 - a from 0, nor count pairs
     sums = features.new_zeros(3, len(features))
     counts = features.new_zeros(3, len(features))
     offsets = neighbour_offsets(radius)

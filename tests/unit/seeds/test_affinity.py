@@ -91,6 +91,23 @@ def test_loss(features, kinds):
     assert bool(features.grad[1].any()) == (kinds != 'unknown')
 
 
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_loss_of_half_precision_is_that_of_its_values(dtype):
+    """Pixels of two labels that are alike, and more pairs than half precision can count."""
+    generator = torch.Generator().manual_seed(0)
+    features = (0.01 * torch.randn(1, 8, 40, 40, generator=generator)).to(dtype)
+    labels = torch.zeros(1, 40, 40, dtype=torch.long)
+    labels[..., 20:] = 1
+    expected = affinity_loss(features.double(), labels, RADIUS)
+    features.requires_grad_()
+    found = affinity_loss(features, labels, RADIUS)
+    for name, term in found.items():
+        assert term.dtype == torch.float32
+        assert term.item() == pytest.approx(expected[name].item(), rel=1e-3)
+    sum(found.values()).backward()
+    assert features.grad.dtype == dtype and features.grad.isfinite().all()
+
+
 def test_loss_wants_labels_of_the_features_size(features):
     with pytest.raises(ValueError, match=r'labels \(2, 3, 3\) do not fit'):
         affinity_loss(features, torch.zeros(2, 3, 3, dtype=torch.long), RADIUS)
