@@ -20,7 +20,7 @@ from mmengine.model import revert_sync_batchnorm
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from mmengine.structures import PixelData
-from training_step import add_arguments, forward_backward, machine, now, shape
+from training_step import add_arguments, add_bf16_argument, forward_backward, machine, now, shape
 
 import mmseg_wsss.register_all  # noqa: F401  # before a config is read
 
@@ -44,6 +44,7 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
         help='names below configs',
     )  # fmt: skip
     add_arguments(parser, size=(256, 256), batch_size=8, repeats=30)
+    add_bf16_argument(parser)
     return parser.parse_args(arguments)
 
 

@@ -20,6 +20,7 @@ from mmengine.structures import PixelData
 from torch import nn
 from training_step import (
     add_arguments,
+    add_bf16_argument,
     add_json_argument,
     forward_backward,
     machine,
@@ -52,6 +53,7 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
         help='names in configs/pnl',
     )  # fmt: skip
     add_arguments(parser, size=(512, 512), batch_size=2, repeats=5)
+    add_bf16_argument(parser)
     parser.add_argument('--threads', type=int, default=torch.get_num_threads())
     parser.add_argument('--channels-last', action='store_true')
     add_json_argument(parser)

@@ -21,6 +21,10 @@ def add_arguments(
     parser.add_argument('--batch-size', type=int, default=batch_size)
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     parser.add_argument('--repeats', type=int, default=repeats)
+
+
+def add_bf16_argument(parser: argparse.ArgumentParser) -> None:
+    """Option of those that measure one precision."""
     parser.add_argument('--bf16', action='store_true', help='autocast to bfloat16')
 
 
