@@ -278,6 +278,8 @@ class Steps:
             inputs.append(made)
             folders.append(str(made.folder / 'root' / (mask or '')))
             names.append(mask or f'network-{len(names) + 1}')
+        if len(set(names)) < len(names):  # seeds of one name in several roots
+            names = [f'{number}-{name}' for number, name in enumerate(names, 1)]
         words = ['--seeds', *folders, '--names', *names, '--tie', entry.get('tie', 'lowest')]
         split = self.work / 'lists' / 'train.txt'
         words += ['--classes', ','.join(self.classes), '--split', str(split)]

@@ -479,6 +479,19 @@ def test_a_network_is_told_the_tags_that_its_classifier_predicts(study, budget):
     assert other.command[1:3] == ['data/voc_animals/JPEGImages', 'other.pth']
 
 
+def test_voters_of_one_name_are_numbered(study):
+    labels = {
+        'unlike': dict(vote=['work/plain/0.05-1.00', 'work/affinity/0.05-1.00']),
+        'alike': dict(vote=['one/affinity/0.05-1.00', 'two/affinity/0.05-1.00']),
+    }
+    made = study(plan={**PLAN, 'labels': labels})
+    command = made.labels('unlike', 0).command
+    assert command[5:7] == ['plain-0.05-1.00', 'affinity-0.05-1.00']
+    command = made.labels('alike', 0).command
+    assert command[1:4] == ['--seeds', *labels['alike']['vote']]
+    assert command[4:7] == ['--names', '1-affinity-0.05-1.00', '2-affinity-0.05-1.00']
+
+
 def test_a_row_is_finished_before_another_is_begun(study, data, commands):
     ran, _ = commands
     made = study(plan={**PLAN, 'data': str(data)})
