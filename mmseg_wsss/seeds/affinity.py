@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .codec import IGNORE_INDEX
+from .precision import at_least_float32
 from .sparse import csr_matrix
 
 # PSA's: keeps the logarithms of affinities of 0 and 1 finite.
@@ -115,8 +116,7 @@ def affinity_loss(
             f'labels {tuple(labels.shape)} do not fit the features {tuple(features.shape)}; '
             'expected (B, h, w) and (B, C, h, w).'
         )
-    if features.dtype in (torch.float16, torch.bfloat16):
-        features = features.float()  # half precision cannot tell 1 - a from 0, nor count pairs
+    features = at_least_float32(features)  # half cannot tell 1 - a from 0, nor count pairs
     sums = features.new_zeros(3, len(features))
     counts = features.new_zeros(3, len(features))
     offsets = neighbour_offsets(radius)

@@ -20,7 +20,15 @@ from mmengine.model import revert_sync_batchnorm
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from mmengine.structures import PixelData
-from training_step import add_arguments, add_bf16_argument, forward_backward, machine, now, shape
+from training_step import (
+    add_arguments,
+    add_bf16_argument,
+    forward_backward,
+    machine,
+    now,
+    precision,
+    shape,
+)
 
 import mmseg_wsss.register_all  # noqa: F401  # before a config is read
 
@@ -89,7 +97,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the benchmark."""
     args = parse_args(arguments)
     logging.disable(logging.WARNING)  # mmengine logs the options of every parameter
-    print(f'{machine(args.device)}; {shape(args)}; medians of {args.repeats}')
+    print(f'{machine(args.device)}; {shape(args)}, {precision(args)}; medians of {args.repeats}')
     for name in args.configs:
         config = Config.fromfile(CONFIGS / f'{name}.py')
         init_default_scope(config.default_scope)

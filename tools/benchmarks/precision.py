@@ -17,7 +17,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from optimizer_groups import CONFIGS, Training
-from training_step import add_arguments, add_json_argument, machine, write_record
+from training_step import add_arguments, add_json_argument, machine, shape, write_record
 
 WAYS = {
     'float32': (False, torch.contiguous_format),
@@ -42,8 +42,9 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def bfloat16_of(path: Path = Path('/proc/cpuinfo')) -> str:
-    """The processor's instructions for bfloat16, where Linux tells them."""
+def bfloat16_instructions() -> str:
+    """Those of the processor, where Linux tells them."""
+    path = Path('/proc/cpuinfo')
     words = set(path.read_text().split()) if path.is_file() else set()
     return ', '.join(sorted(words & {'avx512_bf16', 'amx_bf16'})) or 'none known'
 
@@ -55,8 +56,7 @@ def main(arguments: list[str] | None = None) -> None:
     logging.disable(logging.WARNING)  # mmengine logs the options of every parameter
     print(
         f'{machine(args.device)}, {args.threads} threads, instructions for bfloat16: '
-        f'{bfloat16_of()}; batch {args.batch_size}, {args.size[0]}x{args.size[1]}; medians of '
-        f'{args.repeats}'
+        f'{bfloat16_instructions()}; {shape(args)}; medians of {args.repeats}'
     )
     results = []
     for name in args.configs:

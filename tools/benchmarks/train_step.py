@@ -25,6 +25,7 @@ from training_step import (
     forward_backward,
     machine,
     now,
+    precision,
     shape,
     write_record,
 )
@@ -113,7 +114,7 @@ def main(arguments: list[str] | None = None) -> None:
     args = parse_args(arguments)
     torch.set_num_threads(args.threads)
     print(
-        f'{machine(args.device)}, {args.threads} threads; {shape(args)}'
+        f'{machine(args.device)}, {args.threads} threads; {shape(args)}, {precision(args)}'
         f'{", channels-last" if args.channels_last else ""}; fastest of {args.repeats}, and the '
         'median of the ratios within a round'
     )

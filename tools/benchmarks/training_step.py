@@ -57,8 +57,12 @@ def add_json_argument(parser: argparse.ArgumentParser) -> None:
 
 def shape(args: argparse.Namespace) -> str:
     """What is measured."""
-    kind = 'bfloat16' if args.bf16 else 'float32'
-    return f'batch {args.batch_size}, {args.size[0]}x{args.size[1]}, {kind}'
+    return f'batch {args.batch_size}, {args.size[0]}x{args.size[1]}'
+
+
+def precision(args: argparse.Namespace) -> str:
+    """In which one."""
+    return 'bfloat16' if args.bf16 else 'float32'
 
 
 def now(device: str) -> float:

@@ -147,13 +147,14 @@ def require_finite_weights(runner: Runner, initial: bool = False) -> None:
     names = non_finite_weights(runner.model)
     bad = torch.tensor([bool(names)]).int()
     all_reduce(bad, op='max')
-    if bad.item() and initial:
-        raise FloatingPointError(
-            f'The weights that training starts from are not finite ({_list(names)}): the file that '
-            'the config names (init_cfg, load_from) is damaged.'
-        )
-    if bad.item():
+    if not bad.item():
+        return
+    if not initial:
         raise FloatingPointError(weights_message(runner, names))
+    raise FloatingPointError(
+        f'The weights that training starts from are not finite ({_list(names)}): the file that '
+        'the config names (init_cfg, load_from) is damaged.'
+    )
 
 
 def non_finite_weights(model: nn.Module) -> list[str]:

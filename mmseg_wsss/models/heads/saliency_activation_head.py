@@ -11,6 +11,7 @@ from mmpretrain.structures import label_to_onehot
 from torch import Tensor, nn
 
 from ...registry import MODELS
+from ...seeds.precision import at_least_float32
 from .class_activation_head import ClassActivationHead
 
 
@@ -72,7 +73,7 @@ def saliency_loss(
     Returns:
         Tensor: The loss, float32 or float64, a scalar.
     """
-    logits = logits if logits.dtype == torch.float64 else logits.float()
+    logits = at_least_float32(logits)
     given = F.interpolate(saliency[:, None].to(logits.dtype), logits.shape[-2:])[:, 0]
     estimated = estimate_saliency(
         logits.softmax(dim=1), given, tags.to(logits.dtype), min_overlap, foreground_weight

@@ -14,14 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...seeds.codec import IGNORE_INDEX
+from ...seeds.precision import at_least_float32
 from .hybrid_settings import HybridSettings
 
 NORM_EPSILON = 1e-7
-
-
-def at_least_float32(logits: Tensor) -> Tensor:
-    """Cast half precision to float32 and leave float32 and float64 alone."""
-    return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
 
 
 def prediction_constraint(logits: Tensor, label: Tensor, temperature: float = 1.0) -> Tensor:

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from ...seeds.codec import IGNORE_INDEX
+from ...seeds.precision import at_least_float32
 from ...utils.compiling import is_compiling
 from .chunked_loss import ChunkedLoss, PixelLoss
-from .functional import at_least_float32
 from .pixel_labels import PixelLabels, read_losing_votes, require
 
 REDUCTIONS = ('mean', 'sum', 'none')
