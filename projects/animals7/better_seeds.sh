@@ -8,23 +8,15 @@
 #                 where the plan of the study looks
 #   SALIENCY_NET  a salient-object network in ONNX (u2netp.onnx), optional
 set -euo pipefail
+source "$(dirname "$0")/affinity.sh"
 backbone=${BACKBONE:-mobilenetv2} random_seed=${RANDOM_SEED:-0}
-case $backbone in
-    mobilenetv2)
-        configs=configs/affinity name=mobilenetv2_voc_animals epochs=6
-        train=configs/cls/$name.py plain=$train hooks='custom_hooks=[]'  # no seeds after it
-        out=${OUT:-work_dirs/better_seeds}
-        ;;
-    resnet50)
-        configs=projects/animals7/configs name=resnet50-frozen_voc_animals epochs=4
-        train=$configs/cls_$name.py plain=$configs/seeds_$name.py hooks=
-        out=${OUT:-work_dirs/better_seeds-resnet50}
-        ;;
-    *)
-        echo "BACKBONE is mobilenetv2 or resnet50, not $backbone" >&2
-        exit 2
-        ;;
-esac
+choose "$backbone"
+out=${OUT:-$root}
+if [ "$backbone" = mobilenetv2 ]; then
+    train=configs/cls/$name.py plain=$train hooks='custom_hooks=[]'  # no seeds after it
+else
+    train=$configs/cls_$name.py plain=$configs/seeds_$name.py hooks=
+fi
 classifier=$out/classifier/epoch_$epochs.pth
 network=$out/network/iter_300.pth
 mkdir -p "$out"
@@ -40,30 +32,13 @@ Path(sys.argv[1]).write_text('\n'.join(sorted(ids[:300])) + '\n')
 PYTHON
 photographs="train_dataloader.dataset.ann_file=$PWD/$out/photographs.txt"
 
-seeds() { # folder, config, further options
-    local folder=$1 config=$2
-    shift 2
-    python tools/make_seeds.py "$config" "$classifier" --out "$out/$folder" \
-        --cfg-options "$photographs" seed_generation.report=False "$@"
-}
-
-evaluate() { # folder
-    python tools/evaluate_seeds.py "$out/$1" --out "$out/$1-evaluation" \
-        --gt data/voc_animals/SegmentationClassAug --gt-classes voc12
-}
-
 # The classifier learns from all 2,000 photographs.
 [ -f "$classifier" ] || python tools/train.py "$train" \
     --work-dir "$out/classifier" --cfg-options randomness.seed="$random_seed" $hooks
 seeds plain "$plain"
 seeds labels "$configs/affinity-labels_$name.py"
-[ -f "$network" ] || python tools/train.py "$configs/affinity-net_$name.py" \
-    --work-dir "$out/network" --cfg-options "$photographs" randomness.seed="$random_seed" \
-    train_dataloader.dataset.seed_root="$out/labels" train_dataloader.num_workers=1 \
-    train_cfg.max_iters=300 param_scheduler.0.end=300
-seeds affinity "$configs/affinity-seeds_$name.py" \
-    seed_generation.background.labels="$out/labels" \
-    seed_generation.refine.0.checkpoint="$network"
+learn "$out/labels" "$network"
+spread affinity "$out/labels" "$network"
 # A vote of unlike sources.
 python tools/aggregate_seeds.py --out "$out/unlike" --names plain-1.20 affinity-1.00 affinity-1.20 \
     --seeds "$out"/plain/0.05-1.20 "$out"/affinity/0.05-1.00 "$out"/affinity/0.05-1.20 \
@@ -84,8 +59,6 @@ seed_generation = dict(
     refine=[refine[0], dict(type='SaliencyFusion', folder='$out/saliency'), refine[1]]
 )
 CONFIG
-    seeds affinity_saliency "$out/saliency.py" \
-        seed_generation.background.labels="$out/labels" \
-        seed_generation.refine.0.checkpoint="$network"
+    spread affinity_saliency "$out/labels" "$network" "$out/saliency.py"
     evaluate affinity_saliency
 fi
