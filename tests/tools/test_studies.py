@@ -419,7 +419,7 @@ def test_a_config_of_its_own_keeps_its_loss_and_hooks_and_begins_in_proportion(s
     (hook,) = (hook for hook in config.custom_hooks if hook.type == 'EarlyLearningHook')
     assert hook.epoch_iters == 100
     init = config.model.backbone.init_cfg
-    assert init.checkpoint == 'work_dirs/better_seeds/classifier/epoch_6.pth'
+    assert init.checkpoint == 'work_dirs/seeds-animals7/mobilenetv2/classifier/epoch_6.pth'
     assert config.custom_hooks[-1].type == 'TagsToLossHook'
     assert config.train_dataloader.dataset.tags == str(made.work / 'lists/tags.csv')
 

@@ -1,0 +1,64 @@
+# What better_seeds.sh and second_affinity.sh share; they source it with their first argument.
+project=${1:?give a project that has a seeds.sh, animals7 or voc20}
+source "projects/$project/seeds.sh"
+random_seed=${RANDOM_SEED:-0}
+root=work_dirs/seeds-$project
+[ "$random_seed" = 0 ] || root=$root-$random_seed
+photographs="train_dataloader.dataset.ann_file=$PWD/$root/photographs.txt"
+
+use() { # backbone: its configs and its classifier
+    choose "$1"
+    if [ -z "${name:-}" ]; then
+        echo "there are backbones mobilenetv2 and resnet50, not $1" >&2
+        exit 2
+    fi
+    classifier=$root/$1/classifier/epoch_$epochs.pth
+}
+
+evaluate() { # seed root
+    python tools/evaluate_seeds.py "$1" --out "$1-evaluation" \
+        --gt "$data/SegmentationClassAug" --gt-classes voc12
+}
+
+vote() { # seed root, names, folders of seeds
+    python tools/aggregate_seeds.py --out "$1" --names $2 --seeds $3 --classes "$classes"
+    evaluate "$1"
+}
+
+seeds() { # seed root, config, further options
+    local out=$1 config=$2
+    shift 2
+    python tools/make_seeds.py "$config" "$classifier" --out "$out" --cfg-options \
+        "$photographs" seed_generation.report=False seed_generation.random_seed="$random_seed" "$@"
+}
+
+learn() { # labels, file of the affinity network
+    [ -f "$2" ] || python tools/train.py "$configs/affinity-net_$name.py" \
+        --work-dir "$(dirname "$2")" --cfg-options "$photographs" randomness.seed="$random_seed" \
+        train_dataloader.dataset.seed_root="$1" train_dataloader.num_workers=1 \
+        train_cfg.max_iters=300 param_scheduler.0.end=300
+}
+
+spread() { # seed root, labels, file of the affinity network, config (that of the backbone)
+    seeds "$1" "${4:-$configs/affinity-seeds_$name.py}" \
+        seed_generation.background.labels="$2" seed_generation.refine.0.checkpoint="$3"
+    evaluate "$1"
+}
+
+with_saliency() { # seed root, labels, file of the affinity network
+    mkdir -p "$root/photographs"
+    while read -r image; do
+        ln -sf "$PWD/$data/JPEGImages/$image.jpg" "$root/photographs/"
+    done < "$root/photographs.txt"
+    python tools/make_saliency.py "$root/photographs" --model "$SALIENCY_NET" \
+        --out "$root/saliency"
+    # A list cannot be given on the command line.
+    cat > "$root/saliency-$name.py" <<CONFIG
+_base_ = '$PWD/$configs/affinity-seeds_$name.py'
+refine = _base_.seed_generation.refine
+seed_generation = dict(
+    refine=[refine[0], dict(type='SaliencyFusion', folder='$root/saliency'), refine[1]]
+)
+CONFIG
+    spread "$1" "$2" "$3" "$root/saliency-$name.py"
+}

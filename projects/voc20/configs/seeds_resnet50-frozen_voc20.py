@@ -1,0 +1,4 @@
+# Seeds of the classifier of cls_resnet50-frozen_voc20.py, at stride 16: the dilation keeps every
+# weight's place in the photograph.
+_base_ = './cls_resnet50-frozen_voc20.py'
+model = dict(backbone=dict(strides=(1, 2, 2, 1), dilations=(1, 1, 1, 2)))
