@@ -32,7 +32,7 @@ class Step:
 
     Attributes:
         folder (Path): Where its files go.
-        command (list[str]): Without the Python interpreter.
+        command (list[str]): Without the Python interpreter; empty where other commands made it.
         inputs (list[Step]): What must be finished before.
         config (str): Text of its config file ``config.py``, empty if it has none.
         digest (str): Hash of config, command and inputs.
@@ -139,6 +139,10 @@ class Steps:
 
     def classifier(self, random_seed: int, dropout: float | None = None) -> Step:
         """A classifier; ``dropout`` replaces the config's rate in training."""
+        trained = self.budget.get('trained_classifier')
+        if trained and dropout is None:
+            path = Path(trained)
+            return Step(path.parent, [], [], '', trained, path.name)
         random_seed = self.budget.get('seeds_of', random_seed)
         images = 'all' if self.budget.get('classifier_photographs') == 'all' else 'train'
         config = self._seed_config(self.budget['classifier'], random_seed, images)
@@ -210,13 +214,11 @@ class Steps:
         iterations = round(iterations * row.get('length', 1))
         rescale(config, iterations)
         config.optim_wrapper.optimizer.lr *= row.get('rate', 1)
-        start = row.get('start', budget.get('start', 'imagenet'))
-        if start != 'imagenet':
-            if start == 'classifier':
-                inputs.append(self.classifier(random_seed))
-                start = inputs[-1].checkpoint
-            init = dict(type='Pretrained', checkpoint=start, prefix='backbone.')
-            config.model.backbone.init_cfg = init
+        if row.get('start', budget.get('start')) == 'classifier':
+            inputs.append(self.classifier(random_seed))
+            config.model.backbone.init_cfg = dict(
+                type='Pretrained', checkpoint=inputs[-1].checkpoint, prefix='backbone.'
+            )
         # The test is a step of its own.
         config.val_cfg = config.val_dataloader = config.val_evaluator = None
         config.merge_from_dict(self.options)
@@ -236,9 +238,9 @@ class Steps:
         return self._step('test', ['tools/test.py', *words], inputs)
 
     def _predicted_tags(self, random_seed: int, checkpoint: str | None) -> Step:
-        """Tags of the validation photographs, by default of the networks' initial classifier."""
-        checkpoint, inputs = checkpoint or self.budget.get('start', 'classifier'), []
-        if checkpoint in ('classifier', 'imagenet'):
+        """Tags of the validation photographs, by default of the classifier."""
+        inputs = []
+        if checkpoint is None:
             inputs = [self.classifier(random_seed)]
             checkpoint = inputs[0].checkpoint
         words = [str(self.data / 'JPEGImages'), checkpoint]
@@ -331,6 +333,7 @@ class Steps:
         weights: str = '',
         words: Iterable[str] = (),
     ) -> Step:
+        inputs = [one for one in inputs if one.command]  # not those that other commands made
         text = ''
         if config is not None:
             values = config.to_dict()

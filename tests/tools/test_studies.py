@@ -467,8 +467,8 @@ def test_a_network_is_told_the_tags_that_its_classifier_predicts(study, budget):
     network, tags = test.inputs
     assert network is made.network(row, 0)
     assert test.command[-6:-4] == ['--tags', str(tags.folder / 'tags.csv')]
-    start = PLAN['budgets'][budget]['start']
-    checkpoint = made.classifier(0).checkpoint if start == 'classifier' else start
+    trained = PLAN['budgets'][budget].get('trained_classifier')
+    checkpoint = trained or made.classifier(0).checkpoint
     assert tags.command == [
         'tools/predict_tags.py', 'data/voc_animals/JPEGImages', checkpoint,
         '--split', 'data/voc_animals/ImageSets/Segmentation/val.txt',
@@ -477,6 +477,18 @@ def test_a_network_is_told_the_tags_that_its_classifier_predicts(study, budget):
     _, other = made.tested({**row, 'predicted_tags': 'other.pth'}, 0).inputs
     assert other.inputs == []
     assert other.command[1:3] == ['data/voc_animals/JPEGImages', 'other.pth']
+
+
+def test_seeds_of_a_classifier_that_other_commands_trained(study):
+    made = study('full-length')
+    trained = PLAN['budgets']['full-length']['trained_classifier']
+    labels = made.labels('six', 0)
+    assert labels.inputs == [] and labels.command[2] == trained
+    made.network(dict(variant='some', labels='six', loss=dict(type='CrossEntropyLoss')), 0)
+    assert sorted(one.folder.name.split('-')[0] for one in made.steps.values()) == [
+        'labels',
+        'network',
+    ]
 
 
 def test_voters_of_one_name_are_numbered(study):
