@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from make_seeds import find_checkpoint, seed_pair
+from make_seeds import seed_pair
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
@@ -17,7 +17,13 @@ from mmseg_wsss.apis import background_curve
 from mmseg_wsss.generation import load_classifier
 from mmseg_wsss.reporting.tables import background_tables
 from mmseg_wsss.seeds import Seed
-from mmseg_wsss.utils.options import add_config_option, add_device_option, add_trust_option
+from mmseg_wsss.utils.checkpoint import find_checkpoint
+from mmseg_wsss.utils.options import (
+    add_checkpoint_argument,
+    add_config_option,
+    add_device_option,
+    add_trust_option,
+)
 from mmseg_wsss.utils.overrides import apply_overrides
 
 DESCRIPTION = """\
@@ -34,9 +40,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('config', type=Path, help="the classifier's config")
-    parser.add_argument(
-        'checkpoint', help='its checkpoint, or the work dir whose last one is meant'
-    )
+    add_checkpoint_argument(parser, 'the classifier')
     parser.add_argument(
         '--gt', type=Path, required=True, metavar='DIR', help='ground truth, <image id>.png'
     )

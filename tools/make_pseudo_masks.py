@@ -18,7 +18,9 @@ from mmengine.registry import init_default_scope
 import mmseg_wsss.register_all  # noqa: F401  # before a config is read
 from mmseg_wsss.apis import make_pseudo_masks
 from mmseg_wsss.seeds import CRF_PRESETS
+from mmseg_wsss.utils.checkpoint import find_checkpoint
 from mmseg_wsss.utils.options import (
+    add_checkpoint_argument,
     add_config_option,
     add_device_option,
     add_launcher_option,
@@ -33,7 +35,7 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description='Make pseudo masks with a trained network.')
     parser.add_argument('config', help="path of the network's config file")
-    parser.add_argument('checkpoint', help='path of the checkpoint')
+    add_checkpoint_argument(parser, 'a trained network')
     parser.add_argument('--out', required=True, help='folder of the masks')
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument(
@@ -75,7 +77,7 @@ def main(arguments: list[str] | None = None) -> int:
         init_default_scope(config.get('default_scope', 'mmseg'))
         made, kept = make_pseudo_masks(
             config,
-            args.checkpoint,
+            find_checkpoint(args.checkpoint),
             args.out,
             tags=args.tags,
             split=args.split,

@@ -17,12 +17,12 @@ from mmengine.config import Config
 from mmengine.dist import get_dist_info
 from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
-from mmengine.runner import find_latest_checkpoint
 from torch import nn
 
 import mmseg_wsss.register_all  # noqa: F401  # before a config is read
 from mmseg_wsss.apis import generate_seeds
 from mmseg_wsss.generation import load_classifier
+from mmseg_wsss.utils.checkpoint import find_checkpoint
 from mmseg_wsss.utils.options import (
     add_config_option,
     add_device_option,
@@ -119,22 +119,6 @@ def build_config(args: argparse.Namespace) -> Config:
         section['dropout_checkpoints'] = dict(args.dropout_checkpoint)
     cfg.seed_generation = section
     return cfg
-
-
-def find_checkpoint(path: str) -> str:
-    """Give the last checkpoint of a work dir, any other path as it is.
-
-    Raises:
-        FileNotFoundError: If there is none in the folder.
-    """
-    if not osp.isdir(path):
-        return path
-    found = find_latest_checkpoint(path)
-    if found is None:
-        raise FileNotFoundError(
-            f'{path}: there is no checkpoint in it; train the classifier first.'
-        )
-    return found
 
 
 def load_models(cfg: Config, args: argparse.Namespace) -> nn.Module | dict[float, nn.Module]:

@@ -13,14 +13,20 @@ import mmseg_wsss.register_all  # noqa: F401  # registers the parts that the con
 from mmseg_wsss.apis.inferencer import Inferencer
 from mmseg_wsss.apis.predict import predict_folder
 from mmseg_wsss.seeds import CRF_PRESETS
-from mmseg_wsss.utils.options import add_device_option, add_shift_option, add_trust_option
+from mmseg_wsss.utils.checkpoint import find_checkpoint
+from mmseg_wsss.utils.options import (
+    add_checkpoint_argument,
+    add_device_option,
+    add_shift_option,
+    add_trust_option,
+)
 
 
 def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description='Segment new photographs.')
     parser.add_argument('photos', help='folder of photographs')
-    parser.add_argument('checkpoint', help='checkpoint of a trained network')
+    add_checkpoint_argument(parser, 'a trained network')
     parser.add_argument('--out', required=True, help='folder of the masks and overlays')
     parser.add_argument('--config', help="the network's config; default: the checkpoint's own")
     parser.add_argument('--tags', help='tags file: only the tagged classes can be in a mask')
@@ -39,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     args = parse_args(arguments)
     try:
         inferencer = Inferencer(
-            args.checkpoint,
+            find_checkpoint(args.checkpoint),
             args.config,
             args.device,
             args.crf,

@@ -15,14 +15,20 @@ import mmseg_wsss.register_all  # noqa: F401  # registers the parts that the con
 from mmseg_wsss.apis.tagger import THRESHOLD, Tagger, tag_folder
 from mmseg_wsss.datasets.splits import read_split
 from mmseg_wsss.datasets.tags import write_tags
-from mmseg_wsss.utils.options import add_device_option, add_shift_option, add_trust_option
+from mmseg_wsss.utils.checkpoint import find_checkpoint
+from mmseg_wsss.utils.options import (
+    add_checkpoint_argument,
+    add_device_option,
+    add_shift_option,
+    add_trust_option,
+)
 
 
 def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description='Tag photographs with a trained classifier.')
     parser.add_argument('photos', help='folder of photographs')
-    parser.add_argument('checkpoint', help='checkpoint of a trained classifier')
+    add_checkpoint_argument(parser, 'a trained classifier')
     parser.add_argument('--out', required=True, help='the tags file to write, .csv or .json')
     parser.add_argument('--config', help="the classifier's config; default: the checkpoint's own")
     parser.add_argument(
@@ -47,7 +53,11 @@ def main(arguments: list[str] | None = None) -> int:
             raise FileExistsError(f'{args.out}: is there already; --overwrite replaces it.')
         image_ids = None if args.split is None else read_split(args.split)
         tagger = Tagger(
-            args.checkpoint, args.config, args.device, args.trust_checkpoint, args.shift_bits
+            find_checkpoint(args.checkpoint),
+            args.config,
+            args.device,
+            args.trust_checkpoint,
+            args.shift_bits,
         )
         found = tag_folder(tagger, args.photos, args.threshold, image_ids)
         write_tags(args.out, found.tags, ['background', *tagger.classes])

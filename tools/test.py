@@ -12,8 +12,13 @@ from mmseg_wsss.checks.configs import find_datasets
 from mmseg_wsss.engine import ClassesError, WSSSRunner
 from mmseg_wsss.engine.loops import TagsError
 from mmseg_wsss.engine.metrics import GroundTruthError, use_segmentation_metric
-from mmseg_wsss.utils.checkpoint import read_checkpoint, read_safely_in_mmengine
+from mmseg_wsss.utils.checkpoint import (
+    find_checkpoint,
+    read_checkpoint,
+    read_safely_in_mmengine,
+)
 from mmseg_wsss.utils.options import (
+    add_checkpoint_argument,
     add_config_option,
     add_launcher_option,
     add_trust_option,
@@ -27,7 +32,7 @@ def parse_args() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description='Test and score a classifier or a segmentor.')
     parser.add_argument('config', help='path of the config file')
-    parser.add_argument('checkpoint', help='path of the checkpoint')
+    add_checkpoint_argument(parser, 'a trained model')
     add_trust_option(parser)
     parser.add_argument('--work-dir', help='where logs and the scores (JSON) go')
     parser.add_argument('--out', help='folder to write the predicted masks to (PNG)')
@@ -69,7 +74,7 @@ def build_config(args: argparse.Namespace) -> Config:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
         cfg.work_dir = osp.join('work_dirs', osp.splitext(osp.basename(args.config))[0])
-    cfg.load_from = args.checkpoint
+    cfg.load_from = find_checkpoint(args.checkpoint)
     if args.show or args.show_dir:
         hook = cfg.default_hooks.get('visualization')
         if hook is None:
@@ -137,7 +142,7 @@ def main() -> None:
     try:
         cfg = build_config(args)
         # Before data sets are built; mmengine reads it once more.
-        read_checkpoint(args.checkpoint, args.trust_checkpoint)
+        read_checkpoint(cfg.load_from, args.trust_checkpoint)
     except (FileNotFoundError, ValueError) as error:
         raise SystemExit(f'error: {error}') from None
     read_safely_in_mmengine(args.trust_checkpoint)

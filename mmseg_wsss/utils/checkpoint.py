@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 import torch
 from mmengine.logging import print_log
-from mmengine.runner import CheckpointLoader
+from mmengine.runner import CheckpointLoader, find_latest_checkpoint
 from torch import Tensor, nn
 
 from . import restricted_pickle
@@ -187,6 +187,26 @@ def read_safely_in_mmengine(trust: bool = False) -> None:
         return content
 
     CheckpointLoader.register_scheme('', load_from_local, force=True)
+
+
+def find_checkpoint(path: str | os.PathLike) -> str:
+    """Give the last checkpoint of a work dir, any other path as it is.
+
+    Args:
+        path (str | os.PathLike): A checkpoint, or the folder of a training.
+
+    Returns:
+        str: Path of a checkpoint.
+
+    Raises:
+        FileNotFoundError: If there is none in the folder.
+    """
+    if not os.path.isdir(path):
+        return os.fspath(path)
+    found = find_latest_checkpoint(os.fspath(path))
+    if found is None:
+        raise FileNotFoundError(f'{path}: there is no checkpoint in it; train first.')
+    return os.path.join(path, os.path.basename(found))  # the folder may have moved since
 
 
 def find_resumable(work_dir: str | os.PathLike, trust: bool = False) -> tuple[str, dict] | None:

@@ -10,6 +10,18 @@ from mmengine.config import DictAction
 LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
 
 
+def add_checkpoint_argument(parser: argparse.ArgumentParser, of: str) -> None:
+    """Add ``CHECKPOINT``, which :func:`~mmseg_wsss.utils.checkpoint.find_checkpoint` takes.
+
+    Args:
+        parser (argparse.ArgumentParser): The command's.
+        of (str): What it is a checkpoint of, e.g. ``'a trained network'``.
+    """
+    parser.add_argument(
+        'checkpoint', help=f'checkpoint of {of}, or the work dir whose last one is meant'
+    )
+
+
 def add_trust_option(parser: argparse.ArgumentParser) -> None:
     """Add ``--trust-checkpoint``."""
     parser.add_argument(

@@ -15,6 +15,7 @@ import json
 import math
 import os
 import platform
+import re
 import shlex
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from mmengine.config import Config
 from steps import ROOT, Step, Steps, is_network
 
 from mmseg_wsss.datasets.splits import read_split
@@ -120,7 +122,7 @@ class Study(Steps):
         write_atomic(done, f'{time.monotonic() - started:.1f}\n'.encode())
 
     def figures(self, step: Step, row: dict) -> dict[str, float]:
-        """Read what a finished step has measured for a row, in percent."""
+        """Read what a finished step has measured for a row, in percent; epochs as they are."""
         if not is_network(row):
             data = json.loads((step.folder / 'evaluation.json').read_text(encoding='utf-8'))
             return evaluation_figures(data, row)
@@ -136,7 +138,18 @@ class Study(Steps):
         found['mean_accuracy'] = mean_of_classes(score.recall)
         found |= {f'iou_{name}': iou for name, iou in zip(self.classes, score.iou, strict=True)}
         # A class that is nowhere has no score.
-        return {key: 100 * value for key, value in found.items() if not math.isnan(value)}
+        found = {key: 100 * value for key, value in found.items() if not math.isnan(value)}
+        if row.get('until_plateau'):
+            found['epochs'] = self._epochs(step.inputs[0])
+        return found
+
+    def _epochs(self, network: Step) -> float:
+        """How often a finished training has seen its photographs."""
+        checkpoint = (network.folder / 'last_checkpoint').read_text()
+        loader = Config.fromfile(network.config_path).train_dataloader
+        photographs = read_split(Path(loader.dataset.ann_file))
+        iterations = int(re.fullmatch(r'iter_(\d+)\.pth', Path(checkpoint).name)[1])
+        return iterations * loader.batch_size / len(photographs)
 
     def rows(self) -> tuple[list[str], list[dict]]:
         """Read results.csv: columns and rows."""
@@ -205,7 +218,7 @@ def evaluation_figures(data: dict, row: dict) -> dict[str, float]:
 
 
 def _own_steps(step: Step) -> list[Step]:
-    return [step, *(one for one in step.inputs if one.weights.startswith('iter_'))]
+    return [step, *(one for one in step.inputs if one.folder.name.startswith('network-'))]
 
 
 @cache

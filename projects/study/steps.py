@@ -23,6 +23,7 @@ from mmseg_wsss.datasets.splits import read_split
 from mmseg_wsss.utils.atomic import write_atomic
 
 ROOT = Path(__file__).resolve().parents[2]
+PLATEAU = 'configs/_base_/schedules/adamw_until_plateau.py'
 INITIAL_WEIGHTS = dict(type='InitialWeightsHook')
 
 
@@ -36,7 +37,8 @@ class Step:
         inputs (list[Step]): What must be finished before.
         config (str): Text of its config file ``config.py``, empty if it has none.
         digest (str): Hash of config, command and inputs.
-        weights (str): Name of the checkpoint that it ends with, if it is a training.
+        weights (str): Name of the checkpoint that it ends with, if it is a training; ``'.'`` where
+            only the training itself knows.
         rows (list[dict]): Rows of the plan that its figures are for, with their random seed.
     """
 
@@ -55,7 +57,7 @@ class Step:
 
     @property
     def checkpoint(self) -> str:
-        """Path of the checkpoint that it ends with."""
+        """Path of the checkpoint that it ends with, or the folder whose last one it is."""
         return str(self.folder / self.weights)
 
 
@@ -213,17 +215,34 @@ class Steps:
         iterations = budget.get('iterations', config.train_cfg.max_iters)
         iterations = round(iterations * row.get('length', 1))
         rescale(config, iterations)
+        weights = f'iter_{iterations}.pth'
+        # The test is a step of its own.
+        config.val_cfg = config.val_dataloader = config.val_evaluator = None
+        if row.get('until_plateau'):
+            self._train_until_plateau(config, iterations // 4)
+            weights = '.'
         config.optim_wrapper.optimizer.lr *= row.get('rate', 1)
         if row.get('start', budget.get('start')) == 'classifier':
             inputs.append(self.classifier(random_seed))
             config.model.backbone.init_cfg = dict(
                 type='Pretrained', checkpoint=inputs[-1].checkpoint, prefix='backbone.'
             )
-        # The test is a step of its own.
-        config.val_cfg = config.val_dataloader = config.val_evaluator = None
         config.merge_from_dict(self.options)
         config.randomness = dict(seed=random_seed)
-        return self._step('network', ['tools/train.py'], inputs, config, f'iter_{iterations}.pth')
+        return self._step('network', ['tools/train.py'], inputs, config, weights)
+
+    def _train_until_plateau(self, config: Config, interval: int) -> None:
+        """Hold out each tenth photograph, and train until its labels are met no better."""
+        schedule = copy.deepcopy(read_config(PLATEAU))
+        learned = config.train_dataloader.dataset
+        held_out = copy.deepcopy(learned)
+        learned['ann_file'], held_out['ann_file'] = self._list('learned'), self._list('held-out')
+        held_out['pipeline'] = config.test_dataloader.dataset.pipeline
+        config.val_dataloader = {**config.test_dataloader, 'dataset': held_out}
+        config.val_evaluator, config.val_cfg = config.test_evaluator, dict(type='ValLoop')
+        config.param_scheduler, config.train_cfg = schedule.param_scheduler, schedule.train_cfg
+        config.train_cfg.val_interval = config.default_hooks.checkpoint.interval = interval
+        config.custom_hooks.append(schedule.early_stopping_hook)
 
     def tested(self, row: dict, random_seed: int) -> Step:
         """A network tested on the validation photographs."""
@@ -369,7 +388,9 @@ class Steps:
         every = read_split(self.data / 'ImageSets/Segmentation/train.txt')
         train = read_split(Path(chosen)) if isinstance(chosen, str) else spread(every, chosen)
         sample = spread(train, self.budget['sample'])
-        for name, ids in dict(all=every, train=train, sample=sample).items():
+        parts = {'all': every, 'train': train, 'sample': sample, 'held-out': train[::10]}
+        parts['learned'] = [one for place, one in enumerate(train) if place % 10]
+        for name, ids in parts.items():
             write_atomic(lists / f'{name}.txt', '\n'.join([*ids, '']).encode())
         with (self.data / 'tags.csv').open(newline='', encoding='utf-8') as file:
             tags = {one['image_id']: one['tags'].split() for one in csv.DictReader(file)}

@@ -30,6 +30,7 @@ TITLES = dict(
     wrong_noisy='wrong, noisy',
     wrong_clean='wrong, clean',
     map='mAP',
+    epochs='epochs',
 )
 
 

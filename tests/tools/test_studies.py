@@ -491,6 +491,38 @@ def test_seeds_of_a_classifier_that_other_commands_trained(study):
     ]
 
 
+@pytest.mark.parametrize('labels', [{}, {'labels': 'six'}])
+def test_a_training_until_a_plateau_holds_each_tenth_photograph_out(study, data, labels):
+    ids = [f'{number:02}' for number in range(21)]
+    (data / 'ImageSets/Segmentation/train.txt').write_text('\n'.join(ids))
+    (data / 'tags.csv').write_text('\n'.join(['image_id,tags', *(f'{one},cat' for one in ids)]))
+    budgets = {'some': {**PLAN['budgets']['full-length'], 'photographs': 21}}
+    made = study('some', {**PLAN, 'data': str(data), 'budgets': budgets})
+    row = dict(variant='some', until_plateau=True, loss=dict(type='CrossEntropyLoss'), **labels)
+    test = made.tested(row, 0)
+    (network,) = test.inputs
+    assert test.command[1:3] == [str(network.config_path), str(network.folder)]
+    config = Config.fromstring(network.config, '.py')
+    assert (config.train_cfg.max_iters, config.train_cfg.val_interval) == (20000, 150)
+    assert config.default_hooks.checkpoint.interval == 150
+    assert [one.type for one in config.param_scheduler] == ['LinearLR', 'ReduceOnPlateauLR']
+    assert config.custom_hooks[-1].type == 'EarlyStoppingHook'
+    train, held_out = config.train_dataloader.dataset, config.val_dataloader.dataset
+    kind = 'FolderSeedDataset' if labels else 'PascalVOCDataset'
+    assert train.type == held_out.type == kind
+    assert held_out.get('seed_root') == train.get('seed_root')
+    assert held_out.pipeline == config.test_dataloader.dataset.pipeline
+    made.write_lists()
+    assert Path(held_out.ann_file).read_text().split() == ['00', '10', '20']
+    assert Path(train.ann_file).read_text().split() == [one for one in ids if one[1] != '0']
+    # 450 batches of 8 of the 18 photographs.
+    network.config_path.parent.mkdir(parents=True)
+    network.config_path.write_text(network.config)
+    network.folder.mkdir()
+    (network.folder / 'last_checkpoint').write_text('/elsewhere/iter_450.pth')
+    assert made._epochs(network) == 200
+
+
 def test_voters_of_one_name_are_numbered(study):
     labels = {
         'unlike': dict(vote=['work/plain/0.05-1.00', 'work/affinity/0.05-1.00']),

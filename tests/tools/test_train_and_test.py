@@ -98,8 +98,9 @@ def test_mixed_precision_on_the_cpu(trained, tmp_path, root):
 
 def test_written_masks_score_what_the_evaluation_says(trained, tmp_path, root):
     path, config = trained
-    command(root, 'test.py', config, path / 'work' / 'iter_4.pth', '--work-dir', tmp_path / 'work',
+    command(root, 'test.py', config, path / 'work', '--work-dir', tmp_path / 'work',
             '--out', tmp_path / 'masks')  # fmt: skip
+    assert 'work/iter_4.pth' in next((tmp_path / 'work').glob('*/*.log')).read_text()
     matrix = np.zeros((3, 3), np.int64)
     for image_id in IDS:
         truth = read_mask(path / 'truth' / f'{image_id}.png')
@@ -235,3 +236,20 @@ def test_a_label_that_is_no_class_ends_the_test_with_its_file(trained, root):
     text = str(error.value)
     assert f'error: {path}/truth/{IDS[2]}.png: label 128, expected 0 to 2 or 255' in text
     assert 'Traceback' not in text
+
+
+@pytest.mark.parametrize(
+    ('tool', 'first', 'options'),
+    [
+        ('test.py', 'config.py', []),
+        ('make_pseudo_masks.py', 'config.py', ['--out', 'masks', '--tags', 'tags.csv']),
+        ('predict.py', 'images', ['--out', 'masks']),
+        ('predict_tags.py', 'images', ['--out', 'tags.csv']),
+        ('background_curve.py', 'config.py', ['--gt', 'truth']),
+    ],
+)
+def test_a_work_dir_without_a_checkpoint_is_named(trained, tmp_path, root, tool, first, options):
+    path, _ = trained
+    run = run_forked([root / 'tools' / tool, path / first, tmp_path, *options])
+    assert run.returncode == 1
+    assert f'error: {tmp_path}: there is no checkpoint in it; train first.' in run.stderr

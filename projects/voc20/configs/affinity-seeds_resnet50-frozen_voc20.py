@@ -1,4 +1,5 @@
-# Seeds of cls_resnet50-frozen_voc20.py, spread by the network of affinity-net_resnet50-frozen_voc20.py.
+# Seeds of cls_resnet50-frozen_voc20.py, spread by the network of
+# affinity-net_resnet50-frozen_voc20.py.
 _base_ = './seeds_resnet50-frozen_voc20.py'
 seed_generation = dict(
     background=dict(

@@ -23,6 +23,7 @@ from torch import nn
 
 from mmseg_wsss.utils import checkpoint, restricted_pickle
 from mmseg_wsss.utils.checkpoint import (
+    find_checkpoint,
     read_checkpoint,
     read_safely_in_mmengine,
     read_state_dict,
@@ -300,3 +301,14 @@ def test_the_table_has_no_name_that_reaches_further() -> None:
     for name, value in restricted_pickle._GLOBALS.items():
         assert not isinstance(value, type(os)), name
         assert value not in (getattr, eval, exec, type, np.dtype), name
+
+
+def test_a_work_dir_stands_for_its_last_checkpoint(tmp_path):
+    assert find_checkpoint('some/iter_2.pth') == 'some/iter_2.pth'
+    with pytest.raises(FileNotFoundError, match=f'{tmp_path}: there is no checkpoint in it; train'):
+        find_checkpoint(tmp_path)
+    for name in ('iter_2.pth', 'iter_10.pth', 'best_mIoU_iter_2.pth'):
+        (tmp_path / name).touch()
+    # As it is written by a training in a folder that has been moved since.
+    (tmp_path / 'last_checkpoint').write_text('work_dirs/elsewhere/iter_10.pth')
+    assert find_checkpoint(tmp_path) == str(tmp_path / 'iter_10.pth')
