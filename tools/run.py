@@ -46,6 +46,14 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--cls-base', help='config of the classifier to start from')
     parser.add_argument('--pnl-base', help='config of the network to start from')
     parser.add_argument(
+        '--affinity',
+        nargs='?',
+        const='',
+        metavar='CONFIG',
+        help='spread the seeds by learned affinity, which takes another training; CONFIG is its '
+        'network to start from, needed with --cls-base and --pnl-base',
+    )
+    parser.add_argument(
         '--threshold-from-masks',
         action='store_true',
         help='choose the background threshold on the masks; the report says so',
@@ -83,6 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         weights=args.weights,
         cls_base=args.cls_base,
         pnl_base=args.pnl_base,
+        affinity=args.affinity,
         threshold_from_masks=args.threshold_from_masks,
         plan_only=args.plan,
         again=args.again,

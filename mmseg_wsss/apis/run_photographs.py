@@ -12,6 +12,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from ..checks.report import count_by_class
+from ..converters.affinity_configs import KINDS
 from ..converters.folder_configs import last_checkpoint_name
 from ..converters.folder_inputs import (
     MASK_FOLDER,
@@ -53,6 +54,8 @@ class RunOptions:
         weights (str, optional): File of initial weights.
         cls_base (str, optional): Config of the classifier, instead of a recipe.
         pnl_base (str, optional): Config of the network, instead of a recipe.
+        affinity (str, optional): Spread the seeds by learned affinity: config of its network to
+            start from, or ``''`` for the recipe's.
         threshold_from_masks (bool): Choose the background threshold on the masks.
         plan_only (bool): Stop before the first training.
         again (bool): Make results of changed inputs anew.
@@ -71,6 +74,7 @@ class RunOptions:
     weights: str | None = None
     cls_base: str | None = None
     pnl_base: str | None = None
+    affinity: str | None = None
     threshold_from_masks: bool = False
     plan_only: bool = False
     again: bool = False
@@ -97,6 +101,11 @@ class PhotographRun:
     def __init__(self, options: RunOptions, runner: StepRunner | None = None) -> None:
         if options.threshold_from_masks and options.masks is None:
             raise ValueError('--threshold-from-masks needs the masks, --masks.')
+        if options.threshold_from_masks and options.affinity is not None:
+            raise ValueError(
+                '--affinity finds its threshold from labels of its own, give either it or '
+                '--threshold-from-masks.'
+            )
         self.options = options
         self.root = Path(options.out)
         begun = self.root.is_dir() and any(self.root.iterdir())
@@ -108,6 +117,9 @@ class PhotographRun:
         self.seeds = self.root / 'seeds'
         self.cls_config = self.configs / f'{CONFIG_NAME}_cls.py'
         self.pnl_config = self.configs / f'{CONFIG_NAME}_pnl.py'
+        self.affinity_labels, self.affinity_net, self.affinity_seeds = (
+            self.configs / f'{CONFIG_NAME}_{kind}.py' for kind in KINDS
+        )
         self.predicted_tags = self.root / 'predicted-tags.csv'  # of the photographs that judge
         self.lists = [self.data / name for name in ('tags.csv', 'train.txt', 'dataset.json')]
 
@@ -134,6 +146,9 @@ class PhotographRun:
         self._check_tags('classifier-check', 'Has the classifier learnt them?', [checkpoint])
         if self.options.threshold_from_masks:
             self.runner.run(self._find_threshold(checkpoint))
+        if self.options.affinity is not None:
+            self.runner.run(self._make_labels(checkpoint))
+            self.runner.run(self._learn_affinity())
         self.runner.run(self._make_seeds(checkpoint))
         if self.description.has_masks:
             self.runner.run(self._evaluate_seeds())
@@ -202,6 +217,8 @@ class PhotographRun:
             value = getattr(options, name)
             if value:
                 words += [f'--{name.replace("_", "-")}', value]
+        if options.affinity is not None:
+            words += ['--affinity', *([options.affinity] if options.affinity else [])]
         return Step(
             'configs',
             'Choose networks and schedules',
@@ -218,16 +235,21 @@ class PhotographRun:
 
     def _show_plan(self) -> None:
         """Print how long the steps that are left will take about."""
-        left = [
-            name for name in ('classifier', 'seeds', 'network') if self.runner.seconds(name) is None
-        ]
+        names = ['classifier', 'seeds', 'network']
+        network = None
+        if self.options.affinity is not None:
+            names.insert(1, 'affinity')
+            network = self.affinity_net
+        left = [name for name in names if self.runner.seconds(name) is None]
         if not left:
             return
         photographs = list(self._photographs.values())[:2]
         images = TRAINVAL_LIST if self.description.has_masks else 'train.txt'
         number = len(read_split(self.data / images))
         try:
-            seconds = estimate_seconds(self.cls_config, self.pnl_config, photographs, number)
+            seconds = estimate_seconds(
+                self.cls_config, self.pnl_config, photographs, number, network
+            )
         except Exception as error:  # of bases of any kind; an estimate stops no run
             print(f'\nHow long it will take cannot be said ({type(error).__name__}: {error}).')
             return
@@ -287,8 +309,33 @@ class PhotographRun:
         curves = json.loads(path.read_text(encoding='utf-8'))['seeds']
         return next(iter(curves.values()))['best']['threshold']
 
+    def _make_labels(self, checkpoint: Path) -> Step:
+        return Step(
+            'affinity-labels',
+            'Label what is surely an object or surely background',
+            self._command('make_seeds.py', self.affinity_labels, checkpoint),
+            inputs=[*self.lists, self.cls_config, self.affinity_labels],
+            after=['classifier'],
+            makes=[self.root / KINDS[0]],
+        )
+
+    def _learn_affinity(self) -> Step:
+        return Step(
+            'affinity',
+            'Learn from these labels which pixels belong together',
+            self._command('train.py', self.affinity_net, '--resume'),
+            inputs=[*self.lists, self.affinity_net],
+            after=['affinity-labels'],
+            makes=[self.root / KINDS[1]],
+            keeps=True,
+        )
+
     def _make_seeds(self, checkpoint: Path) -> Step:
-        words: list[object] = [self.cls_config, checkpoint]
+        config, inputs, after = self.cls_config, [self.cls_config], ['classifier']
+        if self.options.affinity is not None:
+            config = self.affinity_seeds
+            inputs, after = [*inputs, config], [*after, 'affinity']
+        words: list[object] = [config, checkpoint]
         if self.options.threshold_from_masks:
             value = self._chosen_threshold()
             words += ['--cfg-options', f'seed_generation.background.threshold={value:.2f}']
@@ -296,8 +343,8 @@ class PhotographRun:
             'seeds',
             'Make six seeds of each photograph, refine them, vote',
             self._command('make_seeds.py', *words),
-            inputs=[*self.lists, self.cls_config],
-            after=['classifier'],
+            inputs=[*self.lists, *inputs],
+            after=after,
             makes=[self.seeds],
             keeps=True,
             summary=self._seed_lines,

@@ -37,6 +37,7 @@ def estimate_seconds(
     pnl_config: str | os.PathLike,
     photographs: Sequence[str],
     num_images: int,
+    affinity_config: str | os.PathLike | None = None,
 ) -> dict[str, float]:
     """Measure a few steps of each part and multiply.
 
@@ -48,9 +49,11 @@ def estimate_seconds(
         pnl_config (str | os.PathLike): The segmentation network's.
         photographs (Sequence[str]): Paths of one or a few photographs.
         num_images (int): Number of images to make seeds of.
+        affinity_config (str | os.PathLike, optional): An affinity network's.
 
     Returns:
-        dict[str, float]: Seconds of ``'classifier'``, ``'seeds'`` and ``'network'``.
+        dict[str, float]: Seconds of ``'classifier'``, ``'seeds'`` (without random walks),
+        ``'network'`` and, with its config, ``'affinity'``.
     """
     device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
     cls, pnl = Config.fromfile(str(cls_config)), Config.fromfile(str(pnl_config))
@@ -68,17 +71,24 @@ def estimate_seconds(
     step = _training_step(classifier, samples, size, device)
     seconds = dict(classifier=_time(step, device) * epochs * -(-number // batch))
     seconds['seeds'] = _time_seeds(cls, classifier, photographs, device) * num_images
-    network = _build(pnl, device)
-    size = tuple(pnl.model.data_preprocessor.get('size') or (512, 512))
+    seconds['network'] = _time_network(pnl, pnl.model.decode_head.num_classes, device)
+    if affinity_config is not None:
+        affinity = Config.fromfile(str(affinity_config))
+        seconds['affinity'] = _time_network(affinity, num_classes + 1, device)
+    return seconds
+
+
+def _time_network(config: Config, num_classes: int, device: torch.device) -> float:
+    """Seconds of the training of a network that learns masks."""
+    size = tuple(config.model.data_preprocessor.get('size') or (512, 512))
     samples = []
-    for _ in range(pnl.train_dataloader.batch_size):
-        label = torch.randint(0, pnl.model.decode_head.num_classes, (1, *size))
+    for _ in range(config.train_dataloader.batch_size):
+        label = torch.randint(0, num_classes, (1, *size))
         samples.append(
             SegDataSample(gt_sem_seg=PixelData(data=label), metainfo=dict(img_shape=size))
         )
-    step = _training_step(network, samples, size, device)
-    seconds['network'] = _time(step, device) * pnl.train_cfg.max_iters
-    return seconds
+    step = _training_step(_build(config, device), samples, size, device)
+    return _time(step, device) * config.train_cfg.max_iters
 
 
 def _build(config: Config, device: torch.device) -> nn.Module:

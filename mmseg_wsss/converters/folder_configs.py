@@ -4,39 +4,29 @@ from __future__ import annotations
 
 import os
 import os.path as osp
-import pprint
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from mmengine.config import Config
 
 from ..datasets.splits import read_split
 from ..utils.atomic import write_atomic
+from .affinity_configs import KINDS, affinity_texts
+from .config_parts import Raw, config_text, read_base, seed_dataset
 from .folder_inputs import MASK_FOLDER, TRAINVAL_LIST, FolderDescription
 from .recipes import Recipe, choose_recipe, gpu_memory
 
 CLS_BASE = 'cls/resnet50_voc.py'
 PNL_BASE = 'pnl/deeplabv3plus_r50_voc.py'
-_PACKAGE = osp.dirname(osp.dirname(osp.abspath(__file__)))
 
 
-@dataclass(frozen=True)
-class Raw:
-    """An expression that is written into a config as it stands."""
-
-    text: str
-
-    def __repr__(self) -> str:
-        return self.text
-
-
-def recipe_for(root: str, weights: str | None = None) -> Recipe:
+def recipe_for(root: str, weights: str | None = None, affinity: bool = False) -> Recipe:
     """Choose the recipe of a prepared data set on this machine.
 
     Args:
         root (str): Data set made by :func:`convert_folder`.
         weights (str, optional): File of initial weights.
+        affinity (bool): Whether the seeds are spread by learned affinity.
 
     Returns:
         Recipe: See :func:`~mmseg_wsss.converters.recipes.choose_recipe`.
@@ -46,7 +36,8 @@ def recipe_for(root: str, weights: str | None = None) -> Recipe:
         ValueError: If the weights are of no known network.
     """
     FolderDescription.load(root)
-    return choose_recipe(len(read_split(osp.join(root, 'train.txt'))), gpu_memory(), weights)
+    number = len(read_split(osp.join(root, 'train.txt')))
+    return choose_recipe(number, gpu_memory(), weights, affinity)
 
 
 def make_config(
@@ -57,8 +48,12 @@ def make_config(
     pnl_base: str | None = None,
     recipe: Recipe | None = None,
     runs: str | None = None,
-) -> tuple[str, str]:
+) -> tuple[str, ...]:
     """Write the config of the classifier and that of the segmentation network.
+
+    Where the recipe has learned affinity, those of its labels, its network and its seeds besides,
+    see :mod:`~mmseg_wsss.converters.affinity_configs`; the segmentation network then learns these
+    seeds.
 
     Both inherit a config and replace data set, classes, palette and the number of classes; batch
     size, schedule and crops stay those of the base, or of the recipe, and can be overridden below.
@@ -77,11 +72,12 @@ def make_config(
         recipe (Recipe, optional): Schedules for the data set, see :func:`recipe_for`; not together
             with a base.
         runs (str, optional): Folder of what the configs make: ``classifier``, ``seeds`` and
-            ``network`` in it. The classifier then trains without making its seeds at the end. By
-            default the folders of the tools, ``work_dirs/<name>_cls`` and ``<name>_pnl``.
+            ``network`` in it, ``affinity-labels`` and ``affinity-net`` too. The classifier then
+            trains without making its seeds at the end. By default the folders of the tools,
+            ``work_dirs/<name>_cls``, ``<name>_pnl`` and so on.
 
     Returns:
-        tuple[str, str]: Paths of the two configs.
+        tuple[str, ...]: Paths of the two configs, then of the three of learned affinity.
 
     Raises:
         FileExistsError: If one of them exists: it may hold changes made by hand.
@@ -96,56 +92,45 @@ def make_config(
     if not name or not name.replace('-', '_').isidentifier():
         raise ValueError(f'name={name!r}, expected letters, digits, - and _.')
     description = FolderDescription.load(root)
-    paths = tuple(osp.join(config_folder, f'{name}_{kind}.py') for kind in ('cls', 'pnl'))
+    kinds = ('cls', 'pnl', *(KINDS if recipe.affinity is not None else ()))
+    paths = tuple(osp.join(config_folder, f'{name}_{kind}.py') for kind in kinds)
     for path in paths:
         if osp.exists(path):
             raise FileExistsError(f'{path}: exists; remove it or choose another name.')
-    cls = _read_base(recipe.cls_base, config_folder, 'TagsDataset')
-    pnl = _read_base(recipe.pnl_base, config_folder, 'SeedDataset')
-    seeds = osp.join(osp.join('work_dirs', f'{name}_cls') if runs is None else runs, 'seeds')
+    cls = read_base(recipe.cls_base, config_folder, 'TagsDataset')
+    pnl = read_base(recipe.pnl_base, config_folder, 'SeedDataset')
+    maker = f'{name}_{kinds[-1]}' if len(kinds) > 2 else f'{name}_cls'  # of the seeds
+    seeds = osp.join(osp.join('work_dirs', maker) if runs is None else runs, 'seeds')
     texts = [
         _cls_text(root, description, runs, seeds, recipe, *cls),
         _pnl_text(root, description, runs, seeds, recipe, *pnl),
     ]
+    if recipe.affinity is not None:
+        texts += affinity_texts(
+            root, description, config_folder, name, recipe.affinity, seeds, runs
+        )
     os.makedirs(config_folder, exist_ok=True)
     for path, text in zip(paths, texts, strict=True):
         write_atomic(path, text.encode())
     return paths
 
 
-def _read_base(base: str, config_folder: str, dataset_type: str) -> tuple[str, Config]:
-    """Find a base config; give what to write as ``_base_`` and the config itself."""
-    checkout = osp.join(osp.dirname(_PACKAGE), 'configs', base)
-    installed = osp.join(_PACKAGE, '.mim', 'configs', base)
-    for path in (base, checkout):
-        if osp.isfile(path):
-            reference = osp.relpath(path, config_folder).replace(os.sep, '/')
-            break
-    else:
-        path, reference = installed, f'mmseg_wsss::{base}'
-        if not osp.isfile(path):
-            raise FileNotFoundError(f'{base}: neither a file nor a config of mmseg_wsss.')
-    config = Config.fromfile(path)
-    dataset = config.get('train_dataloader', {}).get('dataset', {})
-    if not dataset.get('type', '').endswith(dataset_type) or 'pipeline' not in dataset:
-        raise ValueError(
-            f'{path}: trains on {dataset.get("type")!r}, expected a {dataset_type} with a pipeline.'
-        )
-    return reference, config
-
-
-def next_commands(cls_path: str, pnl_path: str) -> list[str]:
-    """Give the commands that go on from the two configs of :func:`make_config`."""
+def next_commands(cls_path: str, pnl_path: str, *affinity: str) -> list[str]:
+    """Give the commands that go on from the configs of :func:`make_config`."""
     cls = Config.fromfile(cls_path)
     stem = osp.splitext(osp.basename(cls_path))[0]
     work_dir = cls.get('work_dir') or osp.join('work_dirs', stem)
     train, seeds = osp.join('tools', 'train.py'), osp.join('tools', 'make_seeds.py')
     checkpoint = osp.join(work_dir, last_checkpoint_name(cls))
-    return [
-        f'python {train} {cls_path}',
-        f'python {seeds} {cls_path} {checkpoint}',
-        f'python {train} {pnl_path}',
-    ]
+    makers = [f'python {seeds} {cls_path} {checkpoint}']
+    if affinity:
+        labels, network, spread = affinity
+        makers = [
+            f'python {seeds} {labels} {checkpoint}',
+            f'python {train} {network}',
+            f'python {seeds} {spread} {checkpoint}',
+        ]
+    return [f'python {train} {cls_path}', *makers, f'python {train} {pnl_path}']
 
 
 def last_checkpoint_name(config: Config) -> str:
@@ -196,12 +181,13 @@ def _cls_text(
     if runs is not None:
         sections['work_dir'] = osp.join(runs, 'classifier')
         sections.setdefault('seed_generation', {})['out'] = seeds
+    if runs is not None or recipe.affinity is not None:
         # Seeds are a step of their own.
         sections['custom_hooks'] = [
             hook for hook in base.get('custom_hooks') or [] if hook['type'] != 'MultiSeedCAMHook'
         ]
     title = f'Classifier on the tags of {root}.'
-    return _config_text(title, reference, root, description, sections, recipe.cls, recipe.reasons)
+    return config_text(title, reference, root, description, sections, recipe.cls, recipe.reasons)
 
 
 def _pnl_text(
@@ -213,17 +199,6 @@ def _pnl_text(
     reference: str,
     base: Config,
 ) -> str:
-    common = dict(data_root=Raw('data_root'), img_suffix=description.img_suffix)
-    train = dict(
-        _delete_=True,
-        type='FolderSeedDataset',
-        seed_root=seed_root,
-        ann_file='train.txt',
-        data_prefix=dict(img_path=description.img_path),
-        metainfo=Raw('metainfo'),
-        pipeline=Raw('_base_.train_dataloader.dataset.pipeline'),
-        **common,
-    )
     val = dict(
         _delete_=True,
         type='BaseSegDataset',
@@ -232,16 +207,17 @@ def _pnl_text(
         metainfo=Raw('metainfo'),
         pipeline=Raw('_base_.val_dataloader.dataset.pipeline'),
         test_mode=True,
-        **common,
+        data_root=Raw('data_root'),
+        img_suffix=description.img_suffix,
     )
     heads = base.model.get('decode_head', {}).get('num_classes')
     sections = _model_sections(base, heads, len(description.classes))
-    sections['train_dataloader'] = dict(dataset=train)
+    sections['train_dataloader'] = dict(dataset=seed_dataset(description, seed_root))
     sections.update(_val_sections(base, dict(dataset=val) if description.has_masks else None))
     if runs is not None:
         sections['work_dir'] = osp.join(runs, 'network')
     title = f'Segmentation network on the seeds of {root}.'
-    return _config_text(title, reference, root, description, sections, recipe.pnl, recipe.reasons)
+    return config_text(title, reference, root, description, sections, recipe.pnl, recipe.reasons)
 
 
 def _model_sections(base: Config, old: int | None, new: int) -> dict[str, Any]:
@@ -298,60 +274,3 @@ def _val_sections(base: Config, dataloader: dict | None) -> dict[str, Any]:
     if base.get('default_hooks', {}).get('checkpoint', {}).get('save_best') is not None:
         sections['default_hooks'] = dict(checkpoint=dict(save_best=None))
     return sections
-
-
-def _config_text(
-    title: str,
-    reference: str,
-    root: str,
-    description: FolderDescription,
-    sections: dict[str, Any],
-    changes: Mapping[str, Any],
-    reasons: tuple[str, ...],
-) -> str:
-    sections = merge_changes(sections, changes)
-    lines = [
-        f'# {title}',
-        *(f'# * {reason}' for reason in reasons),
-        f'_base_ = {reference!r}',
-        f'data_root = {root!r}',
-        f'metainfo = dict(\n    classes={_format(tuple(description.classes), 12)},\n'
-        f'    palette={_format(description.palette, 12)},\n)',
-    ]
-    if any(value is None for value in sections.values()):
-        lines.append('# There is nothing to validate on.')
-    lines += [f'{key} = {_format(value)}' for key, value in sections.items()]
-    return '\n'.join(lines) + '\n'
-
-
-def merge_changes(content: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Put changes into nested dicts; what is None stays.
-
-    >>> merge_changes(dict(a=dict(b=1), c=None), dict(a=dict(d=2), c=dict(e=3)))
-    {'a': {'b': 1, 'd': 2}, 'c': None}
-    """
-    merged = dict(content)
-    for key, change in changes.items():
-        old = merged.get(key)
-        if isinstance(old, Mapping) and isinstance(change, Mapping):
-            merged[key] = merge_changes(old, change)
-        elif key not in merged or old is not None:
-            merged[key] = change
-    return merged
-
-
-def _format(value: Any, indent: int = 0) -> str:
-    """Format a value as code; dicts as calls of ``dict``, as configs are written."""
-    if isinstance(value, Mapping):
-        text = ', '.join(f'{key}={_format(item)}' for key, item in value.items())
-        if '\n' not in text and indent + len(text) < 60:
-            return f'dict({text})'
-        pad = ' ' * (indent + 4)
-        items = ''.join(f'{pad}{key}={_format(v, indent + 4)},\n' for key, v in value.items())
-        return f'dict(\n{items}{" " * indent})'
-    if isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
-        pad = ' ' * (indent + 4)
-        items = ''.join(f'{pad}{_format(item, indent + 4)},\n' for item in value)
-        return f'[\n{items}{" " * indent}]'
-    text = pprint.pformat(value, width=99 - indent, compact=True, sort_dicts=False)
-    return text.replace('\n', '\n' + ' ' * indent)

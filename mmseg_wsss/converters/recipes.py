@@ -32,6 +32,10 @@ TINY_FROZEN_STAGES = {'mobilenetv2': 6, 'resnet50': 3}
 THRESHOLDS = {'mobilenetv2': ((400, 0.5), (1_000, 0.45), (inf, 0.35))}
 
 
+# Learned affinity: epochs of its network's head, and least iterations.
+AFFINITY_EPOCHS, AFFINITY_ITERATIONS = 8, 300
+
+
 @dataclass(frozen=True)
 class Backbone:
     """A backbone that recipes know.
@@ -43,6 +47,8 @@ class Backbone:
         weights (tuple[str, str]): What the two start from, addresses as mmengine knows them.
         places (tuple[str, ...]): Local files that the weights may be instead, for both.
         marks (tuple[str, ...]): Names of parameters that tell its weights from others'.
+        affinity_base (str): Config of an affinity network.
+        affinity_thresholds (tuple[float, float]): Background thresholds of its labels.
     """
 
     title: str
@@ -51,6 +57,8 @@ class Backbone:
     weights: tuple[str, str]
     places: tuple[str, ...]
     marks: tuple[str, ...]
+    affinity_base: str
+    affinity_thresholds: tuple[float, float]
 
 
 BACKBONES = {
@@ -61,6 +69,8 @@ BACKBONES = {
         weights=('mmcls://mobilenet_v2', 'mmcls://mobilenet_v2'),
         places=('weights/mobilenet_v2_imagenet.pth',),
         marks=('conv1.conv.weight', 'layer7.0.conv.0.conv.weight'),
+        affinity_base='affinity/affinity-net_mobilenetv2_voc_animals.py',
+        affinity_thresholds=(0.60, 0.25),
     ),
     'resnet50': Backbone(
         title='ResNet-50',
@@ -69,8 +79,27 @@ BACKBONES = {
         weights=('torchvision://resnet50', 'open-mmlab://resnet50_v1c'),
         places=(),
         marks=('conv1.weight', 'layer3.5.conv3.weight'),
+        affinity_base='affinity/affinity-net_resnet50_voc.py',
+        affinity_thresholds=(0.40, 0.15),
     ),
 }
+
+
+@dataclass(frozen=True)
+class AffinityRecipe:
+    """How affinity is learned.
+
+    Attributes:
+        base (str): Config of an affinity network.
+        thresholds (tuple[float, float]): Background thresholds of its labels: what exceeds the
+            first is an object, what does not exceed the second is background. By default those of
+            ResNets.
+        changes (Mapping): Changes of the config.
+    """
+
+    base: str
+    thresholds: tuple[float, float] = (0.40, 0.15)
+    changes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -83,6 +112,7 @@ class Recipe:
         cls (Mapping): Changes of the first.
         pnl (Mapping): Changes of the second.
         reasons (tuple[str, ...]): What was chosen and why, in sentences.
+        affinity (AffinityRecipe, optional): Of seeds that are spread by learned affinity.
     """
 
     cls_base: str
@@ -90,6 +120,7 @@ class Recipe:
     cls: Mapping[str, Any] = field(default_factory=dict)
     pnl: Mapping[str, Any] = field(default_factory=dict)
     reasons: tuple[str, ...] = ()
+    affinity: AffinityRecipe | None = None
 
 
 def gpu_memory() -> float | None:
@@ -99,7 +130,12 @@ def gpu_memory() -> float | None:
     return torch.cuda.get_device_properties(0).total_memory / 2**30
 
 
-def choose_recipe(num_images: int, gpu: float | None = None, weights: str | None = None) -> Recipe:
+def choose_recipe(
+    num_images: int,
+    gpu: float | None = None,
+    weights: str | None = None,
+    affinity: bool = False,
+) -> Recipe:
     """Choose networks and schedules.
 
     * MobileNetV2 on a CPU, ResNet-50 on a GPU, or the backbone of the given weights. Where the
@@ -118,6 +154,7 @@ def choose_recipe(num_images: int, gpu: float | None = None, weights: str | None
         num_images (int): Photographs that train.
         gpu (float, optional): Memory of the GPU in GiB; None for a CPU.
         weights (str, optional): File of initial weights of one of :data:`BACKBONES`.
+        affinity (bool): Whether the seeds are spread by learned affinity.
 
     Returns:
         Recipe: With its reasons.
@@ -139,12 +176,14 @@ def choose_recipe(num_images: int, gpu: float | None = None, weights: str | None
     found = 'found from the activation maps'
     if threshold != 'auto':
         found = f'{threshold}, best for so many in trials with Animals-7'
-    reasons += [
-        cls_reason,
-        pnl_reason,
-        f'background threshold: {found}; no mask of these photographs is looked at',
-    ]
-    return Recipe(backbone.cls_base, backbone.pnl_base, cls, pnl, tuple(reasons))
+    reasons += [cls_reason, pnl_reason]
+    spread = None
+    if affinity:
+        spread, reason = _affinity(backbone, num_images, gpu, starts[0])
+        reasons.append(reason)
+        found = 'found from the labels of the affinity network'
+    reasons.append(f'background threshold: {found}; no mask of these photographs is looked at')
+    return Recipe(backbone.cls_base, backbone.pnl_base, cls, pnl, tuple(reasons), spread)
 
 
 def _choose_backbone(
@@ -272,6 +311,26 @@ def _network(
         why = f'at {"least" if iterations == least else "most"} so many on this backbone'
     optimizer = ', AdamW at a small learning rate' if small else ''
     return changes, f'network: {iterations:,} iterations of {batch} crops ({why}){optimizer}'
+
+
+def _affinity(
+    backbone: Backbone, num_images: int, gpu: float | None, start: dict[str, Any]
+) -> tuple[AffinityRecipe, str]:
+    batch = 8
+    iterations = max(AFFINITY_ITERATIONS, ceil(num_images * AFFINITY_EPOCHS / batch))
+    changes: dict[str, Any] = dict(
+        model=dict(backbone=dict(init_cfg=start)),
+        train_dataloader=dict(batch_size=batch),
+        train_cfg=dict(max_iters=iterations),
+        default_hooks=dict(checkpoint=dict(interval=ceil(iterations / 3))),
+        param_scheduler=[
+            dict(type='PolyLR', power=0.9, eta_min=0.0, by_epoch=False, begin=0, end=iterations)
+        ],
+    )
+    if gpu is None:
+        changes['train_dataloader'].update(num_workers=2)
+    reason = f'affinity network: {iterations:,} iterations of {batch} crops'
+    return AffinityRecipe(backbone.affinity_base, backbone.affinity_thresholds, changes), reason
 
 
 def _adamw(rate: float) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import pytest
 import run as tool
 from helpers.forked_steps import launch as forked
 from helpers.tiny_bases import write_bases
+from mmengine.config import Config
 from scenes import CLASSES, SceneSet, write_scenes
 
 from mmseg_wsss.apis import run_photographs
@@ -194,6 +195,52 @@ def test_without_masks_the_threshold_is_found(data, capsys):
     value = fit['background_fit']['threshold']
     assert f'background threshold {value:.2f}, found without masks' in printed
     assert not (data / 'BARE' / 'test').exists()
+
+
+def test_seeds_by_learned_affinity(data, capsys):
+    """The same classifier; labels, network and walk on top, and the network learns the result."""
+    asked = options(data, 'SPREAD', affinity=str(data / 'tiny_affinity.py'))
+    go(asked)
+    printed = capsys.readouterr().out
+    root = data / 'SPREAD'
+    commands = [
+        one['command'] for one in json.loads((root / 'run.json').read_text())['steps'].values()
+    ]
+    order = [Path(command[1]).stem for command in commands if 'run_aff' in command[1]]
+    assert order == ['run_affinity-labels', 'run_affinity-net', 'run_affinity-seeds']
+    assert re.search(r'Left to do.*classifier .*, affinity .*, seeds .*, network ', printed)
+    labels = json.loads((root / 'affinity-labels/seeds/manifest.json').read_text())['parameters']
+    assert labels['background'] == [dict(threshold=0.4), dict(threshold=0.15)]
+    assert (root / 'affinity-net/iter_2.pth').is_file()
+    parameters = json.loads((root / 'seeds/manifest.json').read_text())['parameters']
+    assert [part['type'] for part in parameters['refine']] == ['AffinityRefiner', 'DenseCRFRefiner']
+    value = parameters['background_fit']['threshold']
+    assert f'background threshold {value:.2f}, found without masks' in printed
+    network = Config.fromfile(root / 'configs/run_pnl.py')
+    assert network.train_dataloader.dataset.seed_root == str(root / 'seeds')
+    # Labels made anew are learned anew.
+    config = root / 'configs/run_affinity-labels.py'
+    config.write_text(config.read_text() + 'randomness = dict(seed=5)\n')
+    with pytest.raises(StepError, match='affinity-net was made before step affinity-labels'):
+        go(asked)
+
+
+@pytest.mark.parametrize(
+    ('more', 'message'),
+    [
+        (dict(affinity=''), 'need a config of their own: --affinity CONFIG'),
+        (dict(affinity='pnl/segformer_b0_voc.py'), "'EncoderDecoder', expected an AffinityNet"),
+        (dict(affinity='cls/resnet50_voc.py'), "'TagsDataset', expected a SeedDataset"),
+    ],
+)
+def test_affinity_that_cannot_be_learned_is_named(data, more, message):
+    with pytest.raises(StepError, match=message):
+        go(options(data, 'UNSPREAD', **more))
+
+
+def test_affinity_has_a_threshold_of_its_own(data):
+    with pytest.raises(ValueError, match='--affinity finds its threshold'):
+        PhotographRun(asked(data, affinity=''))
 
 
 def test_threshold_from_masks(finished, data):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 
 from mmseg_wsss.converters.folder import convert_folder
 from mmseg_wsss.converters.folder_configs import (
@@ -19,6 +20,7 @@ from mmseg_wsss.converters.folder_configs import (
     next_commands,
     recipe_for,
 )
+from mmseg_wsss.converters.recipes import AffinityRecipe, Recipe
 from mmseg_wsss.converters.tag_sources import SOURCES
 
 
@@ -68,7 +70,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     prepare.add_argument('--workers', type=int, help='processes; default: number of cores')
     prepare.add_argument('--max-problems', type=int, default=20, help='printed; 0 for all')
-    config = commands.add_parser('make_config', help='write the ready-to-train config pair')
+    config = commands.add_parser('make_config', help='write the ready-to-train configs')
     config.add_argument('root', help='data set made by prepare')
     config.add_argument('config_folder', help='where to write NAME_cls.py and NAME_pnl.py')
     config.add_argument('--name', required=True)
@@ -82,6 +84,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--weights', help='file of ImageNet weights, which decides on the backbone; not with bases'
     )
     config.add_argument(
+        '--affinity',
+        nargs='?',
+        const='',
+        metavar='CONFIG',
+        help='spread the seeds by learned affinity: write the configs of its labels, network and '
+        'seeds as well; CONFIG is the network to start from, needed with bases',
+    )
+    config.add_argument(
         '--runs',
         metavar='DIR',
         help='trainings and seeds go to DIR/classifier, DIR/seeds and DIR/network; default: '
@@ -92,21 +102,18 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def write_configs(args: argparse.Namespace) -> int:
     """Write the config pair, say what was chosen and what comes next."""
-    recipe = None
     if not args.cls_base and not args.pnl_base:
-        recipe = recipe_for(args.root, args.weights)
+        recipe = recipe_for(args.root, args.weights, args.affinity is not None)
     elif args.weights:
         raise ValueError('--weights chooses the bases: give either it or --cls-base, --pnl-base.')
-    paths = make_config(
-        args.root,
-        args.config_folder,
-        args.name,
-        args.cls_base,
-        args.pnl_base,
-        recipe,
-        args.runs,
-    )
-    for reason in recipe.reasons if recipe is not None else ():
+    elif args.affinity == '':
+        raise ValueError('--cls-base and --pnl-base need a config of their own: --affinity CONFIG.')
+    else:
+        recipe = Recipe(args.cls_base or CLS_BASE, args.pnl_base or PNL_BASE)
+    if args.affinity:
+        recipe = replace(recipe, affinity=AffinityRecipe(args.affinity))
+    paths = make_config(args.root, args.config_folder, args.name, recipe=recipe, runs=args.runs)
+    for reason in recipe.reasons:
         print(f'* {reason}')
     print(f'wrote {" and ".join(paths)}; next:')
     print('\n'.join(f'  {command}' for command in next_commands(*paths)))

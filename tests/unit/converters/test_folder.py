@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import os.path as osp
 import re
 from pathlib import Path
 
@@ -16,9 +17,10 @@ from mmengine.registry import init_default_scope
 from PIL import Image
 
 from mmseg_wsss.checks.images import check_image
-from mmseg_wsss.converters import folder_configs
+from mmseg_wsss.converters import config_parts
 from mmseg_wsss.converters.folder import convert_folder
-from mmseg_wsss.converters.folder_configs import make_config
+from mmseg_wsss.converters.folder_configs import make_config, next_commands
+from mmseg_wsss.converters.recipes import AffinityRecipe, Recipe
 from mmseg_wsss.converters.tag_sources.table import read_class_names
 from mmseg_wsss.registry import DATASETS, MODELS
 from mmseg_wsss.store import write_saliency
@@ -327,6 +329,7 @@ BASES = [
     ('cls/mit_b2_voc.py', 'pnl/mask2former_r50_voc.py'),
     ('cls/resnet50_coco.py', 'pnl/pspnet_r101_voc.py'),
 ]
+AFFINITY = 'affinity/affinity-net_mobilenetv2_voc_animals.py'
 
 
 @pytest.mark.parametrize(('cls_base', 'pnl_base'), BASES)
@@ -407,11 +410,11 @@ def test_configs_without_validation(photos):
 
 def test_base_of_an_installed_package_is_named_by_its_scope(photos, monkeypatch, tmp_path):
     convert(photos)
-    repository = Path(folder_configs._PACKAGE).parent
+    repository = Path(config_parts.PACKAGE).parent
     package = tmp_path / 'site' / 'mmseg_wsss'
     (package / '.mim').mkdir(parents=True)
     (package / '.mim' / 'configs').symlink_to(repository / 'configs')
-    monkeypatch.setattr(folder_configs, '_PACKAGE', str(package))
+    monkeypatch.setattr(config_parts, 'PACKAGE', str(package))
     cls_path, pnl_path = make_config(str(photos / 'out'), str(tmp_path / 'configs'), 'mine')
     assert "_base_ = 'mmseg_wsss::cls/resnet50_voc.py'" in Path(cls_path).read_text()
     assert "_base_ = 'mmseg_wsss::pnl/deeplabv3plus_r50_voc.py'" in Path(pnl_path).read_text()
@@ -430,6 +433,39 @@ def test_bases_in_lists_are_replaced_as_a_whole(photos):
     assert Config.fromfile(path).model.auxiliary_head == [
         dict(type='A', num_classes=3, channels=4),
         dict(type='B', num_classes=7),
+    ]
+
+
+def test_configs_of_learned_affinity(photos, monkeypatch):
+    """In the order of their use each reads what the one before has written."""
+    convert(photos)
+    recipe = Recipe(*BASES[1], affinity=AffinityRecipe(AFFINITY, (0.7, 0.3)))
+    monkeypatch.chdir(photos)
+    paths = make_config('out', 'configs', 'mine', recipe=recipe)
+    cls, pnl, labels, network, spread = map(Config.fromfile, paths)
+    assert [hook.type for hook in cls.custom_hooks] == ['InitialWeightsHook']  # no seeds after it
+    roots = [osp.join('work_dirs', Path(path).stem, 'seeds') for path in paths]
+    assert labels.seed_generation.out == roots[2] and spread.seed_generation.out == roots[4]
+    assert network.train_dataloader.dataset.seed_root == roots[2]
+    assert pnl.train_dataloader.dataset.seed_root == roots[4]
+    assert [one.threshold for one in labels.seed_generation.background] == [0.7, 0.3]
+    assert spread.seed_generation.background == dict(threshold='auto', labels=roots[2])
+    refiner = spread.seed_generation.refine[0]
+    assert refiner.config == paths[3]
+    assert refiner.checkpoint == 'work_dirs/mine_affinity-net/iter_600.pth'
+    for config in (labels, spread):
+        for key in ('scales', 'dataset'):
+            assert config.seed_generation[key] == cls.seed_generation[key]
+    write_seed_root(photos / roots[2], ['a', 'b', 'sub/c'])
+    init_default_scope('mmseg')
+    train = DATASETS.build(network.train_dataloader.dataset)
+    assert len(train) == 3 and train.metainfo['classes'] == tuple(CLASSES)
+    assert next_commands(*paths) == [
+        f'python tools/train.py {paths[0]}',
+        f'python tools/make_seeds.py {paths[2]} work_dirs/mine_cls/epoch_6.pth',
+        f'python tools/train.py {paths[3]}',
+        f'python tools/make_seeds.py {paths[4]} work_dirs/mine_cls/epoch_6.pth',
+        f'python tools/train.py {paths[1]}',
     ]
 
 

@@ -52,6 +52,25 @@ def test_schedules_are_long_enough_and_hang_together(number, gpu):
     said = 'found from' if threshold == 'auto' else f'threshold: {threshold}, '
     assert said in recipe.reasons[-1]
     assert ('frozen_stages' in recipe.cls['model']['backbone']) == tiny
+    assert recipe.affinity is None
+
+
+@pytest.mark.parametrize(('gpu', 'name'), [(None, 'mobilenetv2'), (80.0, 'resnet50')])
+@pytest.mark.parametrize(('number', 'iterations'), [(40, 300), (300, 300), (2_000, 2_000)])
+def test_learned_affinity_by_the_number_of_photographs(gpu, name, number, iterations):
+    plain, recipe = (choose_recipe(number, gpu, affinity=wanted) for wanted in (False, True))
+    assert (recipe.cls, recipe.pnl) == (plain.cls, plain.pnl)
+    affinity = recipe.affinity
+    labels = affinity.base.replace('affinity-net', 'affinity-labels')
+    section = Config.fromfile(ROOT / 'configs' / labels).seed_generation
+    assert [one.threshold for one in section.background] == list(affinity.thresholds)
+    base = Config.fromfile(ROOT / 'configs' / affinity.base)
+    base.merge_from_dict(affinity.changes)
+    assert base.train_cfg.max_iters == base.param_scheduler[0].end == iterations
+    assert 3 * base.default_hooks.checkpoint.interval >= iterations
+    assert base.model.backbone.init_cfg == recipe.cls['model']['backbone']['init_cfg']
+    assert f'affinity network: {iterations:,} iterations' in recipe.reasons[-2]
+    assert 'found from the labels of the affinity network' in recipe.reasons[-1]
 
 
 @pytest.mark.parametrize(('name', 'last'), [('mobilenetv2', 'layer7'), ('resnet50', 'layer4')])
