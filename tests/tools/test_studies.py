@@ -166,6 +166,7 @@ def test_the_plan_has_a_row_for_every_result(results):
         (VOC20_PLAN, 'gpu'),
         (VOC20_PLAN, 'cpu'),
         (VOC20_PLAN, 'cpu-first'),
+        (VOC20_PLAN, 'better-labels'),
     ],
 )
 def test_the_whole_plan_expands_to_runnable_steps(study, plan, budget, capsys):
