@@ -235,11 +235,8 @@ class PhotographRun:
 
     def _show_plan(self) -> None:
         """Print how long the steps that are left will take about."""
-        names = ['classifier', 'seeds', 'network']
-        network = None
-        if self.options.affinity is not None:
-            names.insert(1, 'affinity')
-            network = self.affinity_net
+        spread = self.options.affinity is not None
+        names = ['classifier', *['affinity'] * spread, 'seeds', 'network']
         left = [name for name in names if self.runner.seconds(name) is None]
         if not left:
             return
@@ -248,7 +245,11 @@ class PhotographRun:
         number = len(read_split(self.data / images))
         try:
             seconds = estimate_seconds(
-                self.cls_config, self.pnl_config, photographs, number, network
+                self.cls_config,
+                self.pnl_config,
+                photographs,
+                number,
+                self.affinity_net if spread else None,
             )
         except Exception as error:  # of bases of any kind; an estimate stops no run
             print(f'\nHow long it will take cannot be said ({type(error).__name__}: {error}).')
@@ -277,15 +278,22 @@ class PhotographRun:
             if not self.options.force:
                 raise StepError('Stopped. --force goes on nevertheless.') from None
 
-    def _train_classifier(self) -> Step:
+    def _training(
+        self, name: str, title: str, config: Path, out: str, after: Sequence[str] = ()
+    ) -> Step:
         return Step(
-            'classifier',
-            'Train the classifier on the tags',
-            self._command('train.py', self.cls_config, '--resume'),
-            inputs=[*self.lists, self.cls_config],
-            makes=[self.root / 'classifier'],
+            name,
+            title,
+            self._command('train.py', config, '--resume'),
+            inputs=[*self.lists, config],
+            after=after,
+            makes=[self.root / out],
             keeps=True,
         )
+
+    def _train_classifier(self) -> Step:
+        title = 'Train the classifier on the tags'
+        return self._training('classifier', title, self.cls_config, 'classifier')
 
     def _checkpoint(self, config: Path) -> Path:
         cfg = Config.fromfile(str(config))
@@ -320,15 +328,8 @@ class PhotographRun:
         )
 
     def _learn_affinity(self) -> Step:
-        return Step(
-            'affinity',
-            'Learn from these labels which pixels belong together',
-            self._command('train.py', self.affinity_net, '--resume'),
-            inputs=[*self.lists, self.affinity_net],
-            after=['affinity-labels'],
-            makes=[self.root / KINDS[1]],
-            keeps=True,
-        )
+        title = 'Learn from these labels which pixels belong together'
+        return self._training('affinity', title, self.affinity_net, KINDS[1], ['affinity-labels'])
 
     def _make_seeds(self, checkpoint: Path) -> Step:
         config, inputs, after = self.cls_config, [self.cls_config], ['classifier']
@@ -372,15 +373,8 @@ class PhotographRun:
         )
 
     def _train_network(self) -> Step:
-        return Step(
-            'network',
-            'Train the network on the vote',
-            self._command('train.py', self.pnl_config, '--resume'),
-            inputs=[*self.lists, self.pnl_config],
-            after=['seeds'],
-            makes=[self.root / 'network'],
-            keeps=True,
-        )
+        title = 'Train the network on the vote'
+        return self._training('network', title, self.pnl_config, 'network', ['seeds'])
 
     def _test(self) -> Step:
         return self._test_step('network', 'Test the network on the masks', [])

@@ -20,13 +20,13 @@ CLS_BASE = 'cls/resnet50_voc.py'
 PNL_BASE = 'pnl/deeplabv3plus_r50_voc.py'
 
 
-def recipe_for(root: str, weights: str | None = None, affinity: bool = False) -> Recipe:
+def recipe_for(root: str, weights: str | None = None, affinity: str | None = None) -> Recipe:
     """Choose the recipe of a prepared data set on this machine.
 
     Args:
         root (str): Data set made by :func:`convert_folder`.
         weights (str, optional): File of initial weights.
-        affinity (bool): Whether the seeds are spread by learned affinity.
+        affinity (str, optional): As in :func:`~mmseg_wsss.converters.recipes.choose_recipe`.
 
     Returns:
         Recipe: See :func:`~mmseg_wsss.converters.recipes.choose_recipe`.

@@ -134,7 +134,7 @@ def choose_recipe(
     num_images: int,
     gpu: float | None = None,
     weights: str | None = None,
-    affinity: bool = False,
+    affinity: str | None = None,
 ) -> Recipe:
     """Choose networks and schedules.
 
@@ -154,7 +154,8 @@ def choose_recipe(
         num_images (int): Photographs that train.
         gpu (float, optional): Memory of the GPU in GiB; None for a CPU.
         weights (str, optional): File of initial weights of one of :data:`BACKBONES`.
-        affinity (bool): Whether the seeds are spread by learned affinity.
+        affinity (str, optional): Seeds are spread by learned affinity: config of its network as it
+            is, or ``''`` for the backbone's.
 
     Returns:
         Recipe: With its reasons.
@@ -178,8 +179,8 @@ def choose_recipe(
         found = f'{threshold}, best for so many in trials with Animals-7'
     reasons += [cls_reason, pnl_reason]
     spread = None
-    if affinity:
-        spread, reason = _affinity(backbone, num_images, gpu, starts[0])
+    if affinity is not None:
+        spread, reason = _affinity(affinity, backbone, num_images, gpu, starts[0])
         reasons.append(reason)
         found = 'found from the labels of the affinity network'
     reasons.append(f'background threshold: {found}; no mask of these photographs is looked at')
@@ -314,8 +315,11 @@ def _network(
 
 
 def _affinity(
-    backbone: Backbone, num_images: int, gpu: float | None, start: dict[str, Any]
+    base: str, backbone: Backbone, num_images: int, gpu: float | None, start: dict[str, Any]
 ) -> tuple[AffinityRecipe, str]:
+    thresholds = backbone.affinity_thresholds
+    if base:
+        return AffinityRecipe(base, thresholds), f'affinity network: that of {base}'
     batch = 8
     iterations = max(AFFINITY_ITERATIONS, ceil(num_images * AFFINITY_EPOCHS / batch))
     changes: dict[str, Any] = dict(
@@ -330,7 +334,7 @@ def _affinity(
     if gpu is None:
         changes['train_dataloader'].update(num_workers=2)
     reason = f'affinity network: {iterations:,} iterations of {batch} crops'
-    return AffinityRecipe(backbone.affinity_base, backbone.affinity_thresholds, changes), reason
+    return AffinityRecipe(backbone.affinity_base, thresholds, changes), reason
 
 
 def _adamw(rate: float) -> dict[str, Any]:

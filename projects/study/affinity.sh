@@ -7,8 +7,9 @@ root=work_dirs/seeds-$project
 photographs="train_dataloader.dataset.ann_file=$PWD/$root/photographs.txt"
 
 use() { # backbone: its configs and its classifier
+    name=
     choose "$1"
-    if [ -z "${name:-}" ]; then
+    if [ -z "$name" ]; then
         echo "there are backbones mobilenetv2 and resnet50, not $1" >&2
         exit 2
     fi

@@ -15,10 +15,13 @@ out=$root/$backbone
 network=$out/network/iter_300.pth
 mkdir -p "$out"
 
-python - "$data" "$root/photographs.txt" "$pick" <<'PYTHON'
-import random  # of `pick`
+python - "$(dirname "$0")" "$data" "$root/photographs.txt" "$pick" <<'PYTHON'
+import random  # of `pick`, as is spread
 import sys
 from pathlib import Path
+
+sys.path.insert(0, sys.argv.pop(1))
+from steps import spread
 
 data, path, pick = sys.argv[1:]
 ids = Path(data, 'ImageSets/Segmentation/train.txt').read_text().split()

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import replace
 
 from mmseg_wsss.converters.folder import convert_folder
 from mmseg_wsss.converters.folder_configs import (
@@ -103,15 +102,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def write_configs(args: argparse.Namespace) -> int:
     """Write the config pair, say what was chosen and what comes next."""
     if not args.cls_base and not args.pnl_base:
-        recipe = recipe_for(args.root, args.weights, args.affinity is not None)
+        recipe = recipe_for(args.root, args.weights, args.affinity)
     elif args.weights:
         raise ValueError('--weights chooses the bases: give either it or --cls-base, --pnl-base.')
     elif args.affinity == '':
         raise ValueError('--cls-base and --pnl-base need a config of their own: --affinity CONFIG.')
     else:
-        recipe = Recipe(args.cls_base or CLS_BASE, args.pnl_base or PNL_BASE)
-    if args.affinity:
-        recipe = replace(recipe, affinity=AffinityRecipe(args.affinity))
+        spread = AffinityRecipe(args.affinity) if args.affinity else None
+        recipe = Recipe(args.cls_base or CLS_BASE, args.pnl_base or PNL_BASE, affinity=spread)
     paths = make_config(args.root, args.config_folder, args.name, recipe=recipe, runs=args.runs)
     for reason in recipe.reasons:
         print(f'* {reason}')

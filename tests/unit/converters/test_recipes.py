@@ -14,6 +14,7 @@ from mmseg_wsss.converters.recipes import (
     CLASSIFIER_VIEWS,
     MAX_EPOCHS,
     TINY_SET,
+    AffinityRecipe,
     choose_recipe,
     recognise_backbone,
 )
@@ -58,7 +59,7 @@ def test_schedules_are_long_enough_and_hang_together(number, gpu):
 @pytest.mark.parametrize(('gpu', 'name'), [(None, 'mobilenetv2'), (80.0, 'resnet50')])
 @pytest.mark.parametrize(('number', 'iterations'), [(40, 300), (300, 300), (2_000, 2_000)])
 def test_learned_affinity_by_the_number_of_photographs(gpu, name, number, iterations):
-    plain, recipe = (choose_recipe(number, gpu, affinity=wanted) for wanted in (False, True))
+    plain, recipe = (choose_recipe(number, gpu, affinity=wanted) for wanted in (None, ''))
     assert (recipe.cls, recipe.pnl) == (plain.cls, plain.pnl)
     affinity = recipe.affinity
     labels = affinity.base.replace('affinity-net', 'affinity-labels')
@@ -71,6 +72,9 @@ def test_learned_affinity_by_the_number_of_photographs(gpu, name, number, iterat
     assert base.model.backbone.init_cfg == recipe.cls['model']['backbone']['init_cfg']
     assert f'affinity network: {iterations:,} iterations' in recipe.reasons[-2]
     assert 'found from the labels of the affinity network' in recipe.reasons[-1]
+    other = choose_recipe(number, gpu, affinity='mine.py')
+    assert other.affinity == AffinityRecipe('mine.py', affinity.thresholds)
+    assert other.reasons[-2:] == ('affinity network: that of mine.py', recipe.reasons[-1])
 
 
 @pytest.mark.parametrize(('name', 'last'), [('mobilenetv2', 'layer7'), ('resnet50', 'layer4')])
