@@ -20,7 +20,8 @@ from mmengine.config import Config
 from scenes import CLASSES, SceneSet, write_scenes
 
 import mmseg_wsss.register_all  # noqa: F401  # before a config is read
-from mmseg_wsss.apis.run_photographs import PhotographRun, RunOptions
+from mmseg_wsss.apis.run_options import RunOptions
+from mmseg_wsss.apis.run_photographs import PhotographRun
 from mmseg_wsss.apis.run_steps import StepError
 from mmseg_wsss.datasets import read_split
 from mmseg_wsss.engine import WSSSRunner

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import mmseg_wsss.register_all  # noqa: F401  # before a config is read
-from mmseg_wsss.apis.run_photographs import PhotographRun, RunOptions
+from mmseg_wsss.apis.run_options import RunOptions
+from mmseg_wsss.apis.run_photographs import PhotographRun
 from mmseg_wsss.apis.run_steps import StepError, clock
 from mmseg_wsss.converters.tag_sources import SOURCES
 
@@ -75,10 +76,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run all steps; return the exit status."""
-    args = parse_args(argv)
-    options = RunOptions(
+def read_options(args: argparse.Namespace) -> RunOptions:
+    """Options of the run; ValueError where they contradict each other."""
+    return RunOptions(
         photos=args.photos,
         tags=args.tags,
         out=args.out,
@@ -97,9 +97,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         again=args.again,
         force=args.force,
     )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run all steps; return the exit status."""
+    args = parse_args(argv)
     started = time.monotonic()
     try:
-        page = PhotographRun(options).run()
+        page = PhotographRun(read_options(args)).run()
     except StepError as error:
         print(f'\nerror: {error}', file=sys.stderr)
         return 1

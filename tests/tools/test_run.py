@@ -17,7 +17,8 @@ from mmengine.config import Config
 from scenes import CLASSES, SceneSet, write_scenes
 
 from mmseg_wsss.apis import run_photographs
-from mmseg_wsss.apis.run_photographs import PhotographRun, RunOptions
+from mmseg_wsss.apis.run_options import RunOptions
+from mmseg_wsss.apis.run_photographs import PhotographRun
 from mmseg_wsss.apis.run_results import RunResults
 from mmseg_wsss.apis.run_steps import StepError, StepRunner
 from mmseg_wsss.converters.folder_inputs import FolderDescription
@@ -240,7 +241,7 @@ def test_affinity_that_cannot_be_learned_is_named(data, more, message):
 
 def test_affinity_has_a_threshold_of_its_own(data):
     with pytest.raises(ValueError, match='--affinity finds its threshold'):
-        PhotographRun(asked(data, affinity=''))
+        asked(data, affinity='')
 
 
 def test_threshold_from_masks(finished, data):
@@ -255,7 +256,7 @@ def test_threshold_from_masks(finished, data):
     text = f'background threshold {best:.2f}: chosen on the ground truth of 3 photographs'
     assert text in (root / 'report.html').read_text()
     with pytest.raises(ValueError, match='needs the masks'):
-        PhotographRun(options(data, threshold_from_masks=True))
+        options(data, threshold_from_masks=True)
 
 
 def test_plan_only(data, capsys):
