@@ -7,11 +7,9 @@
 # On the command line: --cfg-options compile=True
 # The losses need no option: with Triton installed PNHybridLoss is one kernel on CUDA.
 
-# bfloat16 has float32's range, so gradients need no scaling. The losses still compute in float32.
-# mmengine's AmpOptimWrapper runs on accelerators only, ours also on CPUs, where it pays with
-# avx512_bf16 or amx_bf16 (/proc/cpuinfo).
-bf16_optim_wrapper = dict(type='AmpOptimWrapper', dtype='bfloat16', loss_scale=1.0)
-bf16_cpu_optim_wrapper = dict(type='BFloat16OptimWrapper')
+# bfloat16 on any device; on CPUs it pays with avx512_bf16 or amx_bf16 (/proc/cpuinfo). It has
+# float32's range, so gradients need no scaling. The losses still compute in float32.
+bf16_optim_wrapper = dict(type='BFloat16OptimWrapper')
 # One group of parameters for each learning rate and weight decay, not one for each parameter: the
 # optimizer's kernels run once for each group. Same updates. tools/train.py does it by itself.
 grouped_parameters = dict(constructor='GroupedOptimWrapperConstructor')

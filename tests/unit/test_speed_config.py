@@ -68,12 +68,8 @@ def test_speed_options_give_the_same_training_step(tmp_path):
         'custom_hooks = [*_base_.custom_hooks, _base_.channels_last_hook]\n'
         'compile = _base_.inductor',
     )
-    assert config.optim_wrapper.type == 'AmpOptimWrapper'
+    assert config.optim_wrapper.type in OPTIM_WRAPPERS
     assert config.optim_wrapper.optimizer.type == 'AdamW'
-    on_cpu = read(
-        tmp_path, 'speed.py', 'optim_wrapper = dict(**_base_.bf16_cpu_optim_wrapper)'
-    ).optim_wrapper
-    assert on_cpu.type in OPTIM_WRAPPERS and on_cpu.optimizer.type == 'AdamW'
     assert config.optim_wrapper.constructor in OPTIM_WRAPPER_CONSTRUCTORS
     assert config.compile.backend == 'inductor'
     model = build(config.model)
