@@ -10,6 +10,7 @@ from .refiners import AffinityRefiner, PAMRRefiner, SaliencyFusion
 from .seed_generator import SeedGenerator
 from .settings import BackgroundScore, SeedSettings
 from .sources import SeedSource
+from .zoomed_source import ZoomedActivation
 
 __all__ = [
     'ActivationExtractor',
@@ -19,6 +20,7 @@ __all__ = [
     'PAMRRefiner',
     'SaliencyFusion',
     'SeedSource',
+    'ZoomedActivation',
     'SeedGenerator',
     'SeedSettings',
     'read_images',

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -13,7 +12,6 @@ from functools import partial
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from mmengine.logging import print_log
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -26,7 +24,7 @@ from ..utils.image import resize_image
 from ..utils.parallel import prepare_process
 from ..utils.progress import Progress
 from .images import SeedImage, SeedSample
-from .out_of_memory import halve_until_it_fits
+from .out_of_memory import refine_within_memory
 from .sources import SeedSource, check_features
 
 
@@ -156,42 +154,17 @@ class SeedWriter:
         Returns:
             np.ndarray: (B, S, H, W) uint8; less than H, W where memory does not suffice.
         """
-        try:
-            return self._refine(samples, maps, features)
-        except torch.cuda.OutOfMemoryError:
-            maps = maps.cpu()
-            features = None if features is None else features.cpu()
-        torch.cuda.empty_cache()
-        print_log(
-            f'GPU memory does not suffice to refine {samples[0].info.image_id} and '
-            f'{len(samples) - 1} more images of {samples[0].image.shape[:2]}: it is done on the '
-            'CPU.',
-            'current',
-            level=logging.WARNING,
-        )
-        return self._refine(samples, maps, features)
-
-    def _refine(
-        self, samples: Sequence[SeedSample], maps: Tensor, features: Tensor | None
-    ) -> np.ndarray:
         image_ids = [sample.info.image_id for sample in samples]
         tags = [sample.info.tags for sample in samples]
 
         def label(maps: Tensor) -> np.ndarray:
             size = tuple(maps.shape[-2:])
             images = [resize_image(sample.image, size, 'area') for sample in samples]
-            inputs = RefinerInput(images, tags, image_ids, features)
+            own = None if features is None else features.to(maps.device)
+            inputs = RefinerInput(images, tags, image_ids, own)
             return refine_seed_batch(maps, inputs, self.background, self.refiners).cpu().numpy()
 
-        def halve(maps: Tensor) -> Tensor:
-            size = tuple(side // 2 for side in maps.shape[-2:])
-            smaller = F.interpolate(maps.flatten(0, 1), size, mode='area')
-            return smaller.unflatten(0, maps.shape[:2])
-
-        if maps.is_cuda:
-            return label(maps)
-        name = f'refining {samples[0].info.image_id}'
-        return halve_until_it_fits(label, maps, lambda one: tuple(one.shape[-2:]), halve, name)
+        return refine_within_memory(label, maps, image_ids[0])
 
     def write(self, sample: SeedSample, masks: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
         """Aggregate the seeds of an image and write everything.
