@@ -10,7 +10,6 @@ from .refiners import AffinityRefiner, PAMRRefiner, SaliencyFusion
 from .seed_generator import SeedGenerator
 from .settings import BackgroundScore, SeedSettings
 from .sources import SeedSource
-from .zoomed_source import ZoomedActivation
 
 __all__ = [
     'ActivationExtractor',
@@ -20,7 +19,6 @@ __all__ = [
     'PAMRRefiner',
     'SaliencyFusion',
     'SeedSource',
-    'ZoomedActivation',
     'SeedGenerator',
     'SeedSettings',
     'read_images',

@@ -156,7 +156,6 @@ class SaliencyFusion(SeedRefiner):
     """
 
     works_on = 'maps'
-    reads_by_id = True
     supervision = 'I+S'
 
     def __init__(self, folder: str, weight: float = 0.5) -> None:

@@ -48,14 +48,12 @@ class SeedRefiner(ABC):
         works_on (str): ``'maps'``: gets and gives (B, S, P, H, W), before the background's score is
             known. ``'scores'``: gets and gives (B, S, 1 + P, H, W), the background first.
         needs_features (bool): Whether ``RefinerInput.features`` has to be there.
-        reads_by_id (bool): Whether it reads something of whole photographs by their ids.
         supervision (str): What it was made from: ``'I'``, image tags, or ``'I+S'``, image tags and
             saliency maps.
     """
 
     works_on = 'scores'
     needs_features = False
-    reads_by_id = False
     supervision = 'I'
 
     def check(self, image_ids: Sequence[str], paths: Sequence[str]) -> None:

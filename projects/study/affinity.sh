@@ -46,18 +46,6 @@ spread() { # seed root, labels, file of the affinity network, config (that of th
     evaluate "$1"
 }
 
-zoomed() { # seed root, labels, file of the affinity network
-    # A list cannot be given on the command line.
-    cat > "$root/zoomed-$name.py" <<CONFIG
-_base_ = '$PWD/$configs/affinity-seeds_$name.py'
-walk, crf = _base_.seed_generation.refine
-seed_generation = dict(source=dict(type='ZoomedActivation', refine=[walk]), refine=[crf])
-CONFIG
-    seeds "$1" "$root/zoomed-$name.py" seed_generation.background.labels="$2" \
-        seed_generation.source.refine.0.checkpoint="$3"
-    evaluate "$1"
-}
-
 with_saliency() { # seed root, labels, file of the affinity network
     mkdir -p "$root/photographs"
     while read -r image; do

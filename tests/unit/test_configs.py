@@ -414,14 +414,3 @@ def test_the_three_affinity_configs_fit_each_other(name: str) -> None:
     assert made.model == classifier.model
     low, high = sorted(one.threshold for one in made.seed_generation.background)
     assert len(made.seed_generation.seeds) == 2 and low < high
-
-
-@pytest.mark.parametrize('name', [name for name in AFFINITY if 'zoomed-seeds' in name])
-def test_zoomed_seeds_are_those_of_the_affinity_config_but_for_the_second_look(name: str) -> None:
-    zoomed = load(f'affinity/{name}')
-    once = load(f'affinity/{name.replace("zoomed", "affinity")}')
-    walk, crf = once.seed_generation.refine
-    assert zoomed.seed_generation.source == dict(type='ZoomedActivation', refine=[walk])
-    assert zoomed.seed_generation.refine == [crf]
-    assert zoomed.seed_generation.background == once.seed_generation.background
-    assert zoomed.model == once.model
