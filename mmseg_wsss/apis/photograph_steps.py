@@ -63,12 +63,12 @@ class PhotographSteps:
         """The scores of what the steps have made."""
         return RunResults(self.root, self.description)
 
-    @property
+    @cached_property
     def classifier(self) -> Path:
         """The checkpoint that the training of the classifier ends with."""
         return self._last_checkpoint(self.cls_config)
 
-    @property
+    @cached_property
     def network(self) -> Path:
         """The checkpoint that the training of the network ends with."""
         return self._last_checkpoint(self.pnl_config)

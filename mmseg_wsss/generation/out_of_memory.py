@@ -80,13 +80,13 @@ def halve_until_it_fits(
         )
 
 
-def refine_within_memory(refine: Callable[[Tensor], Result], maps: Tensor, image_id: str) -> Result:
+def refine_within_memory(refine: Callable[[Tensor], Result], maps: Tensor, name: str) -> Result:
     """Refine maps where they are; on the CPU, and at half the sides, where memory does not suffice.
 
     Args:
         refine (Callable): What is done with maps.
         maps (Tensor): (..., H, W), on any device.
-        image_id (str): Of the image, or the first of them, for the log.
+        name (str): Of the image or images, for the log.
 
     Returns:
         Result: Of the first attempt for which memory suffices.
@@ -99,13 +99,12 @@ def refine_within_memory(refine: Callable[[Tensor], Result], maps: Tensor, image
             maps = maps.cpu()
         torch.cuda.empty_cache()
         print_log(
-            f'GPU memory does not suffice to refine maps {size} of {image_id}: it is done on the '
-            'CPU.',
+            f'GPU memory does not suffice to refine {name} of {size}: it is done on the CPU.',
             'current',
             level=logging.WARNING,
         )
     return halve_until_it_fits(
-        refine, maps, lambda one: tuple(one.shape[-2:]), _halve_image, f'refining {image_id}'
+        refine, maps, lambda one: tuple(one.shape[-2:]), _halve_image, f'refining {name}'
     )
 
 

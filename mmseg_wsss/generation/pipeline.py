@@ -160,11 +160,15 @@ class SeedWriter:
         def label(maps: Tensor) -> np.ndarray:
             size = tuple(maps.shape[-2:])
             images = [resize_image(sample.image, size, 'area') for sample in samples]
-            own = None if features is None else features.to(maps.device)
-            inputs = RefinerInput(images, tags, image_ids, own)
+            # Where memory of the GPU does not suffice the maps are the CPU's.
+            near = None if features is None else features.to(maps.device)
+            inputs = RefinerInput(images, tags, image_ids, near)
             return refine_seed_batch(maps, inputs, self.background, self.refiners).cpu().numpy()
 
-        return refine_within_memory(label, maps, image_ids[0])
+        name = image_ids[0]
+        if len(image_ids) > 1:
+            name += f' and {len(image_ids) - 1} more images'
+        return refine_within_memory(label, maps, name)
 
     def write(self, sample: SeedSample, masks: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
         """Aggregate the seeds of an image and write everything.

@@ -68,6 +68,7 @@ def test_speed_options_give_the_same_training_step(tmp_path):
         'custom_hooks = [*_base_.custom_hooks, _base_.channels_last_hook]\n'
         'compile = _base_.inductor',
     )
+    assert config.optim_wrapper.type == 'BFloat16OptimWrapper'
     assert config.optim_wrapper.type in OPTIM_WRAPPERS
     assert config.optim_wrapper.optimizer.type == 'AdamW'
     assert config.optim_wrapper.constructor in OPTIM_WRAPPER_CONSTRUCTORS
