@@ -1,7 +1,7 @@
 # What the scripts of projects/study need to know of Animals-7.
 data=data/voc_animals
 classes=background,cat,cow,dog,horse,person,sheep
-pick='random.Random(0).shuffle(ids); ids = ids[:300]' # of the training photographs
+pick='random.Random(0).shuffle(ids); ids = ids[:number]' number=300 # of the training photographs
 
 choose() { # backbone: its configs, the end of their names, its epochs, options of its training
     case $1 in

@@ -4,7 +4,26 @@ source "projects/$project/seeds.sh"
 random_seed=${RANDOM_SEED:-0}
 root=work_dirs/seeds-$project
 [ "$random_seed" = 0 ] || root=$root-$random_seed
-photographs="train_dataloader.dataset.ann_file=$PWD/$root/photographs.txt"
+list=$root/photographs.txt # of the seeds
+photographs="train_dataloader.dataset.ann_file=$PWD/$list"
+iterations=300 # of the affinity networks
+
+choose_photographs() { # how many of the training photographs, file
+    python - "$(dirname "$0")" "$data" "$1" "$2" "$pick" <<'PYTHON'
+import random  # of `pick`, as is spread
+import sys
+from pathlib import Path
+
+sys.path.insert(0, sys.argv.pop(1))
+from steps import spread
+
+data, number, path, pick = sys.argv[1:]
+number = int(number)
+ids = Path(data, 'ImageSets/Segmentation/train.txt').read_text().split()
+exec(pick)
+Path(path).write_text('\n'.join(sorted(ids)) + '\n')
+PYTHON
+}
 
 use() { # backbone: its configs and its classifier
     name=
@@ -37,7 +56,7 @@ learn() { # labels, file of the affinity network
     [ -f "$2" ] || python tools/train.py "$configs/affinity-net_$name.py" \
         --work-dir "$(dirname "$2")" --cfg-options "$photographs" randomness.seed="$random_seed" \
         train_dataloader.dataset.seed_root="$1" train_dataloader.num_workers=1 \
-        train_cfg.max_iters=300 param_scheduler.0.end=300
+        train_cfg.max_iters=$iterations param_scheduler.0.end=$iterations
 }
 
 spread() { # seed root, labels, file of the affinity network, config (that of the backbone)
@@ -50,7 +69,7 @@ with_saliency() { # seed root, labels, file of the affinity network
     mkdir -p "$root/photographs"
     while read -r image; do
         ln -sf "$PWD/$data/JPEGImages/$image.jpg" "$root/photographs/"
-    done < "$root/photographs.txt"
+    done < "$list"
     python tools/make_saliency.py "$root/photographs" --model "$SALIENCY_NET" \
         --out "$root/saliency"
     # A list cannot be given on the command line.

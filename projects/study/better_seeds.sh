@@ -15,19 +15,7 @@ out=$root/$backbone
 network=$out/network/iter_300.pth
 mkdir -p "$out"
 
-python - "$(dirname "$0")" "$data" "$root/photographs.txt" "$pick" <<'PYTHON'
-import random  # of `pick`, as is spread
-import sys
-from pathlib import Path
-
-sys.path.insert(0, sys.argv.pop(1))
-from steps import spread
-
-data, path, pick = sys.argv[1:]
-ids = Path(data, 'ImageSets/Segmentation/train.txt').read_text().split()
-exec(pick)
-Path(path).write_text('\n'.join(sorted(ids)) + '\n')
-PYTHON
+choose_photographs "$number" "$list"
 
 # The classifier learns from all photographs.
 [ -f "$classifier" ] || python tools/train.py "$train" --work-dir "$out/classifier" \

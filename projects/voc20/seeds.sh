@@ -2,7 +2,7 @@
 data=data/voc20
 classes=background,aeroplane,bicycle,bird,boat,bottle,bus,car,cat,chair,cow,diningtable,dog,horse
 classes=$classes,motorbike,person,pottedplant,sheep,sofa,train,tvmonitor
-pick='ids = spread(ids, 400)' # those of cpu-first
+pick='ids = spread(ids, number)' number=400 # those of cpu-first
 
 choose() { # backbone: its configs, the end of their names, its epochs, options of its training
     configs=projects/voc20/configs

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Seeds of the same photographs, by an affinity network that learns from more of them.
+#   bash projects/study/wide_affinity.sh PROJECT       animals7 or voc20
+# Run from the root of the repository, after better_seeds.sh with the same backbone. Stopped, it goes on.
+# Files: work_dirs/seeds-PROJECT[-RANDOM_SEED]/BACKBONE/wide-PHOTOGRAPHS; figures: evaluation.md
+#   PHOTOGRAPHS   how many the network learns from, 1,600 by default
+#   ITERATIONS    of eight photographs, 800 by default
+#   BACKBONE, RANDOM_SEED, SALIENCY_NET   as in better_seeds.sh
+set -euo pipefail
+source "$(dirname "$0")/affinity.sh"
+backbone=${BACKBONE:-mobilenetv2}
+use "$backbone"
+iterations=${ITERATIONS:-800}
+out=$root/$backbone/wide-${PHOTOGRAPHS:-1600}
+network=$out/network/iter_$iterations.pth
+mkdir -p "$out"
+
+seeds_of=$photographs
+choose_photographs "${PHOTOGRAPHS:-1600}" "$out/photographs.txt"
+photographs="train_dataloader.dataset.ann_file=$PWD/$out/photographs.txt"
+seeds "$out/labels" "$configs/affinity-labels_$name.py"
+learn "$out/labels" "$network"
+photographs=$seeds_of
+spread "$out/affinity" "$out/labels" "$network"
+if [ -n "${SALIENCY_NET:-}" ]; then
+    with_saliency "$out/affinity_saliency" "$out/labels" "$network"
+fi
