@@ -56,6 +56,11 @@ class Step:
         return self.folder.parent / 'configs' / f'{self.folder.name}.py'
 
     @property
+    def root(self) -> Path:
+        """The seed root that it makes, or that other commands have made."""
+        return self.folder / 'root' if self.command else self.folder
+
+    @property
     def checkpoint(self) -> str:
         """Path of the checkpoint that it ends with, or the folder whose last one it is."""
         return str(self.folder / self.weights)
@@ -158,7 +163,10 @@ class Steps:
         return self._step('classifier', ['tools/train.py'], [], config, f'epoch_{epochs}.pth')
 
     def labels(self, name: str, random_seed: int) -> Step:
-        """A seed root, in ``root`` of its folder."""
+        """A seed root."""
+        made = self.budget.get('made_labels', {}).get(name)
+        if made:
+            return Step(Path(made), [], [], '', made)
         entry = self.plan['labels'][name] or {}
         random_seed = self.budget.get('seeds_of', random_seed)
         if 'vote' in entry:
@@ -197,8 +205,7 @@ class Steps:
             inputs.append(self.labels(row['labels'], random_seed))
             step = dict(type='LoadSeedAnnotations', agreement_threshold=row.get('threshold'))
             pipeline[1] = step | row.get('annotations', {})
-            root = str(inputs[0].folder / 'root')
-            train.update(seed_root=root, seed=row.get('mask', 'aggregated'))
+            train.update(seed_root=str(inputs[0].root), seed=row.get('mask', 'aggregated'))
             if row.get('tags'):
                 train.tags = str(self.work / 'lists' / 'tags.csv')
                 config.custom_hooks.append(dict(type='TagsToLossHook'))
@@ -280,7 +287,7 @@ class Steps:
     def evaluated(self, row: dict, random_seed: int) -> Step:
         """A seed root scored on the ground truth of training photographs."""
         root = self.labels(row['labels'], random_seed)
-        words = [str(root.folder / 'root'), '--gt', str(self.data / 'SegmentationClassAug')]
+        words = [str(root.root), '--gt', str(self.data / 'SegmentationClassAug')]
         words += ['--gt-classes', 'voc12', '--pictures', '0']
         words += ['--subsets'] * self.plan['labels'][row['labels']].get('subsets', False)
         return self._step('evaluation', ['tools/evaluate_seeds.py', *words], [root])
@@ -297,7 +304,7 @@ class Steps:
             seed = self.random_seeds[(place + turn) % len(self.random_seeds)]
             made = self.masks(source, seed) if mask is None else self.labels(source, seed)
             inputs.append(made)
-            folders.append(str(made.folder / 'root' / (mask or '')))
+            folders.append(str(made.root / (mask or '')))
             names.append(mask or f'network-{len(names) + 1}')
         if len(set(names)) < len(names):  # seeds of one name in several roots
             names = [f'{number}-{name}' for number, name in enumerate(names, 1)]
@@ -318,14 +325,14 @@ class Steps:
         config.train_dataloader.dataset.update(
             data_root=str(self.data),
             ann_file=self._list('train'),
-            seed_root=str(labels.folder / 'root'),
+            seed_root=str(labels.root),
         )
         config.merge_from_dict(self.options)
         config.randomness = dict(seed=random_seed)
         weights = f'iter_{config.train_cfg.max_iters}.pth'
         network = self._step('affinity', ['tools/train.py'], [labels], config, weights)
         config = self._seed_config(paths['seeds'], random_seed)
-        config.seed_generation.background.labels = str(labels.folder / 'root')
+        config.seed_generation.background.labels = str(labels.root)
         refiner = config.seed_generation.refine[0]
         refiner.update(config=str(network.config_path), checkpoint=network.checkpoint)
         return self._step('labels', make, [classifier, labels, network], config, '', words)

@@ -167,6 +167,8 @@ def test_the_plan_has_a_row_for_every_result(results):
         (VOC20_PLAN, 'cpu'),
         (VOC20_PLAN, 'cpu-first'),
         (VOC20_PLAN, 'better-labels'),
+        (VOC20_PLAN, 'resnet50'),
+        (VOC20_PLAN, 'paper'),
     ],
 )
 def test_the_whole_plan_expands_to_runnable_steps(study, plan, budget, capsys):
@@ -231,6 +233,18 @@ def test_a_row_changes_what_it_names(study):
     assert longer.train_dataloader.dataset.type == 'PascalVOCDataset'
     assert longer.train_dataloader.dataset.ann_file.endswith('lists/train.txt')
     assert plain.train_dataloader.dataset.pipeline[3].crop_size == (176, 176)
+
+
+def test_labels_that_other_commands_made_are_taken_where_they_lie(study):
+    made = study('paper', VOC20_PLAN)
+    rows = {row['variant']: row for row in VOC20_PLAN['networks']}
+    network = made.network(rows['0.10-1.20'], 0)
+    learned = Config.fromstring(network.config, '.py').train_dataloader.dataset
+    root = 'work_dirs/seeds-voc20/resnet50/wide-1600/affinity'
+    assert (learned.seed_root, learned.seed) == (root, '0.10-1.20')
+    assert network.inputs == []  # the classifier, too, is there
+    scored = made.evaluated(dict(labels='six'), 0)
+    assert scored.inputs == [] and scored.command[1] == root
 
 
 def test_the_voters_of_several_classifiers_take_turns(study):
