@@ -99,7 +99,8 @@ def fit_background(
 
     Args:
         source (SeedSource): Gives the maps.
-        refiners (Sequence[SeedRefiner]): The chain; those of maps are applied.
+        refiners (Sequence[SeedRefiner]): The chain; those of maps are applied, unless they say
+            otherwise (``in_background_fit``).
         settings (SeedSettings): Seeds, draws and labels.
         images (Sequence[SeedImage]): All images; those without tags say nothing.
 
@@ -112,6 +113,7 @@ def fit_background(
         FileNotFoundError, ValueError: If the activations do not show two kinds of pixels, or the
             labels cannot be read.
     """
+    refiners = [refiner for refiner in refiners if refiner.in_background_fit]
     tagged = [image for image in images if image.tags]
     labels = None
     if settings.background_labels is not None:

@@ -185,6 +185,28 @@ def test_fusion_is_the_weighted_mean(saliency):
     assert torch.allclose(half, expected[..., ::2, ::2], atol=1e-6)
 
 
+def test_an_automatic_threshold_is_that_of_the_maps_before_saliency(tmp_path, saliency):
+    images, folder = saliency
+    fusion = dict(type='SaliencyFusion', folder=str(folder))
+    pamr = dict(type='PAMRRefiner', works_on='maps', iterations=1)
+    fits = []
+    for name, chain in [('tags', [pamr]), ('after', [pamr, fusion]), ('before', [fusion, pamr])]:
+        background = dict(threshold='auto')
+        build_generator(refine=chain, background=background).run(images, tmp_path / name)
+        manifest = SeedManifest.load(tmp_path / name / 'manifest.json')
+        fits.append(manifest.parameters['background_fit'])
+    assert fits[1] == fits[2] == fits[0]
+    # It is what the mixed maps are compared with.
+    given = dict(threshold=fits[0]['threshold'])
+    build_generator(refine=[pamr, fusion], background=given).run(images, tmp_path / 'given')
+    for image in images:
+        masks = [
+            read_mask(tmp_path / name / f'aggregated/{image.image_id}.png')
+            for name in ('after', 'given')
+        ]
+        assert np.array_equal(*masks)
+
+
 def test_the_settings_of_the_maps_are_recorded(tmp_path, saliency):
     images, folder = saliency
     (folder / 'saliency.json').write_text(json.dumps(dict(size=5)))
