@@ -66,12 +66,24 @@ def refined_maps(
     Yields:
         tuple[SeedSample, Tensor]: The image and its maps (S, P, H, W).
     """
-    refiners = [refiner for refiner in refiners if refiner.works_on == 'maps']
-    needed = check_features(source, refiners)
+    for sample, (maps,) in _maps_of_chains(source, [refiners], settings, images):
+        yield sample, maps
+
+
+def _maps_of_chains(
+    source: SeedSource,
+    chains: Sequence[Sequence[SeedRefiner]],
+    settings: SeedSettings,
+    images: Sequence[SeedImage],
+) -> Iterator[tuple[SeedSample, list[Tensor]]]:
+    """Make the activation maps once, and refine them by each chain."""
+    chains = [[one for one in chain if one.works_on == 'maps'] for chain in chains]
+    needed = check_features(source, sum(chains, []))
     samples = source.dataset(images, settings.seeds, settings.num_draws, settings.random_seed)
     for index in range(len(samples)):
         sample = samples[index]
         ((maps, features),) = source.maps_and_features([sample], needed)
+        refined = [maps] * len(chains)
         if maps.shape[1]:
             inputs = RefinerInput(
                 [resize_image(sample.image, tuple(maps.shape[-2:]), 'area')],
@@ -79,9 +91,10 @@ def refined_maps(
                 [sample.info.image_id],
                 None if features is None else features[None],
             )
-            for refiner in refiners:
-                maps = refiner(maps[None], inputs)[0]
-        yield sample, maps
+            for place, chain in enumerate(chains):
+                for refiner in chain:
+                    refined[place] = refiner(refined[place][None], inputs)[0]
+        yield sample, refined
 
 
 def fit_background(
@@ -94,53 +107,69 @@ def fit_background(
 
     Without labels it is where a mixture of two normal distributions crosses. With
     ``settings.background_labels``, a seed root, it is where the pixels that its seeds agree on are
-    told apart best. The processes of a launcher share the sample; all get the same result, whatever
-    their number.
+    told apart best. Where refiners shift it (``shifts_threshold``) it is halfway between that of
+    the maps and that of the maps without these refiners (a reading of this project). The processes
+    of a launcher share the sample; all get the same result, whatever their number.
 
     Args:
         source (SeedSource): Gives the maps.
-        refiners (Sequence[SeedRefiner]): The chain; those of maps are applied, unless they say
-            otherwise (``in_background_fit``).
+        refiners (Sequence[SeedRefiner]): The chain; those of maps are applied.
         settings (SeedSettings): Seeds, draws and labels.
         images (Sequence[SeedImage]): All images; those without tags say nothing.
 
     Returns:
         dict[str, Any]: ``threshold``, ``counts`` (histogram of the highest positive activations),
         ``images`` (how many were looked at), and the two components as ``weights``, ``means`` and
-        ``deviations``, or with labels the histograms ``background`` and ``foreground``.
+        ``deviations``, or with labels the histograms ``background`` and ``foreground``. Where
+        refiners shift the threshold, ``thresholds``, that without these and that of the maps.
 
     Raises:
         FileNotFoundError, ValueError: If the activations do not show two kinds of pixels, or the
             labels cannot be read.
     """
-    refiners = [refiner for refiner in refiners if refiner.in_background_fit]
+    chains = [list(refiners)]
+    steady = [refiner for refiner in refiners if not refiner.shifts_threshold]
+    if len(steady) < len(refiners):
+        chains.append(steady)
     tagged = [image for image in images if image.tags]
     labels = None
     if settings.background_labels is not None:
         labels = AgreedLabels(settings.background_labels)
         tagged = [image for image in tagged if image.image_id in labels.image_ids]
     sample = sample_images(tagged or images[:1], SAMPLE_SIZE)
-    counts = np.zeros((3, NUM_BINS), np.int64)
+    counts = np.zeros((len(chains), 3, NUM_BINS), np.int64)
     try:
         mine = sample[dist.get_rank() :: dist.get_world_size()]
         progress = Progress(len(mine), 'images for the background threshold')
-        for one, maps in refined_maps(source, refiners, settings, mine):
-            values = maps.cpu().numpy()
-            counts[0] += activation_histogram(values)
-            if labels is not None and one.info.tags:
-                counts[1:] += labels.histograms(one.info.image_id, values)
+        for one, refined in _maps_of_chains(source, chains, settings, mine):
+            for place, maps in enumerate(refined):
+                values = maps.cpu().numpy()
+                counts[place, 0] += activation_histogram(values)
+                if labels is not None and one.info.tags:
+                    counts[place, 1:] += labels.histograms(one.info.image_id, values)
             progress.step()
         counts = sum(dist.all_gather_object(counts))
-        found = dict(images=len(sample), counts=counts[0].tolist())
-        if labels is not None:
-            found['threshold'] = separating_threshold(counts[1], counts[2])
-            return {**found, 'background': counts[1].tolist(), 'foreground': counts[2].tolist()}
-        fit = fit_mixture(counts[0])
+        fits = [_fit(one, labels is not None) for one in counts]
     except ValueError as error:
         raise ValueError(
             f"background.threshold='auto': {error}; give a threshold, e.g. one that "
             'tools/background_curve.py shows to be good.'
         ) from None
+    found = dict(images=len(sample), **fits[0])
+    if len(fits) > 1:
+        found['thresholds'] = [fits[1]['threshold'], fits[0]['threshold']]
+        found['threshold'] = round(sum(found['thresholds']) / 2, 4)
+    return found
+
+
+def _fit(counts: np.ndarray, labelled: bool) -> dict[str, Any]:
+    """Threshold of the histograms (3, NUM_BINS): all pixels, labelled background and foreground."""
+    every, background, foreground = counts
+    found: dict[str, Any] = dict(counts=every.tolist())
+    if labelled:
+        found['threshold'] = separating_threshold(background, foreground)
+        return {**found, 'background': background.tolist(), 'foreground': foreground.tolist()}
+    fit = fit_mixture(every)
     return dict(
         found,
         threshold=fit.threshold,

@@ -157,9 +157,9 @@ class SaliencyFusion(SeedRefiner):
 
     works_on = 'maps'
     supervision = 'I+S'
-    # Labels of tags alone call foreground what is not salient, and pull the threshold of the mixed
-    # maps far below the best one; that of the maps before is close to it (docs/results.md).
-    in_background_fit = False
+    # Labels of tags alone call foreground what is not salient, so that the threshold found in mixed
+    # maps is too low, that of the maps before too high (docs/user_guides/seeds.md).
+    shifts_threshold = True
 
     def __init__(self, folder: str, weight: float = 0.5) -> None:
         if not 0 <= weight <= 1:

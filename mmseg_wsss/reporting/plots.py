@@ -84,6 +84,9 @@ def background_fit_plot(data: Mapping[str, Any]) -> Plot:
     threshold = fit['threshold']
     axes.axvline(threshold, color='black', linestyle='--', label=f'{threshold:.3f}')
     axes.legend(fontsize=8)
+    if 'thresholds' in fit:
+        before, mixed = fit['thresholds']
+        said += f' ({mixed:.3f}), halfway to that of the maps before saliency ({before:.3f})'
     return _plot(
         figure,
         f'The background threshold is where {said}; no ground truth was looked at.',

@@ -50,14 +50,14 @@ class SeedRefiner(ABC):
         needs_features (bool): Whether ``RefinerInput.features`` has to be there.
         supervision (str): What it was made from: ``'I'``, image tags, or ``'I+S'``, image tags and
             saliency maps.
-        in_background_fit (bool): Whether a threshold ``'auto'`` is looked for in maps that went
-            through it.
+        shifts_threshold (bool): Whether the threshold found in maps that went through it is too
+            low; ``'auto'`` is then halfway to that of the maps without it.
     """
 
     works_on = 'scores'
     needs_features = False
     supervision = 'I'
-    in_background_fit = True
+    shifts_threshold = False
 
     def check(self, image_ids: Sequence[str], paths: Sequence[str]) -> None:
         """Check what the refiner needs of each image, before any seed is made; nothing by default.

@@ -185,24 +185,37 @@ def test_fusion_is_the_weighted_mean(saliency):
     assert torch.allclose(half, expected[..., ::2, ::2], atol=1e-6)
 
 
-def test_an_automatic_threshold_is_that_of_the_maps_before_saliency(tmp_path, saliency):
+def test_an_automatic_threshold_is_halfway_to_that_of_the_maps_without_saliency(tmp_path, saliency):
+    from mmseg_wsss.generation import SaliencyFusion
+
     images, folder = saliency
     fusion = dict(type='SaliencyFusion', folder=str(folder))
+
+    class Mixed(SaliencyFusion):
+        shifts_threshold = False
+
     pamr = dict(type='PAMRRefiner', works_on='maps', iterations=1)
-    fits = []
-    for name, chain in [('tags', [pamr]), ('after', [pamr, fusion]), ('before', [fusion, pamr])]:
+    fits = {}
+    for name, chain in [
+        ('tags', [pamr]),
+        ('mixed', [pamr, dict(fusion, type=Mixed)]),
+        ('halfway', [pamr, fusion]),
+    ]:
         background = dict(threshold='auto')
         build_generator(refine=chain, background=background).run(images, tmp_path / name)
         manifest = SeedManifest.load(tmp_path / name / 'manifest.json')
-        fits.append(manifest.parameters['background_fit'])
-    assert fits[1] == fits[2] == fits[0]
-    # It is what the mixed maps are compared with.
-    given = dict(threshold=fits[0]['threshold'])
+        fits[name] = manifest.parameters['background_fit']
+    before, mixed = fits['tags']['threshold'], fits['mixed']['threshold']
+    assert fits['halfway'].pop('thresholds') == [before, mixed] and before != mixed
+    assert fits['halfway']['threshold'] == pytest.approx((before + mixed) / 2, abs=1e-4)
+    # All else is that of the mixed maps, which the threshold is put before.
+    assert dict(fits['halfway'], threshold=mixed) == fits['mixed']
+    given = dict(threshold=fits['halfway']['threshold'])
     build_generator(refine=[pamr, fusion], background=given).run(images, tmp_path / 'given')
     for image in images:
         masks = [
             read_mask(tmp_path / name / f'aggregated/{image.image_id}.png')
-            for name in ('after', 'given')
+            for name in ('halfway', 'given')
         ]
         assert np.array_equal(*masks)
 
