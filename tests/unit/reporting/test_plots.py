@@ -77,6 +77,9 @@ def test_the_labels_of_the_background_are_drawn_where_there_are_some(drawn):
     plot = background_fit_plot(dict(head=dict(background_fit=fit)))
     assert [line[1] for line in drawn['plot']] == [[1.5, 0.5], [0.5, 1.5]]
     assert 'labels agree on' in plot.caption
+    fit.update(threshold=0.375, thresholds=[0.5, 0.25])
+    plot = background_fit_plot(dict(head=dict(background_fit=fit)))
+    assert '(0.250), halfway to that of the maps before saliency (0.500)' in plot.caption
 
 
 def test_a_class_without_a_score_has_no_bar(drawn):
