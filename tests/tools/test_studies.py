@@ -35,7 +35,7 @@ def load(name: str, folder: str = 'study'):
     return module
 
 
-sys.path.insert(0, str(PROJECTS / 'study'))  # where a script of it finds its modules
+sys.path.append(str(PROJECTS / 'study'))  # where a script of it finds its modules, behind tools
 run, summary = load('run'), load('summary')
 PLAN = yaml.safe_load((PROJECT / 'plan.yaml').read_text())
 TABLES = yaml.safe_load((PROJECT / 'tables.yaml').read_text())
