@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
+from itertools import chain, takewhile
 from typing import Any
 
 import numpy as np
@@ -66,24 +67,25 @@ def refined_maps(
     Yields:
         tuple[SeedSample, Tensor]: The image and its maps (S, P, H, W).
     """
-    for sample, (maps,) in _maps_of_chains(source, [refiners], settings, images):
+    refiners = [refiner for refiner in refiners if refiner.works_on == 'maps']
+    for sample, (maps,) in _branching_maps(source, refiners, [()], settings, images):
         yield sample, maps
 
 
-def _maps_of_chains(
+def _branching_maps(
     source: SeedSource,
-    chains: Sequence[Sequence[SeedRefiner]],
+    shared: Sequence[SeedRefiner],
+    branches: Sequence[Sequence[SeedRefiner]],
     settings: SeedSettings,
     images: Sequence[SeedImage],
 ) -> Iterator[tuple[SeedSample, list[Tensor]]]:
-    """Make the activation maps once, and refine them by each chain."""
-    chains = [[one for one in chain if one.works_on == 'maps'] for chain in chains]
-    needed = check_features(source, sum(chains, []))
+    """Make activation maps, refine them by what all branches share, then by each branch."""
+    needed = check_features(source, [*shared, *chain.from_iterable(branches)])
     samples = source.dataset(images, settings.seeds, settings.num_draws, settings.random_seed)
     for index in range(len(samples)):
         sample = samples[index]
         ((maps, features),) = source.maps_and_features([sample], needed)
-        refined = [maps] * len(chains)
+        refined = [maps] * len(branches)
         if maps.shape[1]:
             inputs = RefinerInput(
                 [resize_image(sample.image, tuple(maps.shape[-2:]), 'area')],
@@ -91,10 +93,15 @@ def _maps_of_chains(
                 [sample.info.image_id],
                 None if features is None else features[None],
             )
-            for place, chain in enumerate(chains):
-                for refiner in chain:
-                    refined[place] = refiner(refined[place][None], inputs)[0]
+            maps = _refine(shared, maps[None], inputs)
+            refined = [_refine(branch, maps, inputs)[0] for branch in branches]
         yield sample, refined
+
+
+def _refine(refiners: Sequence[SeedRefiner], maps: Tensor, inputs: RefinerInput) -> Tensor:
+    for refiner in refiners:
+        maps = refiner(maps, inputs)
+    return maps
 
 
 def fit_background(
@@ -127,21 +134,22 @@ def fit_background(
         FileNotFoundError, ValueError: If the activations do not show two kinds of pixels, or the
             labels cannot be read.
     """
-    chains = [list(refiners)]
-    steady = [refiner for refiner in refiners if not refiner.shifts_threshold]
-    if len(steady) < len(refiners):
-        chains.append(steady)
+    refiners = [refiner for refiner in refiners if refiner.works_on == 'maps']
+    shared = list(takewhile(lambda refiner: not refiner.shifts_threshold, refiners))
+    branches = [refiners[len(shared) :]]
+    if branches[0]:
+        branches.append([refiner for refiner in branches[0] if not refiner.shifts_threshold])
     tagged = [image for image in images if image.tags]
     labels = None
     if settings.background_labels is not None:
         labels = AgreedLabels(settings.background_labels)
         tagged = [image for image in tagged if image.image_id in labels.image_ids]
     sample = sample_images(tagged or images[:1], SAMPLE_SIZE)
-    counts = np.zeros((len(chains), 3, NUM_BINS), np.int64)
+    counts = np.zeros((len(branches), 3, NUM_BINS), np.int64)
     try:
         mine = sample[dist.get_rank() :: dist.get_world_size()]
         progress = Progress(len(mine), 'images for the background threshold')
-        for one, refined in _maps_of_chains(source, chains, settings, mine):
+        for one, refined in _branching_maps(source, shared, branches, settings, mine):
             for place, maps in enumerate(refined):
                 values = maps.cpu().numpy()
                 counts[place, 0] += activation_histogram(values)

@@ -1,11 +1,11 @@
-# What better_seeds.sh and second_affinity.sh share; they source it with their first argument.
+# What better_seeds.sh, wide_affinity.sh and second_affinity.sh share; they source it with their first
+# argument.
 project=${1:?give a project that has a seeds.sh, animals7 or voc20}
 source "projects/$project/seeds.sh"
 random_seed=${RANDOM_SEED:-0}
 root=work_dirs/seeds-$project
 [ "$random_seed" = 0 ] || root=$root-$random_seed
-list=$root/photographs.txt # of the seeds
-photographs="train_dataloader.dataset.ann_file=$PWD/$list"
+list=$root/photographs.txt # of the seeds and of what the affinity networks learn from
 iterations=300 # of the affinity networks
 
 choose_photographs() { # how many of the training photographs, file
@@ -49,12 +49,12 @@ seeds() { # seed root, config, further options
     local out=$1 config=$2
     shift 2
     python tools/make_seeds.py "$config" "$classifier" --out "$out" --cfg-options \
-        "$photographs" seed_generation.report=False seed_generation.random_seed="$random_seed" "$@"
+        train_dataloader.dataset.ann_file="$PWD/$list" seed_generation.report=False seed_generation.random_seed="$random_seed" "$@"
 }
 
 learn() { # labels, file of the affinity network
     [ -f "$2" ] || python tools/train.py "$configs/affinity-net_$name.py" \
-        --work-dir "$(dirname "$2")" --cfg-options "$photographs" randomness.seed="$random_seed" \
+        --work-dir "$(dirname "$2")" --cfg-options train_dataloader.dataset.ann_file="$PWD/$list" randomness.seed="$random_seed" \
         train_dataloader.dataset.seed_root="$1" train_dataloader.num_workers=1 \
         train_cfg.max_iters=$iterations param_scheduler.0.end=$iterations
 }

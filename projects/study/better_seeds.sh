@@ -12,7 +12,7 @@ source "$(dirname "$0")/affinity.sh"
 backbone=${BACKBONE:-mobilenetv2}
 use "$backbone"
 out=$root/$backbone
-network=$out/network/iter_300.pth
+network=$out/network/iter_$iterations.pth
 mkdir -p "$out"
 
 choose_photographs "$number" "$list"

@@ -22,7 +22,7 @@ vote_of_both() { # seed root, those of MobileNetV2 and of ResNet-50
 [ -n "${LABELS:-}" ] || vote_of_both "$labels" "$root/mobilenetv2/affinity" "$root/resnet50/affinity"
 for backbone in $backbones; do
     use "$backbone"
-    network=$out/network-$backbone/iter_300.pth
+    network=$out/network-$backbone/iter_$iterations.pth
     learn "$labels" "$network"
     spread "$out/$backbone" "$labels" "$network"
     if [ -n "${SALIENCY_NET:-}" ]; then

@@ -286,11 +286,11 @@ class Steps:
 
     def evaluated(self, row: dict, random_seed: int) -> Step:
         """A seed root scored on the ground truth of training photographs."""
-        root = self.labels(row['labels'], random_seed)
-        words = [str(root.root), '--gt', str(self.data / 'SegmentationClassAug')]
+        labels = self.labels(row['labels'], random_seed)
+        words = [str(labels.root), '--gt', str(self.data / 'SegmentationClassAug')]
         words += ['--gt-classes', 'voc12', '--pictures', '0']
         words += ['--subsets'] * self.plan['labels'][row['labels']].get('subsets', False)
-        return self._step('evaluation', ['tools/evaluate_seeds.py', *words], [root])
+        return self._step('evaluation', ['tools/evaluate_seeds.py', *words], [labels])
 
     def _vote(self, entry: dict, random_seed: int) -> Step:
         place = self.random_seeds.index(random_seed)

@@ -11,16 +11,17 @@ source "$(dirname "$0")/affinity.sh"
 backbone=${BACKBONE:-mobilenetv2}
 use "$backbone"
 iterations=${ITERATIONS:-800}
-out=$root/$backbone/wide-${PHOTOGRAPHS:-1600}
+number=${PHOTOGRAPHS:-1600}
+out=$root/$backbone/wide-$number
 network=$out/network/iter_$iterations.pth
 mkdir -p "$out"
 
-seeds_of=$photographs
-choose_photographs "${PHOTOGRAPHS:-1600}" "$out/photographs.txt"
-photographs="train_dataloader.dataset.ann_file=$PWD/$out/photographs.txt"
+seeds_list=$list
+list=$out/photographs.txt
+choose_photographs "$number" "$list"
 seeds "$out/labels" "$configs/affinity-labels_$name.py"
 learn "$out/labels" "$network"
-photographs=$seeds_of
+list=$seeds_list
 spread "$out/affinity" "$out/labels" "$network"
 if [ -n "${SALIENCY_NET:-}" ]; then
     with_saliency "$out/affinity_saliency" "$out/labels" "$network"

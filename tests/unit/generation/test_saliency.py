@@ -200,12 +200,14 @@ def test_an_automatic_threshold_is_halfway_to_that_of_the_maps_without_saliency(
         ('tags', [pamr]),
         ('mixed', [pamr, dict(fusion, type=Mixed)]),
         ('halfway', [pamr, fusion]),
+        ('saliency first', [fusion, pamr]),
     ]:
         background = dict(threshold='auto')
         build_generator(refine=chain, background=background).run(images, tmp_path / name)
         manifest = SeedManifest.load(tmp_path / name / 'manifest.json')
         fits[name] = manifest.parameters['background_fit']
     before, mixed = fits['tags']['threshold'], fits['mixed']['threshold']
+    assert fits['saliency first']['thresholds'][0] == before
     assert fits['halfway'].pop('thresholds') == [before, mixed] and before != mixed
     assert fits['halfway']['threshold'] == pytest.approx((before + mixed) / 2, abs=1e-4)
     # All else is that of the mixed maps, which the threshold is put before.
