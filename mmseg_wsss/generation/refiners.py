@@ -110,7 +110,11 @@ class AffinityRefiner(SeedRefiner):
 
     def record(self) -> dict[str, Any]:
         """Arguments for the manifest: the weights, wherever their file was."""
+        head = self.net.decode_head
+        # Only of heads that have one of its own: roots that are older stay as they are.
+        radius = {} if head.walk_radius == head.radius else dict(walk_radius=head.walk_radius)
         return dict(
+            **radius,
             weights_sha256=weights_sha256(self.net),
             exponent=self.exponent,
             steps=self.steps,
@@ -121,14 +125,15 @@ class AffinityRefiner(SeedRefiner):
         """Walked maps."""
         net = self._on(maps.device)
         pixels = self.normalizer(_pixels(inputs, maps.device))
-        features = net.affinity_features(pixels)
+        head = net.decode_head
         return affinity_walk(
-            features,
+            net.affinity_features(pixels),
             maps,
-            net.decode_head.radius,
+            head.walk_radius,
             self.exponent,
             self.steps,
             self.most_foreground,
+            head.pair_affinity,
         )
 
     def _on(self, device: torch.device) -> nn.Module:

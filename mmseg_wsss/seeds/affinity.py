@@ -2,13 +2,16 @@
 
 Source: Ahn and Kwak, "Learning Pixel-level Semantic Affinity with Image-level Supervision for
 Weakly Supervised Semantic Segmentation", CVPR 2018 (PSA). B images, C channels of a feature map
-(h, w), O offsets to neighbours, M maps.
+(h, w), O offsets to neighbours, M maps. What the affinity of a pair is, a :data:`PairAffinity`
+says: :func:`pair_affinity` or :func:`mmseg_wsss.seeds.boundary.boundary_affinity`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from math import comb
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +20,10 @@ from torch import Tensor
 from .codec import IGNORE_INDEX
 from .precision import at_least_float32
 from .sparse import csr_matrix
+
+# From a feature map (B, C, h, w) and a radius to the affinities of neighbours: one tensor
+# (B, h - dy, w - |dx|) in [0, 1] for each of neighbour_offsets(radius).
+PairAffinity: TypeAlias = Callable[[Tensor, float], list[Tensor]]
 
 # PSA's: keeps the logarithms of affinities of 0 and 1 finite.
 _LEAST = 1e-5
@@ -55,11 +62,28 @@ def neighbour_offsets(radius: float) -> list[tuple[int, int]]:
 
 def _pair(values: Tensor, offset: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """Views (..., h', w') of all pixels that have a neighbour at an offset, and of these."""
-    dy, dx = offset
+    return beside(values, offset, (0, 0)), beside(values, offset, offset)
+
+
+def beside(values: Tensor, offset: tuple[int, int], place: tuple[int, int]) -> Tensor:
+    """View of what lies at ``place`` from all pixels that have a neighbour at ``offset``.
+
+    Args:
+        values (Tensor): (..., h, w).
+        offset (tuple[int, int]): (dy, dx), one of :func:`neighbour_offsets`.
+        place (tuple[int, int]): (y, x) between (0, 0) and the offset.
+
+    Returns:
+        Tensor: (..., h - dy, w - |dx|).
+
+    Examples:
+        >>> beside(torch.arange(4)[None], (0, 2), (0, 1))
+        tensor([[1, 2]])
+    """
+    (dy, dx), (y, x) = offset, place
     height, width = values.shape[-2:]
-    here = values[..., : max(0, height - dy), max(0, -dx) : width - max(0, dx)]
-    there = values[..., dy:, max(0, dx) : width + min(0, dx)]
-    return here, there
+    top, left = y, max(0, -dx) + x
+    return values[..., top : top + max(0, height - dy), left : left + max(0, width - abs(dx))]
 
 
 def pair_affinity(features: Tensor, radius: float) -> list[Tensor]:
@@ -83,7 +107,11 @@ def pair_affinity(features: Tensor, radius: float) -> list[Tensor]:
 
 
 def affinity_loss(
-    features: Tensor, labels: Tensor, radius: float, ignore_index: int = IGNORE_INDEX
+    features: Tensor,
+    labels: Tensor,
+    radius: float,
+    ignore_index: int = IGNORE_INDEX,
+    affinity: PairAffinity = pair_affinity,
 ) -> dict[str, Tensor]:
     """Loss that makes pixels of one label alike and pixels of two labels unlike.
 
@@ -96,6 +124,7 @@ def affinity_loss(
         labels (Tensor): (B, h, w) integers: 0 the background, ``ignore_index`` not known.
         radius (float): See :func:`neighbour_offsets`.
         ignore_index (int): Pairs with it do not count.
+        affinity (PairAffinity): Affinities of the pairs.
 
     Returns:
         dict[str, Tensor]: The three weighted terms ``loss_background``, ``loss_foreground`` and
@@ -120,12 +149,12 @@ def affinity_loss(
     sums = features.new_zeros(3, len(features))
     counts = features.new_zeros(3, len(features))
     offsets = neighbour_offsets(radius)
-    for offset, affinity in zip(offsets, pair_affinity(features, radius), strict=True):
+    for offset, likeness in zip(offsets, affinity(features, radius), strict=True):
         here, there = _pair(labels, offset)
         known = (here != ignore_index) & (there != ignore_index)
         same = known & (here == there)
         kinds = torch.stack([same & (here == 0), same & (here != 0), known & (here != there)])
-        alike, unlike = -torch.log(affinity + _LEAST), -torch.log(1 + _LEAST - affinity)
+        alike, unlike = -torch.log(likeness + _LEAST), -torch.log(1 + _LEAST - likeness)
         sums = sums + (torch.stack([alike, alike, unlike]) * kinds).sum(dim=(-2, -1))
         counts = counts + kinds.sum(dim=(-2, -1))
     terms = (sums / counts.clamp_min(1)).mean(dim=1) * sums.new_tensor([0.25, 0.25, 0.5])
@@ -134,13 +163,16 @@ def affinity_loss(
 
 
 @torch.no_grad()
-def transition_matrix(features: Tensor, radius: float, exponent: float) -> Tensor:
+def transition_matrix(
+    features: Tensor, radius: float, exponent: float, affinity: PairAffinity = pair_affinity
+) -> Tensor:
     """Transition matrix of the random walk: rows of a^exponent, own weight 1, normalised.
 
     Args:
         features (Tensor): (B, C, h, w); images do not mix.
         radius (float): See :func:`neighbour_offsets`.
         exponent (float): Power of the affinities, PSA's beta; above 0.
+        affinity (PairAffinity): Affinities of the pairs.
 
     Returns:
         Tensor: Sparse CSR (B h w, B h w) float32 on the device of the features; rows sum to 1.
@@ -152,7 +184,7 @@ def transition_matrix(features: Tensor, radius: float, exponent: float) -> Tenso
         raise ValueError(f'exponent must be above 0, got {exponent}.')
     batch, _, height, width = features.shape
     crow, columns, source = _structure(batch, height, width, radius, features.device)
-    pairs = [affinity.flatten() for affinity in pair_affinity(features.float(), radius)]
+    pairs = [likeness.flatten() for likeness in affinity(features.float(), radius)]
     one = features.new_ones(1, dtype=torch.float32)
     weights = torch.cat([one, *pairs]).pow_(exponent)[source]
     row_lengths = crow.diff()
@@ -261,6 +293,7 @@ def affinity_walk(
     exponent: float = 10,
     steps: int = 256,
     most_foreground: float = 0.9,
+    affinity: PairAffinity = pair_affinity,
 ) -> Tensor:
     """Spread activation maps over the pixels of like features.
 
@@ -276,6 +309,7 @@ def affinity_walk(
         exponent (float): Power of the affinities.
         steps (int): Length of the walk, at least 0; with 0 the maps stay as they are.
         most_foreground (float): In (0, 1]; 1 is no guard.
+        affinity (PairAffinity): Affinities of the pairs.
 
     Returns:
         Tensor: As ``maps``.
@@ -290,7 +324,7 @@ def affinity_walk(
     batch, seeds, classes, height, width = maps.shape
     size = features.shape[-2:]
     coarse = F.interpolate(maps.flatten(1, 2), size, mode='area')
-    transition = transition_matrix(features, radius, exponent)
+    transition = transition_matrix(features, radius, exponent, affinity)
     walks = random_walk(transition, coarse.movedim(1, -1).reshape(-1, seeds * classes), steps)
     result = torch.empty_like(maps)
     left = maps.new_ones((batch, seeds), dtype=torch.bool)

@@ -7,6 +7,7 @@ root=work_dirs/seeds-$project
 [ "$random_seed" = 0 ] || root=$root-$random_seed
 list=$root/photographs.txt # of the seeds and of what the affinity networks learn from
 iterations=300 # of the affinity networks
+affinity=${AFFINITY:-affinity}
 
 choose_photographs() { # how many of the training photographs, file
     python - "$(dirname "$0")" "$data" "$1" "$2" "$pick" <<'PYTHON'
@@ -53,14 +54,14 @@ seeds() { # seed root, config, further options
 }
 
 learn() { # labels, file of the affinity network
-    [ -f "$2" ] || python tools/train.py "$configs/affinity-net_$name.py" \
+    [ -f "$2" ] || python tools/train.py "$configs/$affinity-net_$name.py" \
         --work-dir "$(dirname "$2")" --cfg-options train_dataloader.dataset.ann_file="$PWD/$list" randomness.seed="$random_seed" \
         train_dataloader.dataset.seed_root="$1" train_dataloader.num_workers=1 \
         train_cfg.max_iters=$iterations param_scheduler.0.end=$iterations
 }
 
 spread() { # seed root, labels, file of the affinity network, config (that of the backbone)
-    seeds "$1" "${4:-$configs/affinity-seeds_$name.py}" \
+    seeds "$1" "${4:-$configs/$affinity-seeds_$name.py}" \
         seed_generation.background.labels="$2" seed_generation.refine.0.checkpoint="$3"
     evaluate "$1"
 }
@@ -73,12 +74,12 @@ with_saliency() { # seed root, labels, file of the affinity network
     python tools/make_saliency.py "$root/photographs" --model "$SALIENCY_NET" \
         --out "$root/saliency"
     # A list cannot be given on the command line.
-    cat > "$root/saliency-$name.py" <<CONFIG
-_base_ = '$PWD/$configs/affinity-seeds_$name.py'
+    cat > "$root/saliency-$affinity-$name.py" <<CONFIG
+_base_ = '$PWD/$configs/$affinity-seeds_$name.py'
 refine = _base_.seed_generation.refine
 seed_generation = dict(
     refine=[refine[0], dict(type='SaliencyFusion', folder='$root/saliency'), refine[1]]
 )
 CONFIG
-    spread "$1" "$2" "$3" "$root/saliency-$name.py"
+    spread "$1" "$2" "$3" "$root/saliency-$affinity-$name.py"
 }

@@ -5,6 +5,7 @@
 # Files: work_dirs/seeds-PROJECT[-RANDOM_SEED]/BACKBONE/wide-PHOTOGRAPHS; figures: evaluation.md
 #   PHOTOGRAPHS   how many the network learns from, 1,600 by default
 #   ITERATIONS    of eight photographs, 800 by default
+#   AFFINITY      affinity (default) or boundary: by features (PSA) or by class boundaries (IRN)
 #   BACKBONE, RANDOM_SEED, SALIENCY_NET   as in better_seeds.sh
 set -euo pipefail
 source "$(dirname "$0")/affinity.sh"
@@ -13,7 +14,7 @@ use "$backbone"
 iterations=${ITERATIONS:-800}
 number=${PHOTOGRAPHS:-1600}
 out=$root/$backbone/wide-$number
-network=$out/network/iter_$iterations.pth
+network=$out/$affinity-network/iter_$iterations.pth
 mkdir -p "$out"
 
 seeds_list=$list
@@ -22,7 +23,7 @@ choose_photographs "$number" "$list"
 seeds "$out/labels" "$configs/affinity-labels_$name.py"
 learn "$out/labels" "$network"
 list=$seeds_list
-spread "$out/affinity" "$out/labels" "$network"
+spread "$out/$affinity" "$out/labels" "$network"
 if [ -n "${SALIENCY_NET:-}" ]; then
-    with_saliency "$out/affinity_saliency" "$out/labels" "$network"
+    with_saliency "$out/${affinity}_saliency" "$out/labels" "$network"
 fi

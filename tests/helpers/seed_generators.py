@@ -11,6 +11,7 @@ from PIL import Image
 from torch import nn
 
 from mmseg_wsss.generation import SeedGenerator, SeedImage
+from mmseg_wsss.generation.images import SeedImageDataset
 from mmseg_wsss.models.heads import ClassActivationHead
 from mmseg_wsss.seeds import Seed
 
@@ -73,3 +74,13 @@ def files_of(root: Path) -> dict[str, bytes]:
         for p in root.rglob('*.*')
         if p.suffix in ('.png', '.json')
     }
+
+
+def samples_of(source, images, settings):
+    """The samples that a source reads of images."""
+    return [
+        SeedImageDataset(
+            images, source.views, settings.seeds, source.num_channels, flip=source.flip
+        )[index]
+        for index in range(len(images))
+    ]

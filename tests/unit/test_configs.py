@@ -373,7 +373,7 @@ def test_number_of_parameters_of_deeplab(network: str, branches: int) -> None:
 AFFINITY = sorted(path.name for path in ROOT.glob('affinity/*.py'))
 
 
-@pytest.mark.parametrize('name', [name for name in AFFINITY if 'affinity-net' in name])
+@pytest.mark.parametrize('name', [name for name in AFFINITY if '-net_' in name])
 def test_an_affinity_network_trains_a_step(name: str) -> None:
     config = load(f'affinity/{name}')
     for part in (config.model, config.model.backbone):
@@ -395,11 +395,11 @@ def test_an_affinity_network_trains_a_step(name: str) -> None:
     assert step == dict(type='LoadSeedAnnotations', noisy='ignore')
 
 
-@pytest.mark.parametrize('name', [name for name in AFFINITY if 'affinity-seeds' in name])
+@pytest.mark.parametrize('name', [name for name in AFFINITY if '-seeds_' in name])
 def test_the_three_affinity_configs_fit_each_other(name: str) -> None:
     """Each reads what the one before leaves where it leaves it."""
-    network = name.replace('affinity-seeds', 'affinity-net')
-    labels = name.replace('affinity-seeds', 'affinity-labels')
+    network = name.replace('-seeds_', '-net_')
+    labels = 'affinity-labels_' + name.partition('_')[2]
     walk, crf = load(f'affinity/{name}').seed_generation.refine
     assert walk.type == 'AffinityRefiner' and crf.type == 'DenseCRFRefiner'
     assert walk.config == f'configs/affinity/{network}'
@@ -410,7 +410,7 @@ def test_the_three_affinity_configs_fit_each_other(name: str) -> None:
     root = f'work_dirs/{Path(labels).stem}/seeds'
     assert trained.train_dataloader.dataset.seed_root == root
     made = load(f'affinity/{labels}')
-    classifier = load(f'cls/{name.replace("affinity-seeds_", "")}')
+    classifier = load(f'cls/{name.partition("_")[2]}')
     assert made.model == classifier.model
     low, high = sorted(one.threshold for one in made.seed_generation.background)
     assert len(made.seed_generation.seeds) == 2 and low < high

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from mmseg_wsss.seeds.affinity import affinity_walk, random_walk, transition_matrix
+from mmseg_wsss.seeds.boundary import boundary_affinity
 from mmseg_wsss.seeds.pamr import pamr
 from mmseg_wsss.seeds.refine import DenseCRFRefiner, RefinerInput
 from mmseg_wsss.utils.image import read_image
@@ -33,8 +34,8 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def make_input(args: argparse.Namespace) -> tuple[np.ndarray, Tensor, Tensor]:
-    """A photograph, its maps (1, S, P, H, W) and affinity features at stride 8."""
+def make_input(args: argparse.Namespace) -> tuple[np.ndarray, Tensor, Tensor, Tensor]:
+    """A photograph, its maps (1, S, P, H, W), affinity features at stride 8, boundaries at 4."""
     rng = np.random.default_rng(0)
     if args.image:
         image = read_image(args.image)
@@ -47,7 +48,8 @@ def make_input(args: argparse.Namespace) -> tuple[np.ndarray, Tensor, Tensor]:
     maps = torch.nn.functional.interpolate(coarse, (height, width), mode='bilinear')
     maps = maps.unflatten(1, (args.seeds, args.classes)).to(args.device)
     features = torch.rand(1, args.channels, -(-height // 8), -(-width // 8)).to(args.device)
-    return image, maps, features
+    boundaries = torch.rand(1, 1, -(-height // 4), -(-width // 4)).to(args.device)
+    return image, maps, features, boundaries
 
 
 def plain_walk(transition: Tensor, maps: Tensor, steps: int) -> Tensor:
@@ -73,7 +75,7 @@ def seconds(function: Callable[[], object], repeats: int, device: str) -> float:
 def main() -> None:
     """Run the benchmark."""
     args = parse_args()
-    image, maps, features = make_input(args)
+    image, maps, features, boundaries = make_input(args)
     inputs = RefinerInput([image], [tuple(range(1, args.classes + 1))])
     scores = torch.cat([torch.full_like(maps[:, :, :1], 0.3), maps], dim=2)
     pixels = torch.from_numpy(image).permute(2, 0, 1)[None].to(args.device)
@@ -86,6 +88,9 @@ def main() -> None:
         'walk, step by step': lambda: plain_walk(transition, start, args.steps),
         'affinity refiner, walk and all': lambda: affinity_walk(
             features, maps, 5, 10, args.steps, 1
+        ),
+        'affinity refiner, boundaries': lambda: affinity_walk(
+            boundaries, maps, 5, 10, args.steps, 1, boundary_affinity
         ),
         'PAMR, 10 iterations': lambda: pamr(pixels, scores.flatten(1, 2)),
         'dense CRF (irn)': lambda: crf(scores, inputs),

@@ -8,9 +8,15 @@ import numpy as np
 import pytest
 import torch
 from helpers.classifier_run import build_config, write_data
-from helpers.seed_generators import CLASSES, SEEDS, build_classifier, build_generator, build_images
+from helpers.seed_generators import (
+    CLASSES,
+    SEEDS,
+    build_classifier,
+    build_generator,
+    build_images,
+    samples_of,
+)
 from mmengine.config import Config
-from mmengine.registry import DefaultScope
 from torch import nn
 
 from mmseg_wsss.apis import check_generation, generate_seeds
@@ -22,26 +28,14 @@ from mmseg_wsss.generation import (
     SeedSource,
     load_classifier,
 )
-from mmseg_wsss.generation.images import SeedImageDataset
-from mmseg_wsss.models.heads import AffinityHead, ClassActivationHead
-from mmseg_wsss.models.segmentors import AffinityNet
+from mmseg_wsss.models.heads import ClassActivationHead
 from mmseg_wsss.registry import MODELS, TASK_UTILS
 from mmseg_wsss.seeds import DenseCRFRefiner, Seed, SeedRefiner, refine_seeds
-from mmseg_wsss.seeds.affinity import affinity_walk
 from mmseg_wsss.seeds.pamr import pamr
 from mmseg_wsss.store import SeedManifest, read_mask
 from mmseg_wsss.utils.image import read_image
 
 ROOT = Path(__file__).resolve().parents[3]
-
-
-def samples_of(source, images, settings):
-    return [
-        SeedImageDataset(
-            images, source.views, settings.seeds, source.num_channels, flip=source.flip
-        )[index]
-        for index in range(len(images))
-    ]
 
 
 @pytest.fixture
@@ -236,114 +230,6 @@ def inputs_of(images):
     from mmseg_wsss.seeds import RefinerInput
 
     return RefinerInput(images, [(1, 2)] * len(images))
-
-
-AFFINITY = """
-model = dict(
-    type='AffinityNet',
-    data_preprocessor=dict(
-        type='SegDataPreProcessor', mean=[120.0] * 3, std=[60.0] * 3, bgr_to_rgb=True
-    ),
-    backbone=dict(
-        type='MobileNetV2', widen_factor=0.25, strides=(1, 2, 2, 2, 1, 1, 1), out_indices=(2, 4, 6),
-        init_cfg=dict(type='Pretrained', checkpoint='nowhere.pth'),
-    ),
-    decode_head=dict(type='AffinityHead', in_channels=(8, 24, 80), channels=(4, 6, 8), radius=3),
-)
-"""
-
-
-@pytest.fixture
-def affinity_files(tmp_path):
-    (tmp_path / 'affinity.py').write_text(AFFINITY)
-    model = Config.fromfile(tmp_path / 'affinity.py').model
-    model.backbone.pop('init_cfg')
-    torch.manual_seed(0)
-    with DefaultScope.overwrite_default_scope('mmseg'):
-        net = MODELS.build(model)
-    net.init_weights()
-    # Features that differ, so that no two labels tie up to the last bit.
-    net.decode_head.joint.weight.data.mul_(50)
-    torch.save(dict(state_dict=net.state_dict()), tmp_path / 'affinity.pth')
-    return dict(
-        config=str(tmp_path / 'affinity.py'), checkpoint=str(tmp_path / 'affinity.pth')
-    ), net.eval()
-
-
-def test_affinity_refiner_walks_over_the_network_s_features(tmp_path, affinity_files):
-    files, net = affinity_files
-    images = build_images(tmp_path, 2)
-    walk = dict(type='AffinityRefiner', **files, exponent=2, steps=8, most_foreground=1)
-    generator = build_generator(refine=[walk])
-    generator.run(images, tmp_path / 'seeds')
-    model = build_classifier()
-    settings = SeedSettings(seeds=SEEDS)
-    plain = ActivationExtractor.from_settings(model, settings)
-    for image, sample in zip(images, samples_of(plain, images, settings), strict=True):
-        (maps,) = plain([sample])
-        pixels = torch.from_numpy(sample.image).permute(2, 0, 1)[None].float()
-        with torch.no_grad():
-            features = net.decode_head(net.backbone((pixels - 120) / 60))
-        walked = affinity_walk(features, maps[None], 3, 2, 8, 1)[0]
-        expected = refine_seeds(walked, sample.image, image.tags, refine=None)
-        for seed, mask in zip(SEEDS, expected, strict=True):
-            found = read_mask(tmp_path / 'seeds' / seed.name / f'{image.image_id}.png')
-            assert (found == mask.numpy()).mean() > 0.99
-    (record,) = SeedManifest.load(tmp_path / 'seeds/manifest.json').parameters['refine']
-    assert record.pop('weights_sha256').isalnum()
-    assert record == dict(type='AffinityRefiner', exponent=2, steps=8, most_foreground=1)
-    # Other weights are other seeds, wherever their file is.
-    state = torch.load(files['checkpoint'])
-    torch.save(state, tmp_path / 'moved.pth')
-    moved = dict(walk, checkpoint=str(tmp_path / 'moved.pth'))
-    assert build_generator(refine=[moved]).run(images, tmp_path / 'seeds').made == 0
-    state['state_dict']['decode_head.joint.weight'] += 1
-    torch.save(state, tmp_path / 'moved.pth')
-    with pytest.raises(ValueError, match='weights_sha256'):
-        build_generator(refine=[moved]).run(images, tmp_path / 'seeds')
-
-
-@pytest.mark.parametrize(
-    ('options', 'message'),
-    [
-        (dict(steps=-1), 'steps must be an integer >= 0, got -1'),
-        (dict(steps=2.5), 'steps must be an integer >= 0, got 2.5'),
-        (dict(exponent=0), 'exponent must be above 0'),
-        (dict(most_foreground=1.5), r'most_foreground must be in \(0, 1\]'),
-        (dict(checkpoint='gone.pth'), r'gone\.pth'),
-    ],
-)
-def test_bad_affinity_options(affinity_files, options, message):
-    files, _ = affinity_files
-    with pytest.raises(ValueError, match=message):
-        build_generator(refine=[dict(type='AffinityRefiner', **{**files, **options})])
-
-
-def test_an_affinity_refiner_wants_an_affinity_network(tmp_path, affinity_files):
-    files, _ = affinity_files
-    (tmp_path / 'other.py').write_text("model = dict(type='EncoderDecoder')")
-    other = dict(files, config=str(tmp_path / 'other.py'))
-    with pytest.raises(ValueError, match=r"other\.py: the model is 'EncoderDecoder'"):
-        build_generator(refine=[dict(type='AffinityRefiner', **other)])
-    text = AFFINITY.replace('(4, 6, 8)', '(4, 6, 9)')
-    (tmp_path / 'other.py').write_text(text)
-    with pytest.raises(ValueError, match='does not fit the config'):
-        build_generator(refine=[dict(type='AffinityRefiner', **other)])
-
-
-def test_the_affinity_network_trains_its_head_alone(affinity_files):
-    _, net = affinity_files
-    assert isinstance(net, AffinityNet) and isinstance(net.decode_head, AffinityHead)
-    net.train()
-    assert not net.backbone.training and net.decode_head.training
-    trained = {name.split('.')[0] for name, one in net.named_parameters() if one.requires_grad}
-    assert trained == {'decode_head'}
-    with pytest.raises(NotImplementedError, match='predicts no masks'):
-        net.decode_head.predict([])
-    with pytest.raises(ValueError, match='gives 1 feature maps, in_channels has 3'):
-        net.decode_head([torch.zeros(1, 8, 4, 4)])
-    with pytest.raises(ValueError, match='must be as many'):
-        AffinityHead((8, 24), (4,))
 
 
 @pytest.mark.parametrize('seeds', [SEEDS, SEEDS[:1]])

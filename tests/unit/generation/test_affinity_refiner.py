@@ -1,0 +1,193 @@
+"""Random walks over an affinity network that a config names, and the networks themselves."""
+
+import numpy as np
+import pytest
+import torch
+from helpers.seed_generators import (
+    SEEDS,
+    build_classifier,
+    build_generator,
+    build_images,
+    samples_of,
+)
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
+
+from mmseg_wsss.generation import ActivationExtractor, SeedSettings
+from mmseg_wsss.generation.refiners import AffinityRefiner
+from mmseg_wsss.models.heads import AffinityHead, BoundaryHead
+from mmseg_wsss.models.segmentors import AffinityNet
+from mmseg_wsss.registry import MODELS
+from mmseg_wsss.seeds import RefinerInput, refine_seeds
+from mmseg_wsss.seeds.affinity import affinity_walk
+from mmseg_wsss.seeds.boundary import boundary_affinity
+from mmseg_wsss.store import SeedManifest, read_mask
+
+AFFINITY = """
+model = dict(
+    type='AffinityNet',
+    data_preprocessor=dict(
+        type='SegDataPreProcessor', mean=[120.0] * 3, std=[60.0] * 3, bgr_to_rgb=True
+    ),
+    backbone=dict(
+        type='MobileNetV2', widen_factor=0.25, strides=(1, 2, 2, 2, 1, 1, 1), out_indices=(2, 4, 6),
+        init_cfg=dict(type='Pretrained', checkpoint='nowhere.pth'),
+    ),
+    decode_head=dict(type='AffinityHead', in_channels=(8, 24, 80), channels=(4, 6, 8), radius=3),
+)
+"""
+
+
+@pytest.fixture
+def affinity_files(tmp_path):
+    (tmp_path / 'affinity.py').write_text(AFFINITY)
+    model = Config.fromfile(tmp_path / 'affinity.py').model
+    model.backbone.pop('init_cfg')
+    torch.manual_seed(0)
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        net = MODELS.build(model)
+    net.init_weights()
+    # Features that differ, so that no two labels tie up to the last bit.
+    net.decode_head.joint.weight.data.mul_(50)
+    torch.save(dict(state_dict=net.state_dict()), tmp_path / 'affinity.pth')
+    return dict(
+        config=str(tmp_path / 'affinity.py'), checkpoint=str(tmp_path / 'affinity.pth')
+    ), net.eval()
+
+
+def test_affinity_refiner_walks_over_the_network_s_features(tmp_path, affinity_files):
+    files, net = affinity_files
+    images = build_images(tmp_path, 2)
+    walk = dict(type='AffinityRefiner', **files, exponent=2, steps=8, most_foreground=1)
+    generator = build_generator(refine=[walk])
+    generator.run(images, tmp_path / 'seeds')
+    model = build_classifier()
+    settings = SeedSettings(seeds=SEEDS)
+    plain = ActivationExtractor.from_settings(model, settings)
+    for image, sample in zip(images, samples_of(plain, images, settings), strict=True):
+        (maps,) = plain([sample])
+        pixels = torch.from_numpy(sample.image).permute(2, 0, 1)[None].float()
+        with torch.no_grad():
+            features = net.decode_head(net.backbone((pixels - 120) / 60))
+        walked = affinity_walk(features, maps[None], 3, 2, 8, 1)[0]
+        expected = refine_seeds(walked, sample.image, image.tags, refine=None)
+        for seed, mask in zip(SEEDS, expected, strict=True):
+            found = read_mask(tmp_path / 'seeds' / seed.name / f'{image.image_id}.png')
+            assert (found == mask.numpy()).mean() > 0.99
+    (record,) = SeedManifest.load(tmp_path / 'seeds/manifest.json').parameters['refine']
+    assert record.pop('weights_sha256').isalnum()
+    assert record == dict(type='AffinityRefiner', exponent=2, steps=8, most_foreground=1)
+    # Other weights are other seeds, wherever their file is.
+    state = torch.load(files['checkpoint'])
+    torch.save(state, tmp_path / 'moved.pth')
+    moved = dict(walk, checkpoint=str(tmp_path / 'moved.pth'))
+    assert build_generator(refine=[moved]).run(images, tmp_path / 'seeds').made == 0
+    state['state_dict']['decode_head.joint.weight'] += 1
+    torch.save(state, tmp_path / 'moved.pth')
+    with pytest.raises(ValueError, match='weights_sha256'):
+        build_generator(refine=[moved]).run(images, tmp_path / 'seeds')
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (dict(steps=-1), 'steps must be an integer >= 0, got -1'),
+        (dict(steps=2.5), 'steps must be an integer >= 0, got 2.5'),
+        (dict(exponent=0), 'exponent must be above 0'),
+        (dict(most_foreground=1.5), r'most_foreground must be in \(0, 1\]'),
+        (dict(checkpoint='gone.pth'), r'gone\.pth'),
+    ],
+)
+def test_bad_affinity_options(affinity_files, options, message):
+    files, _ = affinity_files
+    with pytest.raises(ValueError, match=message):
+        build_generator(refine=[dict(type='AffinityRefiner', **{**files, **options})])
+
+
+def test_an_affinity_refiner_wants_an_affinity_network(tmp_path, affinity_files):
+    files, _ = affinity_files
+    (tmp_path / 'other.py').write_text("model = dict(type='EncoderDecoder')")
+    other = dict(files, config=str(tmp_path / 'other.py'))
+    with pytest.raises(ValueError, match=r"other\.py: the model is 'EncoderDecoder'"):
+        build_generator(refine=[dict(type='AffinityRefiner', **other)])
+    text = AFFINITY.replace('(4, 6, 8)', '(4, 6, 9)')
+    (tmp_path / 'other.py').write_text(text)
+    with pytest.raises(ValueError, match='does not fit the config'):
+        build_generator(refine=[dict(type='AffinityRefiner', **other)])
+
+
+def test_the_affinity_network_trains_its_head_alone(affinity_files):
+    _, net = affinity_files
+    assert isinstance(net, AffinityNet) and isinstance(net.decode_head, AffinityHead)
+    net.train()
+    assert not net.backbone.training and net.decode_head.training
+    trained = {name.split('.')[0] for name, one in net.named_parameters() if one.requires_grad}
+    assert trained == {'decode_head'}
+    with pytest.raises(NotImplementedError, match='predicts no masks'):
+        net.decode_head.predict([])
+    with pytest.raises(ValueError, match='gives 1 feature maps, in_channels has 3'):
+        net.decode_head([torch.zeros(1, 8, 4, 4)])
+    with pytest.raises(ValueError, match='must be as many'):
+        AffinityHead((8, 24), (4,))
+
+
+BOUNDARY = AFFINITY.replace('(2, 4, 6)', '(1, 2, 4, 6)').replace(
+    AFFINITY[AFFINITY.index('decode_head') : AFFINITY.rindex(')')],
+    """decode_head=dict(
+        type='BoundaryHead', in_channels=(8, 8, 24, 80), channels=4, num_groups=2, walk_radius=3
+    ),
+""",
+)
+
+
+def test_affinity_refiner_walks_up_to_the_network_s_boundaries(tmp_path):
+    (tmp_path / 'boundary.py').write_text(BOUNDARY)
+    model = Config.fromfile(tmp_path / 'boundary.py').model
+    model.backbone.pop('init_cfg')
+    torch.manual_seed(0)
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        net = MODELS.build(model).eval()
+    net.init_weights()
+    torch.save(dict(state_dict=net.state_dict()), tmp_path / 'boundary.pth')
+    refiner = AffinityRefiner(
+        str(tmp_path / 'boundary.py'), str(tmp_path / 'boundary.pth'), 2, 8, most_foreground=1
+    )
+    image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+    maps = torch.rand(1, 2, 1, 64, 96, generator=torch.Generator().manual_seed(1))
+    walked = refiner(maps, RefinerInput([image], [(1,)]))
+    with torch.no_grad():
+        pixels = torch.from_numpy(image).permute(2, 0, 1)[None].float()
+        boundaries = net.decode_head(net.backbone((pixels - 120) / 60))
+    assert boundaries.shape == (1, 1, 16, 24)
+    assert 0 < boundaries.min() and boundaries.max() < 1
+    expected = affinity_walk(boundaries, maps, 3, 2, 8, 1, boundary_affinity)
+    assert torch.allclose(walked, expected, atol=1e-5)
+    assert not torch.allclose(walked, affinity_walk(boundaries, maps, 3, 2, 8, 1), atol=1e-3)
+    assert refiner.record()['walk_radius'] == 3
+
+
+def test_boundaries_learn_in_half_precision():
+    """-log(1 - B) has a slope where bfloat16 would call B 1."""
+    head = BoundaryHead((2,), channels=4)
+    head.joint.bias.data.fill_(9.0)
+    sample = SegDataSample(gt_sem_seg=PixelData(data=torch.ones(1, 8, 8, dtype=torch.long)))
+    with torch.autocast('cpu', torch.bfloat16):
+        losses = head.loss([torch.randn(1, 2, 8, 8, generator=torch.manual_seed(0))], [sample])
+    losses['loss_foreground'].backward()
+    assert head.joint.bias.grad.item() > 0.1
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (dict(in_channels=()), 'names no feature map'),
+        (dict(walk_radius=1), 'radius must be above 1'),
+        (dict(in_index=(0, 1)), 'names 2 feature maps, in_channels 1'),
+        (dict(in_index=(1,)), r'gives 1 feature maps, in_index is \(1,\)'),
+    ],
+)
+def test_bad_options_of_a_boundary_head(options, message):
+    with pytest.raises(ValueError, match=message):
+        BoundaryHead(**{**dict(in_channels=(2,)), **options})([torch.zeros(1, 2, 4, 4)])
