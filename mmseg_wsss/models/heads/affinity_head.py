@@ -24,8 +24,6 @@ class AffinityHead(NeighbourHead):
         in_channels (Sequence[int]): Channels of the backbone's feature maps, the finest first.
         channels (Sequence[int]): Channels of their projections, as many.
         radius (float): Pixels of the first feature map within which pairs are made and walked.
-        in_index (Sequence[int], optional): Which feature maps are read, see
-            :class:`~mmseg_wsss.models.heads.neighbour_head.NeighbourHead`.
         ignore_index (int): Label that does not count.
         init_cfg (dict, optional): Initialisation. By default Kaiming for the projections and Xavier
             with a gain of 4 for the last convolution, as the authors' code has it.
@@ -39,7 +37,6 @@ class AffinityHead(NeighbourHead):
         in_channels: Sequence[int],
         channels: Sequence[int] = (64, 128, 256),
         radius: float = 5,
-        in_index: Sequence[int] | None = None,
         ignore_index: int = 255,
         init_cfg: dict | list | None = None,
     ) -> None:
@@ -52,9 +49,7 @@ class AffinityHead(NeighbourHead):
             nn.Conv2d(one, other, 1, bias=False)
             for one, other in zip(in_channels, channels, strict=True)
         ]
-        super().__init__(
-            projections, F.elu, pair_affinity, radius, radius, in_index, ignore_index, init_cfg
-        )
+        super().__init__(projections, F.elu, pair_affinity, radius, radius, ignore_index, init_cfg)
         self.num_classes = self.out_channels = sum(channels)
         self.joint = nn.Conv2d(self.out_channels, self.out_channels, 1, bias=False)
 

@@ -31,8 +31,6 @@ class BoundaryHead(NeighbourHead):
         radius (float): Pixels of the first feature map within which pairs are learned.
         walk_radius (float): Pixels within which the random walk steps.
         num_groups (int): Groups of the normalisation.
-        in_index (Sequence[int], optional): Which feature maps are read, see
-            :class:`~mmseg_wsss.models.heads.neighbour_head.NeighbourHead`.
         ignore_index (int): Label that does not count.
         init_cfg (dict, optional): Initialisation.
 
@@ -49,7 +47,6 @@ class BoundaryHead(NeighbourHead):
         radius: float = 7,
         walk_radius: float = 5,
         num_groups: int = 4,
-        in_index: Sequence[int] | None = None,
         ignore_index: int = 255,
         init_cfg: dict | list | None = None,
     ) -> None:
@@ -67,7 +64,6 @@ class BoundaryHead(NeighbourHead):
             boundary_affinity,
             radius,
             walk_radius,
-            in_index,
             ignore_index,
             init_cfg,
         )

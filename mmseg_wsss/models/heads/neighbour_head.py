@@ -25,8 +25,6 @@ class NeighbourHead(BaseModule):
         affinity (PairAffinity): Affinities of neighbours from what the head makes.
         radius (float): Pixels of the first feature map within which pairs are learned.
         walk_radius (float): Pixels within which the random walk steps.
-        in_index (Sequence[int], optional): Which feature maps of the backbone are read; by default
-            all.
         ignore_index (int): Label that does not count.
         init_cfg (dict, optional): Initialisation.
 
@@ -44,20 +42,14 @@ class NeighbourHead(BaseModule):
         affinity: PairAffinity,
         radius: float,
         walk_radius: float,
-        in_index: Sequence[int] | None,
         ignore_index: int,
         init_cfg: dict | list | None,
     ) -> None:
         neighbour_offsets(min(radius, walk_radius))
-        if in_index is not None and len(in_index) != len(projections):
-            raise ValueError(
-                f'{type(self).__name__}: in_index={in_index} names {len(in_index)} feature maps, '
-                f'in_channels {len(projections)}.'
-            )
         super().__init__(init_cfg)
         self.projections, self.activation = nn.ModuleList(projections), activation
         self.pair_affinity, self.radius, self.walk_radius = affinity, radius, walk_radius
-        self.in_index, self.ignore_index = in_index, ignore_index
+        self.ignore_index = ignore_index
 
     def join(self, inputs: Sequence[Tensor]) -> Tensor:
         """Project feature maps and join them.
@@ -68,13 +60,6 @@ class NeighbourHead(BaseModule):
         Returns:
             Tensor: (B, sum of the projections' channels, h_0, w_0).
         """
-        if self.in_index is not None:
-            if max(self.in_index) >= len(inputs):
-                raise ValueError(
-                    f'{type(self).__name__}: the backbone gives {len(inputs)} feature maps, '
-                    f'in_index is {self.in_index}; set out_indices of the backbone.'
-                )
-            inputs = [inputs[index] for index in self.in_index]
         if len(inputs) != len(self.projections):
             raise ValueError(
                 f'{type(self).__name__}: the backbone gives {len(inputs)} feature maps, '

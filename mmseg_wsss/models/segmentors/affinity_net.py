@@ -21,7 +21,8 @@ class AffinityNet(EncoderDecoder):
     Args:
         *args: Of mmseg's ``EncoderDecoder``.
         **kwargs: Likewise; ``decode_head`` is an
-            :class:`~mmseg_wsss.models.heads.AffinityHead`.
+            :class:`~mmseg_wsss.models.heads.AffinityHead` or a
+            :class:`~mmseg_wsss.models.heads.BoundaryHead`.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -44,12 +45,13 @@ class AffinityNet(EncoderDecoder):
         return super().extract_feat(inputs)
 
     def affinity_features(self, inputs: Tensor) -> Tensor:
-        """Features whose distances are the affinities.
+        """What the head makes the affinities of: features, or boundaries.
 
         Args:
             inputs (Tensor): (B, 3, H, W), normalised.
 
         Returns:
-            Tensor: (B, C, h, w), stride 8 with the configs of this project.
+            Tensor: (B, C, h, w), with the configs of this project features at stride 8 or
+            boundaries at stride 4.
         """
         return self.decode_head(self.extract_feat(inputs))

@@ -40,15 +40,20 @@ model = dict(
 """
 
 
-@pytest.fixture
-def affinity_files(tmp_path):
-    (tmp_path / 'affinity.py').write_text(AFFINITY)
-    model = Config.fromfile(tmp_path / 'affinity.py').model
+def build_network(config):
+    model = Config.fromfile(config).model
     model.backbone.pop('init_cfg')
     torch.manual_seed(0)
     with DefaultScope.overwrite_default_scope('mmseg'):
         net = MODELS.build(model)
     net.init_weights()
+    return net
+
+
+@pytest.fixture
+def affinity_files(tmp_path):
+    (tmp_path / 'affinity.py').write_text(AFFINITY)
+    net = build_network(tmp_path / 'affinity.py')
     # Features that differ, so that no two labels tie up to the last bit.
     net.decode_head.joint.weight.data.mul_(50)
     torch.save(dict(state_dict=net.state_dict()), tmp_path / 'affinity.pth')
@@ -144,12 +149,7 @@ BOUNDARY = AFFINITY.replace('(2, 4, 6)', '(1, 2, 4, 6)').replace(
 
 def test_affinity_refiner_walks_up_to_the_network_s_boundaries(tmp_path):
     (tmp_path / 'boundary.py').write_text(BOUNDARY)
-    model = Config.fromfile(tmp_path / 'boundary.py').model
-    model.backbone.pop('init_cfg')
-    torch.manual_seed(0)
-    with DefaultScope.overwrite_default_scope('mmseg'):
-        net = MODELS.build(model).eval()
-    net.init_weights()
+    net = build_network(tmp_path / 'boundary.py').eval()
     torch.save(dict(state_dict=net.state_dict()), tmp_path / 'boundary.pth')
     refiner = AffinityRefiner(
         str(tmp_path / 'boundary.py'), str(tmp_path / 'boundary.pth'), 2, 8, most_foreground=1
@@ -184,8 +184,10 @@ def test_boundaries_learn_in_half_precision():
     [
         (dict(in_channels=()), 'names no feature map'),
         (dict(walk_radius=1), 'radius must be above 1'),
-        (dict(in_index=(0, 1)), 'names 2 feature maps, in_channels 1'),
-        (dict(in_index=(1,)), r'gives 1 feature maps, in_index is \(1,\)'),
+        (
+            dict(in_channels=(2, 4)),
+            'BoundaryHead: the backbone gives 1 feature maps, in_channels has 2',
+        ),
     ],
 )
 def test_bad_options_of_a_boundary_head(options, message):

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from helpers.neighbours import neighbour_pairs
 
 from mmseg_wsss.seeds.affinity import (
     affinity_loss,
@@ -25,12 +26,7 @@ def features():
 
 
 def pairs():
-    """All pairs of different pixels nearer than the radius, each once."""
-    pixels = [(y, x) for y in range(HEIGHT) for x in range(WIDTH)]
-    for place, (y, x) in enumerate(pixels):
-        for other_y, other_x in pixels[place + 1 :]:
-            if math.hypot(other_y - y, other_x - x) < RADIUS:
-                yield (y, x), (other_y, other_x)
+    return neighbour_pairs(HEIGHT, WIDTH, RADIUS)
 
 
 def affinity(features, image, one, other):

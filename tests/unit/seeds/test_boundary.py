@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from helpers.neighbours import neighbour_pairs
 
 from mmseg_wsss.seeds.affinity import affinity_loss, affinity_walk, neighbour_offsets
 from mmseg_wsss.seeds.boundary import boundary_affinity, segment_pixels
@@ -18,12 +19,7 @@ def boundaries():
 
 
 def pairs():
-    """All pairs of different pixels nearer than the radius, each once."""
-    pixels = [(y, x) for y in range(HEIGHT) for x in range(WIDTH)]
-    for place, one in enumerate(pixels):
-        for other in pixels[place + 1 :]:
-            if math.dist(one, other) < RADIUS:
-                yield one, other
+    return neighbour_pairs(HEIGHT, WIDTH, RADIUS)
 
 
 def highest_between(boundary, one, other):
