@@ -65,7 +65,8 @@ class PAMRRefiner(SeedRefiner):
 class AffinityRefiner(SeedRefiner):
     """Random walk over learned affinities, see :func:`mmseg_wsss.seeds.affinity.affinity_walk`.
 
-    The supervision is that of the network's labels, read from the seed root that its config names.
+    Of a network with two heads the maps are the mean of both walks (a reading of this project). The
+    supervision is that of the network's labels, read from the seed root that its config names.
 
     Args:
         config (str): Path of the affinity network's config.
@@ -110,11 +111,12 @@ class AffinityRefiner(SeedRefiner):
 
     def record(self) -> dict[str, Any]:
         """Arguments for the manifest: the weights, wherever their file was."""
-        head = self.net.decode_head
-        # Only of heads that have one of its own: roots that are older stay as they are.
-        radius = {} if head.walk_radius == head.radius else dict(walk_radius=head.walk_radius)
+        radii = [head.walk_radius for head in self.net.neighbour_heads]
+        # One head that walks as far as it learns had no record: older roots stay as they are.
+        known = radii == [self.net.decode_head.radius]
+        radius = radii[0] if len(radii) == 1 else radii
         return dict(
-            **radius,
+            **({} if known else dict(walk_radius=radius)),
             weights_sha256=weights_sha256(self.net),
             exponent=self.exponent,
             steps=self.steps,
@@ -122,19 +124,22 @@ class AffinityRefiner(SeedRefiner):
         )
 
     def __call__(self, maps: Tensor, inputs: RefinerInput) -> Tensor:
-        """Walked maps."""
+        """Walked maps: the mean over the network's heads."""
         net = self._on(maps.device)
-        pixels = self.normalizer(_pixels(inputs, maps.device))
-        head = net.decode_head
-        return affinity_walk(
-            net.affinity_features(pixels),
-            maps,
-            head.walk_radius,
-            self.exponent,
-            self.steps,
-            self.most_foreground,
-            head.pair_affinity,
-        )
+        features = net.affinity_features(self.normalizer(_pixels(inputs, maps.device)))
+        walked = [
+            affinity_walk(
+                of_head,
+                maps,
+                head.walk_radius,
+                self.exponent,
+                self.steps,
+                self.most_foreground,
+                head.pair_affinity,
+            )
+            for head, of_head in zip(net.neighbour_heads, features, strict=True)
+        ]
+        return sum(walked) / len(walked)
 
     def _on(self, device: torch.device) -> nn.Module:
         with self._lock:  # writers are threads

@@ -5,7 +5,8 @@
 # Files: work_dirs/seeds-PROJECT[-RANDOM_SEED]/BACKBONE/wide-PHOTOGRAPHS; figures: evaluation.md
 #   PHOTOGRAPHS   how many the network learns from, 1,600 by default
 #   ITERATIONS    of eight photographs, 800 by default
-#   AFFINITY      affinity (default) or boundary: by features (PSA) or by class boundaries (IRN)
+#   AFFINITY      affinity (default), boundary or affinity-boundary: by features (PSA), by class
+#                 boundaries (IRN), or the mean of both
 #   BACKBONE, RANDOM_SEED, SALIENCY_NET   as in better_seeds.sh
 set -euo pipefail
 source "$(dirname "$0")/affinity.sh"

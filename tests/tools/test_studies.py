@@ -622,6 +622,8 @@ def test_configs_of_voc_20_have_its_classes(path):
         assert config.model.head.num_classes == config.model.data_preprocessor.num_classes == 20
     elif path.stem.startswith('affinity'):
         assert head.type == 'AffinityHead'
+        other = config.model.get('auxiliary_head', {}).get('type')
+        assert other == ('BoundaryHead' if 'boundary' in path.stem else None)
     elif path.stem.startswith('boundary'):
         assert head.type == 'BoundaryHead'
     else:

@@ -27,6 +27,8 @@ class AffinityHead(NeighbourHead):
         ignore_index (int): Label that does not count.
         init_cfg (dict, optional): Initialisation. By default Kaiming for the projections and Xavier
             with a gain of 4 for the last convolution, as the authors' code has it.
+        in_index (Sequence[int], optional): Which of the backbone's feature maps are read; all by
+            default.
 
     Raises:
         ValueError: If an argument makes no sense, or the feature maps do not fit.
@@ -39,6 +41,7 @@ class AffinityHead(NeighbourHead):
         radius: float = 5,
         ignore_index: int = 255,
         init_cfg: dict | list | None = None,
+        in_index: Sequence[int] | None = None,
     ) -> None:
         if not in_channels or len(in_channels) != len(channels):
             raise ValueError(
@@ -49,7 +52,9 @@ class AffinityHead(NeighbourHead):
             nn.Conv2d(one, other, 1, bias=False)
             for one, other in zip(in_channels, channels, strict=True)
         ]
-        super().__init__(projections, F.elu, pair_affinity, radius, radius, ignore_index, init_cfg)
+        super().__init__(
+            projections, F.elu, pair_affinity, radius, radius, ignore_index, init_cfg, in_index
+        )
         self.num_classes = self.out_channels = sum(channels)
         self.joint = nn.Conv2d(self.out_channels, self.out_channels, 1, bias=False)
 

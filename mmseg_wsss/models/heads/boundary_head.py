@@ -33,6 +33,8 @@ class BoundaryHead(NeighbourHead):
         num_groups (int): Groups of the normalisation.
         ignore_index (int): Label that does not count.
         init_cfg (dict, optional): Initialisation.
+        in_index (Sequence[int], optional): Which of the backbone's feature maps are read; all by
+            default.
 
     Raises:
         ValueError: If an argument makes no sense, or the feature maps do not fit.
@@ -49,6 +51,7 @@ class BoundaryHead(NeighbourHead):
         num_groups: int = 4,
         ignore_index: int = 255,
         init_cfg: dict | list | None = None,
+        in_index: Sequence[int] | None = None,
     ) -> None:
         if not in_channels:
             raise ValueError('BoundaryHead: in_channels names no feature map.')
@@ -66,6 +69,7 @@ class BoundaryHead(NeighbourHead):
             walk_radius,
             ignore_index,
             init_cfg,
+            in_index,
         )
         self.joint = nn.Conv2d(len(projections) * channels, 1, 1)
 

@@ -27,6 +27,8 @@ class NeighbourHead(BaseModule):
         walk_radius (float): Pixels within which the random walk steps.
         ignore_index (int): Label that does not count.
         init_cfg (dict, optional): Initialisation.
+        in_index (Sequence[int], optional): Which of the backbone's feature maps are read, where
+            another head reads others. By default all.
 
     Raises:
         ValueError: If an argument makes no sense, or the feature maps do not fit.
@@ -44,12 +46,18 @@ class NeighbourHead(BaseModule):
         walk_radius: float,
         ignore_index: int,
         init_cfg: dict | list | None,
+        in_index: Sequence[int] | None,
     ) -> None:
         neighbour_offsets(min(radius, walk_radius))
+        if in_index is not None and len(in_index) != len(projections):
+            raise ValueError(
+                f'{type(self).__name__}: in_index={tuple(in_index)} and in_channels must be as '
+                f'many, in_channels has {len(projections)}.'
+            )
         super().__init__(init_cfg)
         self.projections, self.activation = nn.ModuleList(projections), activation
         self.pair_affinity, self.radius, self.walk_radius = affinity, radius, walk_radius
-        self.ignore_index = ignore_index
+        self.ignore_index, self.in_index = ignore_index, in_index
 
     def join(self, inputs: Sequence[Tensor]) -> Tensor:
         """Project feature maps and join them.
@@ -58,12 +66,16 @@ class NeighbourHead(BaseModule):
             inputs (Sequence[Tensor]): (B, C_i, h_i, w_i) of the backbone, the finest first.
 
         Returns:
-            Tensor: (B, sum of the projections' channels, h_0, w_0).
+            Tensor: (B, sum of the projections' channels, h, w) of the first that is read.
         """
+        given, where = len(inputs), ''
+        if self.in_index is not None:
+            inputs = [inputs[index] for index in self.in_index if index < given]
+            where = f' and in_index is {tuple(self.in_index)}'
         if len(inputs) != len(self.projections):
             raise ValueError(
-                f'{type(self).__name__}: the backbone gives {len(inputs)} feature maps, '
-                f'in_channels has {len(self.projections)}; set out_indices of the backbone.'
+                f'{type(self).__name__}: the backbone gives {given} feature maps, in_channels has '
+                f'{len(self.projections)}{where}; set out_indices of the backbone.'
             )
         size = inputs[0].shape[-2:]
         parts = []

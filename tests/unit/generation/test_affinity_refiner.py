@@ -21,7 +21,7 @@ from mmseg_wsss.models.heads import AffinityHead, BoundaryHead
 from mmseg_wsss.models.segmentors import AffinityNet
 from mmseg_wsss.registry import MODELS
 from mmseg_wsss.seeds import RefinerInput, refine_seeds
-from mmseg_wsss.seeds.affinity import affinity_walk
+from mmseg_wsss.seeds.affinity import affinity_loss, affinity_walk
 from mmseg_wsss.seeds.boundary import boundary_affinity
 from mmseg_wsss.store import SeedManifest, read_mask
 
@@ -136,6 +136,10 @@ def test_the_affinity_network_trains_its_head_alone(affinity_files):
         net.decode_head([torch.zeros(1, 8, 4, 4)])
     with pytest.raises(ValueError, match='must be as many'):
         AffinityHead((8, 24), (4,))
+    with pytest.raises(ValueError, match=r'in_index=\(1, 2\) and in_channels must be as many'):
+        AffinityHead((8,), (4,), in_index=(1, 2))
+    with pytest.raises(ValueError, match=r'gives 1 .* has 1 and in_index is \(1,\)'):
+        AffinityHead((8,), (4,), in_index=(1,))([torch.zeros(1, 8, 4, 4)])
 
 
 BOUNDARY = AFFINITY.replace('(2, 4, 6)', '(1, 2, 4, 6)').replace(
@@ -166,6 +170,57 @@ def test_affinity_refiner_walks_up_to_the_network_s_boundaries(tmp_path):
     assert torch.allclose(walked, expected, atol=1e-5)
     assert not torch.allclose(walked, affinity_walk(boundaries, maps, 3, 2, 8, 1), atol=1e-3)
     assert refiner.record()['walk_radius'] == 3
+
+
+_features = AFFINITY[AFFINITY.index('decode_head') : AFFINITY.rindex('),')]
+BOTH = BOUNDARY.replace('decode_head', _features + ', in_index=(1, 2, 3)),\n    auxiliary_head')
+
+
+@pytest.fixture
+def both_heads(tmp_path):
+    (tmp_path / 'both.py').write_text(BOTH)
+    net = build_network(tmp_path / 'both.py').eval()
+    torch.save(dict(state_dict=net.state_dict()), tmp_path / 'both.pth')
+    return dict(config=str(tmp_path / 'both.py'), checkpoint=str(tmp_path / 'both.pth')), net
+
+
+def test_both_heads_of_a_network_walk_and_the_maps_are_the_mean(both_heads):
+    files, net = both_heads
+    refiner = AffinityRefiner(**files, exponent=2, steps=8, most_foreground=1)
+    image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+    maps = torch.rand(1, 2, 1, 64, 96, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        pixels = torch.from_numpy(image).permute(2, 0, 1)[None].float()
+        stages = net.backbone((pixels - 120) / 60)
+        features, boundaries = net.decode_head(stages), net.auxiliary_head(stages)
+    assert features.shape[-2:] == (8, 12) and boundaries.shape[-2:] == (16, 24)
+    first = affinity_walk(features, maps, 3, 2, 8, 1)
+    second = affinity_walk(boundaries, maps, 3, 2, 8, 1, boundary_affinity)
+    walked = refiner(maps, RefinerInput([image], [(1,)]))
+    assert torch.allclose(walked, (first + second) / 2, atol=1e-5)
+    assert not torch.allclose(first, second, atol=1e-2)
+    assert refiner.record()['walk_radius'] == [3, 3]
+
+
+def test_both_heads_learn_as_each_would_alone(both_heads):
+    _, net = both_heads
+    net.train()
+    trained = {name.split('.')[0] for name, one in net.named_parameters() if one.requires_grad}
+    assert trained == {'decode_head', 'auxiliary_head'}
+    generator = torch.manual_seed(0)
+    image = torch.rand(2, 3, 64, 96, generator=generator)
+    labels = torch.randint(0, 3, (2, 1, 64, 96), generator=generator)
+    samples = [SegDataSample(gt_sem_seg=PixelData(data=one)) for one in labels]
+    losses = net.loss(image, samples)
+    stages = net.backbone(image)
+    features, boundaries = net.decode_head(stages), net.auxiliary_head(stages)
+    coarse = affinity_loss(features, labels[:, 0, ::8, ::8], 3)
+    fine = affinity_loss(boundaries, labels[:, 0, ::4, ::4], 7, affinity=boundary_affinity)
+    expected = {f'decode.{name}': one for name, one in coarse.items()}
+    expected |= {f'aux.{name}': one for name, one in fine.items()}
+    assert losses.keys() == expected.keys() and len(losses) == 6
+    for name, one in expected.items():
+        assert float(losses[name]) == pytest.approx(float(one), rel=1e-5) != 0
 
 
 def test_boundaries_learn_in_half_precision():
