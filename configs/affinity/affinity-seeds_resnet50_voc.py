@@ -14,6 +14,7 @@ seed_generation = dict(
             config='configs/affinity/affinity-net_resnet50_voc.py',
             checkpoint='work_dirs/affinity-net_resnet50_voc/iter_3000.pth',
         ),
-        dict(type='DenseCRFRefiner', preset='irn'),
+        # What the walk has brought to the edges needs less of the CRF (docs/user_guides/seeds.md).
+        dict(type='DenseCRFRefiner', preset='irn', bilateral_compat=4),
     ],
 )

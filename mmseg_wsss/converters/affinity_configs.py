@@ -69,7 +69,8 @@ def affinity_texts(
     )
     last = dict(
         background=dict(_delete_=True, threshold='auto', labels=labels),
-        refine=[refiner, dict(type='DenseCRFRefiner', preset='irn')],
+        # What the walk has brought to the edges needs less of the CRF.
+        refine=[refiner, dict(type='DenseCRFRefiner', preset='irn', bilateral_compat=4)],
         out=seeds,
     )
     return [

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from .background import Background, seed_background_scores
 from .crf.dense_crf import DenseCRF
+from .crf.presets import crf_preset
 from .crf.unary import preset_unary
 
 REFINE_KINDS = ('irn', 'psa', 'deeplab')
@@ -94,18 +95,30 @@ class DenseCRFRefiner(SeedRefiner):
             are made to sum to 1 (Ahn and Kwak, CVPR 2018).
         backend (str): ``'torch'`` or ``'pydensecrf'``, see :class:`mmseg_wsss.seeds.DenseCRF`.
         iterations (int): Number of mean-field iterations.
+        bilateral_compat (float, optional): Weight of the appearance kernel in place of the
+            preset's, see :class:`~mmseg_wsss.seeds.CRFPreset`. Maps that a walk has brought to the
+            edges need less of it; a large one takes away what is thin or small.
 
     Raises:
         ValueError: If an argument makes no sense.
     """
 
-    def __init__(self, preset: str = 'irn', backend: str = 'torch', iterations: int = 10) -> None:
+    def __init__(
+        self,
+        preset: str = 'irn',
+        backend: str = 'torch',
+        iterations: int = 10,
+        bilateral_compat: float | None = None,
+    ) -> None:
         if preset not in REFINE_KINDS:
             raise ValueError(
                 f'Unknown CRF preset {preset!r}; expected one of {", ".join(REFINE_KINDS)}.'
             )
         self.preset = preset
-        self.crf = DenseCRF(preset, backend, iterations)
+        kernels = crf_preset(preset)
+        if bilateral_compat is not None:
+            kernels = replace(kernels, bilateral_compat=bilateral_compat)
+        self.crf = DenseCRF(kernels, backend, iterations)
 
     def __call__(self, maps: Tensor, inputs: RefinerInput) -> Tensor:
         """Marginals of the CRF."""

@@ -11,6 +11,7 @@ seed_generation = dict(
             checkpoint=f'{wide}/boundary-network/iter_800.pth',
         ),
         dict(type='SaliencyFusion', folder='data/voc20/saliency'),
-        dict(type='DenseCRFRefiner', preset='irn'),
+        # What the walk has brought to the edges needs less of the CRF (docs/user_guides/seeds.md).
+        dict(type='DenseCRFRefiner', preset='irn', bilateral_compat=4),
     ],
 )

@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from mmseg_wsss.seeds import CRF_PRESETS, DenseCRF, unary_from_labels, unary_from_probabilities
+from mmseg_wsss.seeds import (
+    CRF_PRESETS,
+    DenseCRF,
+    DenseCRFRefiner,
+    RefinerInput,
+    unary_from_labels,
+    unary_from_probabilities,
+)
 from mmseg_wsss.seeds.crf import lattice as crf_lattice
 from mmseg_wsss.seeds.crf import mean_field as crf_mean_field
 
@@ -51,7 +58,7 @@ def unary_for(preset, probabilities):
     return unary_from_probabilities(probabilities)
 
 
-def plain_pydensecrf(image, unary, preset, iterations=10):
+def plain_pydensecrf(image, unary, preset, iterations=10, weight=None):
     """One fresh pydensecrf object per seed, written out."""
     densecrf = pytest.importorskip('pydensecrf.densecrf')
     num_labels, (height, width) = unary.shape[1], image.shape[:2]
@@ -60,6 +67,7 @@ def plain_pydensecrf(image, unary, preset, iterations=10):
         'psa': (3, 3, 80, 13, 10),
         'deeplab': (1, 3, 67, 3, 4),
     }[preset]
+    bilateral_compat = bilateral_compat if weight is None else weight
     marginals = []
     for energies in unary:
         crf = densecrf.DenseCRF2D(width, height, num_labels)
@@ -97,6 +105,19 @@ def test_agrees_with_pydensecrf(image, preset):
     assert_agree(found, plain_pydensecrf(image, unary, preset))
     # It did something.
     assert (found.argmax(1) != probabilities.argmax(1)).mean() > 0.01
+
+
+@pytest.mark.parametrize('weight', [4, 0])
+def test_a_refiner_may_weigh_the_appearance_kernel_otherwise(weight):
+    image = photograph('china.jpg', 90, 200)
+    scores = torch.from_numpy(maps(image.shape[:2], 2, 3))
+    inputs = RefinerInput([image], [(1, 2)])
+    found = DenseCRFRefiner('irn', bilateral_compat=weight)(scores[None], inputs)[0]
+    unary = unary_for('irn', scores.numpy())
+    assert_agree(found.numpy(), plain_pydensecrf(image, unary, 'irn', weight=weight))
+    assert not torch.equal(found, DenseCRFRefiner('irn')(scores[None], inputs)[0])
+    with pytest.raises(ValueError, match='bilateral_compat=-1'):
+        DenseCRFRefiner(bilateral_compat=-1)
 
 
 @pytest.mark.parametrize('num_seeds', [1, 2])
