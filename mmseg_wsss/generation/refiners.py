@@ -111,17 +111,18 @@ class AffinityRefiner(SeedRefiner):
 
     def record(self) -> dict[str, Any]:
         """Arguments for the manifest: the weights, wherever their file was."""
-        radii = [head.walk_radius for head in self.net.neighbour_heads]
-        # One head that walks as far as it learns had no record: older roots stay as they are.
-        known = radii == [self.net.decode_head.radius]
-        radius = radii[0] if len(radii) == 1 else radii
-        return dict(
-            **({} if known else dict(walk_radius=radius)),
+        record = dict(
             weights_sha256=weights_sha256(self.net),
             exponent=self.exponent,
             steps=self.steps,
             most_foreground=self.most_foreground,
         )
+        radii = [head.walk_radius for head in self.net.neighbour_heads]
+        if len(radii) > 1:
+            record['walk_radius'] = radii
+        elif radii[0] != self.net.decode_head.radius:  # roots that are older stay as they are
+            record['walk_radius'] = radii[0]
+        return record
 
     def __call__(self, maps: Tensor, inputs: RefinerInput) -> Tensor:
         """Walked maps: the mean over the network's heads."""

@@ -50,16 +50,32 @@ def build_network(config):
     return net
 
 
+def write_network(folder, text, scale=1):
+    """Write a network's config and checkpoint, its last convolution scaled."""
+    config, checkpoint = folder / 'affinity.py', folder / 'affinity.pth'
+    config.write_text(text)
+    net = build_network(config).eval()
+    net.decode_head.joint.weight.data.mul_(scale)
+    torch.save(dict(state_dict=net.state_dict()), checkpoint)
+    return dict(config=str(config), checkpoint=str(checkpoint)), net
+
+
+@torch.no_grad()
+def stages_of(net, image):
+    """Feature maps of the backbone, the image normalised by hand."""
+    pixels = torch.from_numpy(image).permute(2, 0, 1)[None].float()
+    return net.backbone((pixels - 120) / 60)
+
+
+def image_and_maps():
+    image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+    return image, torch.rand(1, 2, 1, 64, 96, generator=torch.Generator().manual_seed(1))
+
+
 @pytest.fixture
 def affinity_files(tmp_path):
-    (tmp_path / 'affinity.py').write_text(AFFINITY)
-    net = build_network(tmp_path / 'affinity.py')
     # Features that differ, so that no two labels tie up to the last bit.
-    net.decode_head.joint.weight.data.mul_(50)
-    torch.save(dict(state_dict=net.state_dict()), tmp_path / 'affinity.pth')
-    return dict(
-        config=str(tmp_path / 'affinity.py'), checkpoint=str(tmp_path / 'affinity.pth')
-    ), net.eval()
+    return write_network(tmp_path, AFFINITY, scale=50)
 
 
 def test_affinity_refiner_walks_over_the_network_s_features(tmp_path, affinity_files):
@@ -73,9 +89,8 @@ def test_affinity_refiner_walks_over_the_network_s_features(tmp_path, affinity_f
     plain = ActivationExtractor.from_settings(model, settings)
     for image, sample in zip(images, samples_of(plain, images, settings), strict=True):
         (maps,) = plain([sample])
-        pixels = torch.from_numpy(sample.image).permute(2, 0, 1)[None].float()
         with torch.no_grad():
-            features = net.decode_head(net.backbone((pixels - 120) / 60))
+            features = net.decode_head(stages_of(net, sample.image))
         walked = affinity_walk(features, maps[None], 3, 2, 8, 1)[0]
         expected = refine_seeds(walked, sample.image, image.tags, refine=None)
         for seed, mask in zip(SEEDS, expected, strict=True):
@@ -142,6 +157,15 @@ def test_the_affinity_network_trains_its_head_alone(affinity_files):
         AffinityHead((8,), (4,), in_index=(1,))([torch.zeros(1, 8, 4, 4)])
 
 
+@pytest.mark.parametrize('build', [AffinityHead, BoundaryHead])
+def test_a_head_reads_the_feature_maps_of_its_index(build):
+    head = build((8, 6), *([(4, 4)] if build is AffinityHead else []), in_index=(1, 3))
+    stages = [torch.randn(1, channels, 4, 4) for channels in (3, 8, 5, 6)]
+    read = head(stages)
+    head.in_index = None
+    assert torch.equal(read, head([stages[1], stages[3]]))
+
+
 BOUNDARY = AFFINITY.replace('(2, 4, 6)', '(1, 2, 4, 6)').replace(
     AFFINITY[AFFINITY.index('decode_head') : AFFINITY.rindex(')')],
     """decode_head=dict(
@@ -152,18 +176,12 @@ BOUNDARY = AFFINITY.replace('(2, 4, 6)', '(1, 2, 4, 6)').replace(
 
 
 def test_affinity_refiner_walks_up_to_the_network_s_boundaries(tmp_path):
-    (tmp_path / 'boundary.py').write_text(BOUNDARY)
-    net = build_network(tmp_path / 'boundary.py').eval()
-    torch.save(dict(state_dict=net.state_dict()), tmp_path / 'boundary.pth')
-    refiner = AffinityRefiner(
-        str(tmp_path / 'boundary.py'), str(tmp_path / 'boundary.pth'), 2, 8, most_foreground=1
-    )
-    image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
-    maps = torch.rand(1, 2, 1, 64, 96, generator=torch.Generator().manual_seed(1))
+    files, net = write_network(tmp_path, BOUNDARY)
+    refiner = AffinityRefiner(**files, exponent=2, steps=8, most_foreground=1)
+    image, maps = image_and_maps()
     walked = refiner(maps, RefinerInput([image], [(1,)]))
     with torch.no_grad():
-        pixels = torch.from_numpy(image).permute(2, 0, 1)[None].float()
-        boundaries = net.decode_head(net.backbone((pixels - 120) / 60))
+        boundaries = net.decode_head(stages_of(net, image))
     assert boundaries.shape == (1, 1, 16, 24)
     assert 0 < boundaries.min() and boundaries.max() < 1
     expected = affinity_walk(boundaries, maps, 3, 2, 8, 1, boundary_affinity)
@@ -178,20 +196,15 @@ BOTH = BOUNDARY.replace('decode_head', _features + ', in_index=(1, 2, 3)),\n    
 
 @pytest.fixture
 def both_heads(tmp_path):
-    (tmp_path / 'both.py').write_text(BOTH)
-    net = build_network(tmp_path / 'both.py').eval()
-    torch.save(dict(state_dict=net.state_dict()), tmp_path / 'both.pth')
-    return dict(config=str(tmp_path / 'both.py'), checkpoint=str(tmp_path / 'both.pth')), net
+    return write_network(tmp_path, BOTH)
 
 
 def test_both_heads_of_a_network_walk_and_the_maps_are_the_mean(both_heads):
     files, net = both_heads
     refiner = AffinityRefiner(**files, exponent=2, steps=8, most_foreground=1)
-    image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
-    maps = torch.rand(1, 2, 1, 64, 96, generator=torch.Generator().manual_seed(1))
+    image, maps = image_and_maps()
     with torch.no_grad():
-        pixels = torch.from_numpy(image).permute(2, 0, 1)[None].float()
-        stages = net.backbone((pixels - 120) / 60)
+        stages = stages_of(net, image)
         features, boundaries = net.decode_head(stages), net.auxiliary_head(stages)
     assert features.shape[-2:] == (8, 12) and boundaries.shape[-2:] == (16, 24)
     first = affinity_walk(features, maps, 3, 2, 8, 1)
