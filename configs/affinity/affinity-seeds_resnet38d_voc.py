@@ -14,7 +14,7 @@ seed_generation = dict(
             config='configs/affinity/affinity-net_resnet38d_voc.py',
             checkpoint='work_dirs/affinity-net_resnet38d_voc/iter_3000.pth',
         ),
-        # What the walk has brought to the edges needs less of the CRF (docs/user_guides/seeds.md).
+        # After a walk less of the CRF is better (docs/user_guides/better_seeds.md).
         dict(type='DenseCRFRefiner', preset='irn', bilateral_compat=4),
     ],
 )

@@ -169,7 +169,7 @@ class SaliencyFusion(SeedRefiner):
     works_on = 'maps'
     supervision = 'I+S'
     # Labels of tags alone call foreground what is not salient, so that the threshold found in mixed
-    # maps is too low, that of the maps before too high (docs/user_guides/seeds.md).
+    # maps is too low, that of the maps before too high (docs/user_guides/better_seeds.md).
     shifts_threshold = True
 
     def __init__(self, folder: str, weight: float = 0.5) -> None:

@@ -13,7 +13,7 @@ seed_generation = dict(
             config='projects/animals7/configs/affinity-net_resnet50-frozen_voc_animals.py',
             checkpoint='work_dirs/affinity-net_resnet50-frozen_voc_animals/iter_600.pth',
         ),
-        # What the walk has brought to the edges needs less of the CRF (docs/user_guides/seeds.md).
+        # After a walk less of the CRF is better (docs/user_guides/better_seeds.md).
         dict(type='DenseCRFRefiner', preset='irn', bilateral_compat=4),
     ],
 )

@@ -12,7 +12,7 @@ seed_generation = dict(
             config='projects/voc20/configs/affinity-net_mobilenetv2_voc20.py',
             checkpoint='work_dirs/affinity-net_mobilenetv2_voc20/iter_600.pth',
         ),
-        # What the walk has brought to the edges needs less of the CRF (docs/user_guides/seeds.md).
+        # After a walk less of the CRF is better (docs/user_guides/better_seeds.md).
         dict(type='DenseCRFRefiner', preset='irn', bilateral_compat=4),
     ],
 )

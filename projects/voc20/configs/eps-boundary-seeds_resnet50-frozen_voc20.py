@@ -11,7 +11,7 @@ seed_generation = dict(
             checkpoint=f'{wide}/boundary-network/iter_800.pth',
         ),
         dict(type='SaliencyFusion', folder='data/voc20/saliency'),
-        # What the walk has brought to the edges needs less of the CRF (docs/user_guides/seeds.md).
+        # After a walk less of the CRF is better (docs/user_guides/better_seeds.md).
         dict(type='DenseCRFRefiner', preset='irn', bilateral_compat=4),
     ],
 )
