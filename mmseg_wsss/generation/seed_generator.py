@@ -126,7 +126,7 @@ class SeedGenerator:
         manifest = self._manifest(images, config)
         background = self.settings.build_backgrounds()
         if self.settings.fits_background:
-            fit = self._background_fit(store, manifest, images)
+            fit = self._background_fit(store, manifest, images, overwrite)
             manifest.parameters['background_fit'] = fit
             background = self.settings.build_backgrounds(fit['threshold'])
         dropped: list[str] = []
@@ -247,18 +247,27 @@ class SeedGenerator:
             raise ValueError(found[0])
 
     def _background_fit(
-        self, store: SeedStore, manifest: SeedManifest, images: Sequence[SeedImage]
+        self,
+        store: SeedStore,
+        manifest: SeedManifest,
+        images: Sequence[SeedImage],
+        overwrite: bool,
     ) -> dict[str, Any]:
-        """Of the root's manifest where it was made in the same way, else found anew."""
+        """Of the root's manifest where it was made in the same way, else found anew.
+
+        A root that was made otherwise refuses before minutes are spent on looking for one.
+        """
         found = None
         with suppress(FileNotFoundError, ValueError):
             found = SeedManifest.load(store.manifest_path)
-        if found is not None and 'background_fit' in found.parameters:
-            fit = found.parameters.pop('background_fit')
-            # More images or fewer do not change the threshold of a root.
-            found.images, found.corrected = manifest.images, manifest.corrected
-            if not manifest.differences(found):
+        if found is not None:
+            fit = found.parameters.pop('background_fit', None)
+            # More images or fewer do not change the threshold of a root, nor where they lie.
+            same = not manifest.settings().differences(found.settings())
+            if fit is not None and (same or not overwrite):
                 return fit
+            if not overwrite and dist.is_main_process():
+                store.open(manifest)
         fit = fit_background(self.source, self.refiners, self.settings, images)
         print_log(
             f'Background threshold, found from {fit["images"]} images without any mask: '

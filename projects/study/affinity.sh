@@ -60,6 +60,18 @@ learn() { # labels, file of the affinity network
         train_cfg.max_iters=$iterations param_scheduler.0.end=$iterations
 }
 
+spread_labels() { # seed root, file of the affinity network: what is sure of the maps that it spreads
+    # A list cannot be given on the command line.
+    cat > "$1.py" <<CONFIG
+_base_ = '$PWD/$configs/$affinity-seeds_$name.py'
+seed_generation = dict(
+    seeds=[(0.00, 1.0), (0.05, 1.0)],
+    background=[dict(threshold=0.50), dict(threshold=0.15)],
+)
+CONFIG
+    seeds "$1" "$1.py" seed_generation.refine.0.checkpoint="$2"
+}
+
 spread() { # seed root, labels, file of the affinity network, config (that of the backbone)
     seeds "$1" "${4:-$configs/$affinity-seeds_$name.py}" \
         seed_generation.background.labels="$2" seed_generation.refine.0.checkpoint="$3"

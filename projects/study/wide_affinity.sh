@@ -7,6 +7,8 @@
 #   ITERATIONS    of eight photographs, 800 by default
 #   AFFINITY      affinity (default), boundary or affinity-boundary: by features (PSA), by class
 #                 boundaries (IRN), or the mean of both
+#   ROUNDS        2: a second network learns the maps that the first has spread, where they are sure;
+#                 its seeds are in AFFINITY-second
 #   BACKBONE, RANDOM_SEED, SALIENCY_NET   as in better_seeds.sh
 set -euo pipefail
 source "$(dirname "$0")/affinity.sh"
@@ -23,8 +25,17 @@ list=$out/photographs.txt
 choose_photographs "$number" "$list"
 seeds "$out/labels" "$configs/affinity-labels_$name.py"
 learn "$out/labels" "$network"
+labels=$out/labels
+spread_to=$out/$affinity
+if [ "${ROUNDS:-1}" = 2 ]; then
+    spread_to=$spread_to-second
+    labels=$spread_to-labels
+    spread_labels "$labels" "$network"
+    network=$spread_to-network/iter_$iterations.pth
+    learn "$labels" "$network"
+fi
 list=$seeds_list
-spread "$out/$affinity" "$out/labels" "$network"
+spread "$spread_to" "$labels" "$network"
 if [ -n "${SALIENCY_NET:-}" ]; then
-    with_saliency "$out/${affinity}_saliency" "$out/labels" "$network"
+    with_saliency "${spread_to}_saliency" "$labels" "$network"
 fi

@@ -393,7 +393,8 @@ def test_an_affinity_network_trains_a_step(name: str) -> None:
         if not torch.equal(before[key], value)
     }
     both = {'decode_head', 'auxiliary_head'}
-    assert changed == (both if 'affinity-boundary' in name else {'decode_head'})
+    one_head = name.startswith(('affinity-net', 'boundary-net'))
+    assert changed == ({'decode_head'} if one_head else both)
     step = config.train_dataloader.dataset.pipeline[1]
     assert step == dict(type='LoadSeedAnnotations', noisy='ignore')
 
@@ -402,8 +403,10 @@ def test_an_affinity_network_trains_a_step(name: str) -> None:
 def test_the_three_affinity_configs_fit_each_other(name: str) -> None:
     """Each reads what the one before leaves where it leaves it."""
     network = name.replace('-seeds_', '-net_')
-    labels = 'affinity-labels_' + name.partition('_')[2]
-    walk, crf = load(f'affinity/{name}').seed_generation.refine
+    kind = 'second' if name.startswith('second') else 'affinity'
+    labels = f'{kind}-labels_' + name.partition('_')[2]
+    seeds = load(f'affinity/{name}').seed_generation
+    walk, crf = seeds.refine
     assert walk.type == 'AffinityRefiner' and crf.type == 'DenseCRFRefiner'
     assert walk.config == f'configs/affinity/{network}'
     trained = load(f'affinity/{network}')
@@ -412,8 +415,15 @@ def test_the_three_affinity_configs_fit_each_other(name: str) -> None:
     assert trained.param_scheduler[-1].end == last
     root = f'work_dirs/{Path(labels).stem}/seeds'
     assert trained.train_dataloader.dataset.seed_root == root
+    assert seeds.background == dict(threshold='auto', labels=root)
     made = load(f'affinity/{labels}')
     classifier = load(f'cls/{name.partition("_")[2]}')
     assert made.model == classifier.model
     low, high = sorted(one.threshold for one in made.seed_generation.background)
     assert len(made.seed_generation.seeds) == 2 and low < high
+
+
+def test_the_labels_of_a_second_affinity_network_are_spread_by_the_first() -> None:
+    first = load('affinity/affinity-boundary-seeds_resnet50_voc.py').seed_generation
+    labels = load('affinity/second-labels_resnet50_voc.py').seed_generation
+    assert labels.refine == first.refine

@@ -256,8 +256,27 @@ def test_automatic_threshold(tmp_path, seeds, monkeypatch):
 
     monkeypatch.setattr(seed_generator, 'fit_background', not_again)
     assert build_generator(**automatic).run(images, tmp_path / 'auto').made == 0
-    with pytest.raises(AssertionError, match='looked for again'):
+    # A root that was made otherwise is refused before a threshold is looked for.
+    with pytest.raises(ValueError, match='num_draws: 2 here, 1 there') as refused:
         build_generator(**automatic, num_draws=2).run(images, tmp_path / 'auto')
+    assert 'background' not in str(refused.value)
+    with pytest.raises(ValueError, match=r"background: \[\{'threshold': 'auto'\}\] here"):
+        build_generator(**automatic).run(images, tmp_path / 'given')
+    with pytest.raises(AssertionError, match='looked for again'):
+        build_generator(**automatic, num_draws=2).run(images, tmp_path / 'auto', overwrite=True)
+
+
+def test_the_threshold_of_a_root_stays_where_the_photographs_lie_elsewhere(tmp_path):
+    images = build_images(tmp_path, 5)
+    generator = build_generator(background=dict(threshold='auto'))
+    config = dict(seed_generation='as it is', dataset=dict(data_root='here'))
+    generator.run(images[:4], tmp_path / 'seeds', config=config)
+    fit = SeedManifest.load(tmp_path / 'seeds/manifest.json').parameters['background_fit']
+    assert (
+        generator.run(images, tmp_path / 'seeds', config=config | dict(dataset='there')).made == 1
+    )
+    found = SeedManifest.load(tmp_path / 'seeds/manifest.json').parameters
+    assert found['background_fit'] == fit and found['config']['dataset'] == 'there'
 
 
 @pytest.fixture
