@@ -60,7 +60,6 @@ def write_network(folder, text, scale=1):
     return dict(config=str(config), checkpoint=str(checkpoint)), net
 
 
-@torch.no_grad()
 def stages_of(net, image):
     """Feature maps of the backbone, the image normalised by hand."""
     pixels = torch.from_numpy(image).permute(2, 0, 1)[None].float()
