@@ -55,6 +55,13 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         'network to start from, needed with --cls-base and --pnl-base',
     )
     parser.add_argument(
+        '--affinity-rounds',
+        type=int,
+        default=1,
+        choices=(1, 2),
+        help='2: a second network learns what is sure of the maps that the first has spread',
+    )
+    parser.add_argument(
         '--threshold-from-masks',
         action='store_true',
         help='choose the background threshold on the masks; the report says so',
@@ -92,6 +99,7 @@ def read_options(args: argparse.Namespace) -> RunOptions:
         cls_base=args.cls_base,
         pnl_base=args.pnl_base,
         affinity=args.affinity,
+        affinity_rounds=args.affinity_rounds,
         threshold_from_masks=args.threshold_from_masks,
         plan_only=args.plan,
         again=args.again,

@@ -11,7 +11,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from ..checks.report import count_by_class
-from ..converters.affinity_configs import KINDS
+from ..converters.affinity_configs import affinity_kinds
 from ..converters.folder_configs import last_checkpoint_name
 from ..converters.folder_inputs import MASK_FOLDER, FolderDescription, group_by_suffix, list_images
 from ..datasets.splits import read_split
@@ -41,9 +41,9 @@ class PhotographSteps:
         self.seeds = self.root / 'seeds'
         self.cls_config = self.configs / f'{CONFIG_NAME}_cls.py'
         self.pnl_config = self.configs / f'{CONFIG_NAME}_pnl.py'
-        self.affinity_labels, self.affinity_net, self.affinity_seeds = (
-            self.configs / f'{CONFIG_NAME}_{kind}.py' for kind in KINDS
-        )
+        kinds = affinity_kinds(options.affinity_rounds)
+        self.affinity_rounds = list(zip(kinds[:-1:2], kinds[1:-1:2], strict=True))
+        self.affinity_seeds = self.config_of(kinds[-1])
         self.predicted_tags = self.root / 'predicted-tags.csv'  # of the photographs that judge
         self.new_tags = self.root / 'new-tags.csv'
         self.lists = [self.data / name for name in ('tags.csv', 'train.txt', 'dataset.json')]
@@ -72,6 +72,10 @@ class PhotographSteps:
     def network(self) -> Path:
         """The checkpoint that the training of the network ends with."""
         return self._last_checkpoint(self.pnl_config)
+
+    def config_of(self, kind: str) -> Path:
+        """Give the path of the config whose name ends so."""
+        return self.configs / f'{CONFIG_NAME}_{kind}.py'
 
     def _command(self, tool: str, *words: object) -> list[str]:
         path = self.options.tools / tool
@@ -132,6 +136,8 @@ class PhotographSteps:
                 words += [f'--{name.replace("_", "-")}', value]
         if options.affinity is not None:
             words += ['--affinity', *([options.affinity] if options.affinity else [])]
+            if options.affinity_rounds > 1:
+                words += ['--affinity-rounds', options.affinity_rounds]
         return Step(
             'configs',
             'Choose networks and schedules',
@@ -205,28 +211,39 @@ class PhotographSteps:
         curves = json.loads(path.read_text(encoding='utf-8'))['seeds']
         return next(iter(curves.values()))['best']['threshold']
 
-    def make_labels(self) -> Step:
-        """Make the labels that the affinity network learns from."""
-        return Step(
-            'affinity-labels',
-            'Label what is surely an object or surely background',
-            self._command('make_seeds.py', self.affinity_labels, self.classifier),
-            inputs=[*self.lists, self.cls_config, self.affinity_labels],
-            after=['classifier'],
-            makes=[self.root / KINDS[0]],
-        )
+    def learn_affinity(self) -> list[Step]:
+        """Make the labels that an affinity network learns from and train it, in each round."""
+        steps, after = [], 'classifier'
+        for number, (labels, network) in enumerate(self.affinity_rounds):
+            again = ' once more, with what has been learnt' * (number > 0)
+            config = self.config_of(labels)
+            steps.append(
+                Step(
+                    labels,
+                    f'Label what is surely an object or surely background{again}',
+                    self._command('make_seeds.py', config, self.classifier),
+                    inputs=[*self.lists, self.cls_config, config],
+                    after=[after],
+                    makes=[self.root / labels],
+                )
+            )
+            title = 'Learn from these labels which pixels belong together'
+            after = self.affinity_step(network)
+            steps.append(self._training(after, title, self.config_of(network), network, [labels]))
+        return steps
 
-    def learn_affinity(self) -> Step:
-        """Train the affinity network."""
-        title = 'Learn from these labels which pixels belong together'
-        return self._training('affinity', title, self.affinity_net, KINDS[1], ['affinity-labels'])
+    @staticmethod
+    def affinity_step(network: str) -> str:
+        """Give the name of the step that trains the network whose config's name ends so."""
+        return network.removesuffix('-net')
 
     def make_seeds(self) -> Step:
         """Make the seeds and their vote."""
         config, inputs, after = self.cls_config, [self.cls_config], ['classifier']
         if self.options.affinity is not None:
             config = self.affinity_seeds
-            inputs, after = [*inputs, config], [*after, 'affinity']
+            last = self.affinity_step(self.affinity_rounds[-1][1])
+            inputs, after = [*inputs, config], [*after, last]
         words: list[object] = [config, self.classifier]
         if self.options.threshold_from_masks:
             value = self.chosen_threshold()

@@ -27,6 +27,8 @@ class RunOptions:
         pnl_base (str, optional): Config of the network, instead of a recipe.
         affinity (str, optional): Spread the seeds by learned affinity: config of its network to
             start from, or ``''`` for the recipe's.
+        affinity_rounds (int): 1, or 2: a second network learns what is sure of the maps that the
+            first has spread.
         threshold_from_masks (bool): Choose the background threshold on the masks.
         plan_only (bool): Stop before the first training.
         again (bool): Make results of changed inputs anew.
@@ -49,6 +51,7 @@ class RunOptions:
     cls_base: str | None = None
     pnl_base: str | None = None
     affinity: str | None = None
+    affinity_rounds: int = 1
     threshold_from_masks: bool = False
     plan_only: bool = False
     again: bool = False
@@ -57,6 +60,8 @@ class RunOptions:
     def __post_init__(self) -> None:
         if self.threshold_from_masks and self.masks is None:
             raise ValueError('--threshold-from-masks needs the masks, --masks.')
+        if self.affinity_rounds > 1 and self.affinity is None:
+            raise ValueError('--affinity-rounds says how often to learn affinity: give --affinity.')
         if self.threshold_from_masks and self.affinity is not None:
             raise ValueError(
                 '--affinity finds its threshold from labels of its own, give either it or '

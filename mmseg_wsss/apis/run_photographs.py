@@ -61,8 +61,8 @@ class PhotographRun:
         if options.threshold_from_masks:
             run(steps.find_threshold())
         if options.affinity is not None:
-            run(steps.make_labels())
-            run(steps.learn_affinity())
+            for step in steps.learn_affinity():
+                run(step)
         run(steps.make_seeds())
         if steps.description.has_masks:
             run(steps.evaluate_seeds())
@@ -83,8 +83,11 @@ class PhotographRun:
     def _show_plan(self) -> None:
         """Print how long the steps that are left will take about."""
         steps = self.steps
-        spread = self.options.affinity is not None
-        names = ['classifier', *['affinity'] * spread, 'seeds', 'network']
+        nets = (
+            [net for _, net in steps.affinity_rounds] if self.options.affinity is not None else []
+        )
+        affinities = [steps.affinity_step(net) for net in nets]
+        names = ['classifier', *affinities, 'seeds', 'network']
         left = [name for name in names if self.runner.seconds(name) is None]
         if not left:
             return
@@ -92,18 +95,19 @@ class PhotographRun:
         images = TRAINVAL_LIST if steps.description.has_masks else 'train.txt'
         number = len(read_split(steps.data / images))
         try:
-            seconds = estimate_seconds(
+            known = estimate_seconds(
                 steps.cls_config,
                 steps.pnl_config,
                 photographs,
                 number,
-                steps.affinity_net if spread else None,
+                steps.config_of(nets[0]) if nets else None,
             )
         except Exception as error:  # of bases of any kind; an estimate stops no run
             print(f'\nHow long it will take cannot be said ({type(error).__name__}: {error}).')
             return
+        seconds = {name: known['affinity' if name in affinities else name] for name in left}
         parts = [f'{name} {clock(seconds[name])}' for name in left]
-        total = clock(sum(seconds[name] for name in left))
+        total = clock(sum(seconds.values()))
         print(f'\nLeft to do, as measured on this machine: {", ".join(parts)}; about {total}.')
 
     def _check_tags(self, name: str, title: str, *checkpoint: Path) -> None:

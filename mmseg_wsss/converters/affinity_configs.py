@@ -9,8 +9,33 @@ from .config_parts import config_text, format_value, merge_changes, read_base, s
 from .folder_inputs import FolderDescription
 from .recipes import AffinityRecipe
 
-# Ends of the configs' names, in the order of their use.
-KINDS = ('affinity-labels', 'affinity-net', 'affinity-seeds')
+ROUNDS = ('affinity', 'second-affinity')  # begin the names of what each round makes
+# Background thresholds of the second round's labels, which are made of spread maps. Chosen on masks
+# of one run of ResNet-50 on Animals-7 (docs/user_guides/better_seeds.md).
+SECOND_THRESHOLDS = (0.50, 0.15)
+
+
+def affinity_kinds(rounds: int) -> tuple[str, ...]:
+    """Give the ends of the configs' names, in the order of their use.
+
+    Args:
+        rounds (int): 1, or 2: a second network learns what is sure of the maps that the first has
+            spread.
+
+    Returns:
+        tuple[str, ...]: Of the labels and the network of each round, then of the seeds.
+
+    Raises:
+        ValueError: If there are no such rounds.
+
+    Example:
+        >>> affinity_kinds(1)
+        ('affinity-labels', 'affinity-net', 'affinity-seeds')
+    """
+    if rounds not in (1, 2):
+        raise ValueError(f'Affinity is learned in 1 round or in 2, got {rounds!r}.')
+    made = [f'{name}-{part}' for name in ROUNDS[:rounds] for part in ('labels', 'net')]
+    return (*made, 'affinity-seeds')
 
 
 def affinity_texts(
@@ -29,12 +54,12 @@ def affinity_texts(
         description (FolderDescription): What is known of it.
         config_folder (str): Where the configs will be.
         name (str): Name of the data set.
-        recipe (AffinityRecipe): Base of the network, its changes, thresholds of the labels.
+        recipe (AffinityRecipe): Base of the network, its changes, thresholds of the labels, rounds.
         seeds (str): Where the seeds go.
         runs (str, optional): Folder of what the configs make, as in :func:`make_config`.
 
     Returns:
-        list[str]: Their texts, in the order of :data:`KINDS`.
+        list[str]: Their texts, in the order of :func:`affinity_kinds`.
 
     Raises:
         FileNotFoundError, ValueError: If there is no such base, or it trains no affinity network.
@@ -45,43 +70,46 @@ def affinity_texts(
             f'{recipe.base}: its model is {base.model.get("type")!r}, expected an AffinityNet, as '
             'in affinity/affinity-net_mobilenetv2_voc_animals.py.'
         )
-    folders = [
-        osp.join('work_dirs', f'{name}_{kind}') if runs is None else osp.join(runs, kind)
-        for kind in KINDS[:2]
-    ]
-    labels = osp.join(folders[0], 'seeds')
-    network: dict[str, Any] = dict(train_dataloader=dict(dataset=seed_dataset(description, labels)))
-    if runs is not None:
-        network['work_dir'] = folders[1]
-    network = merge_changes(network, recipe.changes)
-    iterations = {**base.train_cfg, **network.get('train_cfg', {})}['max_iters']
-    high, low = recipe.thresholds
-    first = dict(
-        seeds=[(0.0, 1.0), (0.05, 1.0)],
-        background=[dict(threshold=high), dict(threshold=low)],
-        out=labels,
-        report=False,
-    )
-    refiner = dict(
-        type='AffinityRefiner',
-        config=osp.join(config_folder, f'{name}_{KINDS[1]}.py'),
-        checkpoint=osp.join(folders[1], f'iter_{iterations}.pth'),
-    )
-    last = dict(
-        background=dict(_delete_=True, threshold='auto', labels=labels),
+
+    def folder(kind: str) -> str:
+        return osp.join('work_dirs', f'{name}_{kind}') if runs is None else osp.join(runs, kind)
+
+    texts = []
+    spread: dict[str, Any] = {}  # refiners that spread the maps, once a network has learned to
+    *made, _ = affinity_kinds(recipe.rounds)
+    thresholds = [recipe.thresholds, SECOND_THRESHOLDS]
+    for labels_kind, net_kind in zip(made[::2], made[1::2], strict=True):
+        labels = osp.join(folder(labels_kind), 'seeds')
+        high, low = thresholds.pop(0)
+        sure = dict(
+            seeds=[(0.0, 1.0), (0.05, 1.0)],
+            background=[dict(threshold=high), dict(threshold=low)],
+            out=labels,
+            report=False,
+        )
+        maps = 'activations that the first has spread' if spread else 'activations'
+        title = f'strong {maps} are objects, weak ones background'
+        texts.append(_seeds_text(f'Labels of {net_kind}: {title}.', name, sure | spread))
+
+        network: dict[str, Any] = dict(
+            train_dataloader=dict(dataset=seed_dataset(description, labels))
+        )
+        if runs is not None:
+            network['work_dir'] = folder(net_kind)
+        network = merge_changes(network, recipe.changes)
+        title = f'Affinity network, from the labels of {labels_kind}.'
+        texts.append(config_text(title, reference, root, description, network, {}, ()))
+        iterations = {**base.train_cfg, **network.get('train_cfg', {})}['max_iters']
+        walk = dict(
+            type='AffinityRefiner',
+            config=osp.join(config_folder, f'{name}_{net_kind}.py'),
+            checkpoint=osp.join(folder(net_kind), f'iter_{iterations}.pth'),
+        )
         # What the walk has brought to the edges needs less of the CRF.
-        refine=[refiner, dict(type='DenseCRFRefiner', preset='irn', bilateral_compat=4)],
-        out=seeds,
-    )
-    return [
-        _seeds_text(
-            'Labels of the affinity network: strong activations are objects, weak ones background.',
-            name,
-            first,
-        ),
-        config_text('Affinity network.', reference, root, description, network, {}, ()),
-        _seeds_text('Seeds, spread by the affinity network.', name, last),
-    ]
+        spread = dict(refine=[walk, dict(type='DenseCRFRefiner', preset='irn', bilateral_compat=4)])
+    background = dict(_delete_=True, threshold='auto', labels=labels)
+    title = f'Seeds, spread by the network of {net_kind}.'
+    return [*texts, _seeds_text(title, name, dict(background=background, out=seeds) | spread)]
 
 
 def _seeds_text(title: str, name: str, section: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from mmengine.config import Config
 
 from ..datasets.splits import read_split
 from ..utils.atomic import write_atomic
-from .affinity_configs import KINDS, affinity_texts
+from .affinity_configs import affinity_kinds, affinity_texts
 from .config_parts import Raw, config_text, read_base, seed_dataset
 from .folder_inputs import MASK_FOLDER, TRAINVAL_LIST, FolderDescription
 from .recipes import Recipe, choose_recipe, gpu_memory
@@ -20,13 +20,19 @@ CLS_BASE = 'cls/resnet50_voc.py'
 PNL_BASE = 'pnl/deeplabv3plus_r50_voc.py'
 
 
-def recipe_for(root: str, weights: str | None = None, affinity: str | None = None) -> Recipe:
+def recipe_for(
+    root: str,
+    weights: str | None = None,
+    affinity: str | None = None,
+    affinity_rounds: int = 1,
+) -> Recipe:
     """Choose the recipe of a prepared data set on this machine.
 
     Args:
         root (str): Data set made by :func:`convert_folder`.
         weights (str, optional): File of initial weights.
         affinity (str, optional): As in :func:`~mmseg_wsss.converters.recipes.choose_recipe`.
+        affinity_rounds (int): Likewise.
 
     Returns:
         Recipe: See :func:`~mmseg_wsss.converters.recipes.choose_recipe`.
@@ -37,7 +43,7 @@ def recipe_for(root: str, weights: str | None = None, affinity: str | None = Non
     """
     FolderDescription.load(root)
     number = len(read_split(osp.join(root, 'train.txt')))
-    return choose_recipe(number, gpu_memory(), weights, affinity)
+    return choose_recipe(number, gpu_memory(), weights, affinity, affinity_rounds)
 
 
 def make_config(
@@ -51,7 +57,7 @@ def make_config(
 ) -> tuple[str, ...]:
     """Write the config of the classifier and that of the segmentation network.
 
-    Where the recipe has learned affinity, those of its labels, its network and its seeds besides,
+    Where the recipe has learned affinity, those of its labels, its networks and its seeds besides,
     see :mod:`~mmseg_wsss.converters.affinity_configs`; the segmentation network then learns these
     seeds.
 
@@ -72,12 +78,12 @@ def make_config(
         recipe (Recipe, optional): Schedules for the data set, see :func:`recipe_for`; not together
             with a base.
         runs (str, optional): Folder of what the configs make: ``classifier``, ``seeds`` and
-            ``network`` in it, ``affinity-labels`` and ``affinity-net`` too. The classifier then
-            trains without making its seeds at the end. By default the folders of the tools,
-            ``work_dirs/<name>_cls``, ``<name>_pnl`` and so on.
+            ``network`` in it, those of learned affinity under the ends of their configs' names.
+            The classifier then trains without making its seeds at the end. By default the folders
+            of the tools, ``work_dirs/<name>_cls``, ``<name>_pnl`` and so on.
 
     Returns:
-        tuple[str, ...]: Paths of the two configs, then of the three of learned affinity.
+        tuple[str, ...]: Paths of the two configs, then those of learned affinity.
 
     Raises:
         FileExistsError: If one of them exists: it may hold changes made by hand.
@@ -92,7 +98,9 @@ def make_config(
     if not name or not name.replace('-', '_').isidentifier():
         raise ValueError(f'name={name!r}, expected letters, digits, - and _.')
     description = FolderDescription.load(root)
-    kinds = ('cls', 'pnl', *(KINDS if recipe.affinity is not None else ()))
+    kinds = ('cls', 'pnl')
+    if recipe.affinity is not None:
+        kinds += affinity_kinds(recipe.affinity.rounds)
     paths = tuple(osp.join(config_folder, f'{name}_{kind}.py') for kind in kinds)
     for path in paths:
         if osp.exists(path):
@@ -124,12 +132,10 @@ def next_commands(cls_path: str, pnl_path: str, *affinity: str) -> list[str]:
     checkpoint = osp.join(work_dir, last_checkpoint_name(cls))
     makers = [f'python {seeds} {cls_path} {checkpoint}']
     if affinity:
-        labels, network, spread = affinity
-        makers = [
-            f'python {seeds} {labels} {checkpoint}',
-            f'python {train} {network}',
-            f'python {seeds} {spread} {checkpoint}',
-        ]
+        makers = []
+        for labels, network in zip(affinity[:-1:2], affinity[1:-1:2], strict=True):
+            makers += [f'python {seeds} {labels} {checkpoint}', f'python {train} {network}']
+        makers.append(f'python {seeds} {affinity[-1]} {checkpoint}')
     return [f'python {train} {cls_path}', *makers, f'python {train} {pnl_path}']
 
 

@@ -95,11 +95,14 @@ class AffinityRecipe:
             first is an object, what does not exceed the second is background. By default those of
             ResNets.
         changes (Mapping): Changes of the config.
+        rounds (int): 1, or 2: a second network learns what is sure of the maps that the first has
+            spread.
     """
 
     base: str
     thresholds: tuple[float, float] = (0.40, 0.15)
     changes: Mapping[str, Any] = field(default_factory=dict)
+    rounds: int = 1
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,7 @@ def choose_recipe(
     gpu: float | None = None,
     weights: str | None = None,
     affinity: str | None = None,
+    affinity_rounds: int = 1,
 ) -> Recipe:
     """Choose networks and schedules.
 
@@ -156,6 +160,7 @@ def choose_recipe(
         weights (str, optional): File of initial weights of one of :data:`BACKBONES`.
         affinity (str, optional): Seeds are spread by learned affinity: config of its network as it
             is, or ``''`` for the backbone's.
+        affinity_rounds (int): As in :class:`AffinityRecipe`.
 
     Returns:
         Recipe: With its reasons.
@@ -180,7 +185,7 @@ def choose_recipe(
     reasons += [cls_reason, pnl_reason]
     spread = None
     if affinity is not None:
-        spread, reason = _affinity(affinity, backbone, num_images, gpu, starts[0])
+        spread, reason = _affinity(affinity, backbone, num_images, gpu, starts[0], affinity_rounds)
         reasons.append(reason)
         found = 'found from the labels of the affinity network'
     reasons.append(f'background threshold: {found}; no mask of these photographs is looked at')
@@ -315,11 +320,18 @@ def _network(
 
 
 def _affinity(
-    base: str, backbone: Backbone, num_images: int, gpu: float | None, start: dict[str, Any]
+    base: str,
+    backbone: Backbone,
+    num_images: int,
+    gpu: float | None,
+    start: dict[str, Any],
+    rounds: int,
 ) -> tuple[AffinityRecipe, str]:
     thresholds = backbone.affinity_thresholds
+    networks = 'affinity network' if rounds == 1 else 'two affinity networks'
     if base:
-        return AffinityRecipe(base, thresholds), f'affinity network: that of {base}'
+        reason = f'{networks}: that of {base}'
+        return AffinityRecipe(base, thresholds, rounds=rounds), reason
     batch = 8
     iterations = max(AFFINITY_ITERATIONS, ceil(num_images * AFFINITY_EPOCHS / batch))
     changes: dict[str, Any] = dict(
@@ -333,8 +345,8 @@ def _affinity(
     )
     if gpu is None:
         changes['train_dataloader'].update(num_workers=2)
-    reason = f'affinity network: {iterations:,} iterations of {batch} crops'
-    return AffinityRecipe(backbone.affinity_base, thresholds, changes), reason
+    reason = f'{networks}: {iterations:,} iterations of {batch} crops'
+    return AffinityRecipe(backbone.affinity_base, thresholds, changes, rounds), reason
 
 
 def _adamw(rate: float) -> dict[str, Any]:

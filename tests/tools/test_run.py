@@ -226,6 +226,27 @@ def test_seeds_by_learned_affinity(data, capsys):
         go(asked)
 
 
+def test_affinity_learned_once_more(data, capsys):
+    """A second network learns labels of what the first has spread, and spreads the seeds."""
+    go(options(data, 'TWICE', affinity=str(data / 'tiny_affinity.py'), affinity_rounds=2))
+    printed = capsys.readouterr().out
+    root = data / 'TWICE'
+    steps = json.loads((root / 'run.json').read_text())['steps']
+    made = ['affinity-labels', 'affinity', 'second-affinity-labels', 'second-affinity', 'seeds']
+    assert [name for name in steps if name in made] == made
+    assert re.search(r'Left to do.*, affinity .*, second-affinity .*, seeds ', printed)
+    roots = ['affinity-labels/seeds', 'second-affinity-labels/seeds', 'seeds']
+    first, second, seeds = (
+        json.loads((root / name / 'manifest.json').read_text())['parameters'] for name in roots
+    )
+    assert [part['type'] for part in first['refine']] == ['DenseCRFRefiner']
+    assert second['background'] == [dict(threshold=0.5), dict(threshold=0.15)]
+    assert second['refine'][0]['type'] == seeds['refine'][0]['type'] == 'AffinityRefiner'
+    assert second['refine'][0] != seeds['refine'][0]  # other weights
+    learnt = Config.fromfile(root / 'configs/run_second-affinity-net.py')
+    assert learnt.train_dataloader.dataset.seed_root == str(root / roots[1])
+
+
 @pytest.mark.parametrize(
     ('more', 'message'),
     [
@@ -242,6 +263,11 @@ def test_affinity_that_cannot_be_learned_is_named(data, more, message):
 def test_affinity_has_a_threshold_of_its_own(data):
     with pytest.raises(ValueError, match='--affinity finds its threshold'):
         asked(data, affinity='')
+
+
+def test_rounds_of_no_affinity_are_refused(data):
+    with pytest.raises(ValueError, match='how often to learn affinity: give --affinity'):
+        options(data, affinity_rounds=2)
 
 
 def test_threshold_from_masks(finished, data):

@@ -91,6 +91,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         'seeds as well; CONFIG is the network to start from, needed with bases',
     )
     config.add_argument(
+        '--affinity-rounds',
+        type=int,
+        default=1,
+        choices=(1, 2),
+        help='2: a second network learns what is sure of the maps that the first has spread',
+    )
+    config.add_argument(
         '--runs',
         metavar='DIR',
         help='trainings and seeds go to DIR/classifier, DIR/seeds and DIR/network; default: '
@@ -101,14 +108,18 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def write_configs(args: argparse.Namespace) -> int:
     """Write the config pair, say what was chosen and what comes next."""
+    if args.affinity_rounds > 1 and args.affinity is None:
+        raise ValueError('--affinity-rounds says how often to learn affinity: give --affinity.')
     if not args.cls_base and not args.pnl_base:
-        recipe = recipe_for(args.root, args.weights, args.affinity)
+        recipe = recipe_for(args.root, args.weights, args.affinity, args.affinity_rounds)
     elif args.weights:
         raise ValueError('--weights chooses the bases: give either it or --cls-base, --pnl-base.')
     elif args.affinity == '':
         raise ValueError('--cls-base and --pnl-base need a config of their own: --affinity CONFIG.')
     else:
-        spread = AffinityRecipe(args.affinity) if args.affinity else None
+        spread = None
+        if args.affinity:
+            spread = AffinityRecipe(args.affinity, rounds=args.affinity_rounds)
         recipe = Recipe(args.cls_base or CLS_BASE, args.pnl_base or PNL_BASE, affinity=spread)
     paths = make_config(args.root, args.config_folder, args.name, recipe=recipe, runs=args.runs)
     for reason in recipe.reasons:

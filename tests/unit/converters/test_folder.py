@@ -469,6 +469,50 @@ def test_configs_of_learned_affinity(photos, monkeypatch):
     ]
 
 
+def test_configs_of_two_rounds(photos, monkeypatch):
+    """The second labels are made of what the first network spreads, the seeds by the second."""
+    convert(photos)
+    monkeypatch.chdir(photos)
+    twice = AffinityRecipe(AFFINITY, (0.7, 0.3), rounds=2)
+    paths = make_config('out', 'configs', 'mine', recipe=Recipe(*BASES[1], affinity=twice))
+    kinds = ['cls', 'pnl', 'affinity-labels', 'affinity-net', 'second-affinity-labels']
+    kinds += ['second-affinity-net', 'affinity-seeds']
+    assert [Path(path).stem for path in paths] == [f'mine_{kind}' for kind in kinds]
+    _, pnl, _, first, labels, second, spread = map(Config.fromfile, paths)
+    roots = [osp.join('work_dirs', Path(path).stem, 'seeds') for path in paths]
+    assert labels.seed_generation.out == roots[4]
+    assert [one.threshold for one in labels.seed_generation.background] == [0.5, 0.15]
+    assert first.model == second.model
+    assert second.train_dataloader.dataset.seed_root == roots[4]
+    assert spread.seed_generation.background == dict(threshold='auto', labels=roots[4])
+    assert pnl.train_dataloader.dataset.seed_root == roots[6]
+    walks = [config.seed_generation.refine[0] for config in (labels, spread)]
+    assert [walk.config for walk in walks] == [paths[3], paths[5]]
+    assert [walk.checkpoint for walk in walks] == [
+        f'work_dirs/mine_{kind}/iter_600.pth' for kind in (kinds[3], kinds[5])
+    ]
+    checkpoint = 'work_dirs/mine_cls/epoch_6.pth'
+    assert next_commands(*paths)[1:-1] == [
+        f'python tools/make_seeds.py {paths[2]} {checkpoint}',
+        f'python tools/train.py {paths[3]}',
+        f'python tools/make_seeds.py {paths[4]} {checkpoint}',
+        f'python tools/train.py {paths[5]}',
+        f'python tools/make_seeds.py {paths[6]} {checkpoint}',
+    ]
+
+
+def test_rounds_that_are_not_known(photos):
+    convert(photos)
+    thrice = AffinityRecipe(AFFINITY, rounds=3)
+    with pytest.raises(ValueError, match='in 1 round or in 2, got 3'):
+        make_config(
+            str(photos / 'out'),
+            str(photos / 'configs'),
+            'mine',
+            recipe=Recipe(*BASES[1], affinity=thrice),
+        )
+
+
 def test_config_errors(photos):
     out, configs = str(photos / 'out'), str(photos / 'configs')
     with pytest.raises(FileNotFoundError, match='prepare the data set first'):
@@ -498,6 +542,15 @@ def test_command_line(photos, capsys):
     assert (photos / 'configs' / 'mine_pnl.py').exists()
     assert tool.main([str(argument) for argument in arguments]) == 2
     assert 'exists' in capsys.readouterr().err
+    arguments = [*arguments[:-1], 'twice', '--affinity-rounds', 2]
+    assert tool.main([str(argument) for argument in arguments]) == 2
+    assert 'how often to learn affinity: give --affinity' in capsys.readouterr().err
+    bases = ['--cls-base', BASES[1][0], '--pnl-base', BASES[1][1]]
+    for more in ([], bases):
+        name = arguments[4] = f'twice{len(more)}'
+        words = [*arguments, '--affinity', *([AFFINITY] if more else []), *more]
+        assert tool.main([str(word) for word in words]) == 0
+        assert (photos / 'configs' / f'{name}_second-affinity-net.py').exists()
     truncate(photos / 'photos' / 'a.jpg')
     arguments = ['prepare', photos / 'photos', photos / 'tags.csv', photos / 'out2']
     assert tool.main([str(argument) for argument in arguments]) == 1

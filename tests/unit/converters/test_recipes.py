@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,9 @@ def test_learned_affinity_by_the_number_of_photographs(gpu, name, number, iterat
     assert base.model.backbone.init_cfg == recipe.cls['model']['backbone']['init_cfg']
     assert f'affinity network: {iterations:,} iterations' in recipe.reasons[-2]
     assert 'found from the labels of the affinity network' in recipe.reasons[-1]
+    twice = choose_recipe(number, gpu, affinity='', affinity_rounds=2)
+    assert twice.affinity == replace(affinity, rounds=2)
+    assert twice.reasons[-2] == f'two {recipe.reasons[-2].replace("network", "networks")}'
     other = choose_recipe(number, gpu, affinity='mine.py')
     assert other.affinity == AffinityRecipe('mine.py', affinity.thresholds)
     assert other.reasons[-2:] == ('affinity network: that of mine.py', recipe.reasons[-1])
