@@ -255,19 +255,18 @@ class SeedGenerator:
     ) -> dict[str, Any]:
         """Of the root's manifest where it was made in the same way, else found anew.
 
-        A root that was made otherwise refuses before minutes are spent on looking for one.
+        A root that :meth:`SeedStore.open` would refuse is refused before minutes are spent on
+        looking for one. More images or fewer do not change the threshold of a root, nor where
+        they lie.
         """
-        found = None
+        fit = None
         with suppress(FileNotFoundError, ValueError):
-            found = SeedManifest.load(store.manifest_path)
-        if found is not None:
-            fit = found.parameters.pop('background_fit', None)
-            # More images or fewer do not change the threshold of a root, nor where they lie.
-            same = not manifest.settings().differences(found.settings())
-            if fit is not None and (same or not overwrite):
-                return fit
-            if not overwrite and dist.is_main_process():
-                store.open(manifest)
+            fit = SeedManifest.load(store.manifest_path).parameters.get('background_fit')
+        if fit is not None:
+            manifest.parameters['background_fit'] = fit
+        if store.check(manifest, overwrite) and fit is not None:
+            return fit
+        manifest.parameters.pop('background_fit', None)
         fit = fit_background(self.source, self.refiners, self.settings, images)
         print_log(
             f'Background threshold, found from {fit["images"]} images without any mask: '

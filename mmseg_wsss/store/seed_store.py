@@ -101,52 +101,70 @@ class SeedStore:
         self.root.mkdir(parents=True, exist_ok=True)
         with lock_root(self.root):
             remove_stale_temporaries(self.root)
-            folders = [
-                RECORDS_FOLDER,
-                *manifest.seed_names,
-                *MASK_FOLDERS,
-                CORRECTED_FOLDER,
-            ]
-            problems: list[str] = []
-            if os.path.lexists(self.manifest_path):
-                try:
-                    found = SeedManifest.load(self.manifest_path)
-                except ValueError as error:
-                    problems = [str(error)]
-                else:
-                    problems = manifest.settings().differences(found.settings())
-                    if not problems:
-                        return self._update(found, manifest, overwrite)
-                    folders += found.seed_names
-            elif any((self.root / folder).exists() for folder in folders):
-                problems = [f'there are masks but no {MANIFEST_NAME}: nothing says what they are']
-            else:
-                manifest.save(self.manifest_path)
-                return []
-            corrected = sorted(self.corrections.image_ids())
-            remedy = 'Choose a new root, or --overwrite to delete its masks and start anew.'
-            if corrected:
-                remedy = (
-                    f'{len(corrected)} of its images are corrected by hand (first '
-                    f'{", ".join(corrected[:3])}). Choose a new root, and take these masks there: '
-                    'tools/import_annotations.py NEW_ROOT '
-                    f'{self.corrections.folder} --format png'
-                )
-            if corrected or not overwrite:
-                raise ValueError(
-                    f'{self.root}: this root was made by another run (here: this run, there: the '
-                    'root):\n  ' + '\n  '.join(problems) + f'\n{remedy}'
-                )
+            found, folders = self._examine(manifest, overwrite)
+            if found is not None:
+                return self._update(found, manifest)
             # The manifest goes first: if this is interrupted, masks without one are refused.
             self.manifest_path.unlink(missing_ok=True)
-            for folder in dict.fromkeys(folders):
+            for folder in folders:
                 if (self.root / folder).exists():
                     shutil.rmtree(self.root / folder)
             manifest.save(self.manifest_path)
             return []
 
-    def _update(self, found: SeedManifest, manifest: SeedManifest, overwrite: bool) -> list[str]:
-        """Let the root list the images of another manifest with the same settings."""
+    def check(self, manifest: SeedManifest, overwrite: bool = False) -> bool:
+        """Refuse what :meth:`open` would refuse, and change nothing.
+
+        Args:
+            manifest (SeedManifest): As for :meth:`open`.
+            overwrite (bool): Likewise.
+
+        Returns:
+            bool: Whether there are masks of the same settings, which :meth:`open` would keep.
+
+        Raises:
+            ValueError: As :meth:`open`.
+        """
+        return self._examine(manifest, overwrite)[0] is not None
+
+    def _examine(
+        self, manifest: SeedManifest, overwrite: bool
+    ) -> tuple[SeedManifest | None, list[str]]:
+        """Give the root's manifest where its masks stay, else the folders that are to go."""
+        folders = [RECORDS_FOLDER, *manifest.seed_names, *MASK_FOLDERS, CORRECTED_FOLDER]
+        if os.path.lexists(self.manifest_path):
+            try:
+                found = SeedManifest.load(self.manifest_path)
+            except ValueError as error:
+                problems = [str(error)]
+            else:
+                problems = manifest.settings().differences(found.settings())
+                if not problems:
+                    self._refuse_dropped(found, manifest, overwrite)
+                    return found, []
+                folders += found.seed_names
+        elif any((self.root / folder).exists() for folder in folders):
+            problems = [f'there are masks but no {MANIFEST_NAME}: nothing says what they are']
+        else:
+            return None, []
+        corrected = sorted(self.corrections.image_ids())
+        remedy = 'Choose a new root, or --overwrite to delete its masks and start anew.'
+        if corrected:
+            remedy = (
+                f'{len(corrected)} of its images are corrected by hand (first '
+                f'{", ".join(corrected[:3])}). Choose a new root, and take these masks there: '
+                'tools/import_annotations.py NEW_ROOT '
+                f'{self.corrections.folder} --format png'
+            )
+        if corrected or not overwrite:
+            raise ValueError(
+                f'{self.root}: this root was made by another run (here: this run, there: the '
+                'root):\n  ' + '\n  '.join(problems) + f'\n{remedy}'
+            )
+        return None, list(dict.fromkeys(folders))
+
+    def _refuse_dropped(self, found: SeedManifest, manifest: SeedManifest, overwrite: bool) -> None:
+        """Refuse to drop most images of the root, unless told to, or any that is corrected."""
         listed = set(manifest.images)
         dropped = [image_id for image_id in found.images if image_id not in listed]
         if len(dropped) > MAX_DROPPED_SHARE * len(found.images) and not overwrite:
@@ -165,6 +183,11 @@ class SeedStore:
                 'root, or give these corrections up: tools/import_annotations.py '
                 f'{self.root} --discard ID ...'
             )
+
+    def _update(self, found: SeedManifest, manifest: SeedManifest) -> list[str]:
+        """Let the root list the images of another manifest with the same settings."""
+        listed = set(manifest.images)
+        dropped = [image_id for image_id in found.images if image_id not in listed]
         manifest = dataclasses.replace(manifest, corrected=found.corrected)
         for image_id in dropped:
             self.remove(image_id, manifest.seed_names)

@@ -1,6 +1,7 @@
 """Sources, backgrounds and refiners that a config names, also from a module outside the package."""
 
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -264,6 +265,20 @@ def test_automatic_threshold(tmp_path, seeds, monkeypatch):
         build_generator(**automatic).run(images, tmp_path / 'given')
     with pytest.raises(AssertionError, match='looked for again'):
         build_generator(**automatic, num_draws=2).run(images, tmp_path / 'auto', overwrite=True)
+    # So is one that says nothing of itself, or whose masks were corrected by hand.
+    with pytest.raises(ValueError, match='masks of 3 of its 5 images would be dropped'):
+        build_generator(**automatic).run(images[:2], tmp_path / 'auto')
+    (tmp_path / 'auto/corrected').mkdir()
+    shutil.copy(tmp_path / 'auto/aggregated/image 0.png', tmp_path / 'auto/corrected')
+    with pytest.raises(ValueError, match='1 of its images are corrected by hand'):
+        build_generator(**automatic, num_draws=2).run(images, tmp_path / 'auto', overwrite=True)
+    manifest = tmp_path / 'given/manifest.json'
+    manifest.write_text('{')
+    with pytest.raises(ValueError, match='made by another run'):
+        build_generator(**automatic).run(images, tmp_path / 'given')
+    manifest.unlink()
+    with pytest.raises(ValueError, match=r'there are masks but no manifest\.json'):
+        build_generator(**automatic).run(images, tmp_path / 'given')
 
 
 def test_the_threshold_of_a_root_stays_where_the_photographs_lie_elsewhere(tmp_path):
