@@ -17,6 +17,8 @@ from ..store import (
     SeedManifest,
     SeedStore,
     check_image_id,
+    folder_supervision,
+    joint_supervision,
     read_mask,
 )
 from ..utils.palette import label_palette
@@ -73,7 +75,8 @@ def aggregate_folders(
         folders (Sequence[str | Path]): One per seed, each with one PNG of the same name and size
             per image (8-bit palette or grey, label 0 is background, 255 does not vote).
         out (str | Path): The seed root: ``aggregated``, ``agreement``, ``losing_votes``,
-            ``manifest.json``. Losing votes are added to a root of an earlier version.
+            ``manifest.json``, which says what the seeds were made from (I or I+S) where they do.
+            Losing votes are added to a root of an earlier version.
         classes (Sequence[str]): Class names, background first.
         names (Sequence[str], optional): Names of the seeds; those of the folders without it.
         tie, seed_order: See :func:`mmseg_wsss.seeds.aggregate_seeds`; the order by names.
@@ -93,6 +96,7 @@ def aggregate_folders(
     folders, out = [Path(folder) for folder in folders], Path(out)
     names = list(names or [folder.resolve().name for folder in folders])
     check_seed_folders(folders, names, out)
+    supervision = joint_supervision(map(folder_supervision, folders))
     image_ids = find_seed_images(folders, None if split is None else Path(split))
     manifest = SeedManifest(
         classes=list(classes),
@@ -102,7 +106,8 @@ def aggregate_folders(
         tie=tie,
         seed_order=None if seed_order is None else list(seed_order),
         # Where the seeds came from: masks of the same names elsewhere are other seeds.
-        parameters=dict(directories=[str(folder.resolve()) for folder in folders]),
+        parameters=dict(directories=[str(folder.resolve()) for folder in folders])
+        | ({} if supervision is None else dict(supervision=supervision)),
     )
     store = SeedStore(out)
     dropped = store.open(manifest, overwrite)

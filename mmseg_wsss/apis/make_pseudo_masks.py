@@ -9,9 +9,15 @@ from mmengine.config import Config
 from torch import nn
 
 from ..datasets.tags import read_tags
-from ..generation.pseudo_mask_images import PseudoMaskImages, training_classes, training_images
+from ..generation.pseudo_mask_images import (
+    PseudoMaskImages,
+    training_classes,
+    training_dataset,
+    training_images,
+)
 from ..generation.pseudo_masks import PseudoMaskMaker
 from ..registry import MODELS
+from ..store import root_supervision
 from ..utils.checkpoint import load_weights
 from ..utils.digest import json_sha256, weights_sha256
 
@@ -56,6 +62,8 @@ def make_pseudo_masks(
     labels = None if tags is None else read_tags(str(tags), classes)
     pipeline = _find_pipeline(config, tta)
     images = PseudoMaskImages(training_images(config, split), pipeline)
+    seed_root = training_dataset(config).get('seed_root')
+    supervision = None if seed_root is None else root_supervision(seed_root)
     model, digest = _build_model(config, str(checkpoint), tta, trust_checkpoint)
     maker = PseudoMaskMaker(
         model.to(device),
@@ -68,6 +76,7 @@ def make_pseudo_masks(
             checkpoint_sha256=digest,
             pipeline_sha256=json_sha256([step.to_dict() for step in pipeline]),
             tta=tta,
+            **({} if supervision is None else dict(supervision=supervision)),
         ),
     )
     todo, kept = maker.prepare(images, overwrite)

@@ -6,7 +6,6 @@ import copy
 import json
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from ..registry import MODELS, TASK_UTILS
 from ..seeds.affinity import affinity_walk
 from ..seeds.pamr import pamr
 from ..seeds.refine import DenseCRFRefiner, RefinerInput, SeedRefiner
-from ..store import MANIFEST_NAME, SeedManifest
+from ..store import root_supervision
 from ..store.saliency import SETTINGS_NAME, SaliencyFolder
 from ..utils.checkpoint import load_weights
 from ..utils.digest import weights_sha256
@@ -227,11 +226,7 @@ def _pixels(inputs: RefinerInput, device: torch.device) -> Tensor:
 
 def _supervision_of_labels(config: Config) -> str:
     dataset = (config.get('train_dataloader') or {}).get('dataset') or {}
-    try:
-        manifest = SeedManifest.load(Path(str(dataset.get('seed_root'))) / MANIFEST_NAME)
-    except (FileNotFoundError, ValueError):
-        return 'I'  # the labels are elsewhere
-    return manifest.parameters.get('supervision', 'I')
+    return root_supervision(str(dataset.get('seed_root'))) or 'I'  # the labels may be elsewhere
 
 
 def _load_affinity_net(config: Config, checkpoint: str, trust: bool) -> nn.Module:

@@ -23,6 +23,7 @@ from .mask_folder import MaskFolder
 from .masks import decode_mask, encode_mask, read_mask, write_mask
 from .saliency import SaliencyFolder, read_saliency, write_saliency
 from .seed_store import SeedStore
+from .supervision import folder_supervision, joint_supervision, root_supervision
 
 __all__ = [
     'AGGREGATED_FOLDER',
@@ -44,10 +45,13 @@ __all__ = [
     'check_image_id',
     'decode_mask',
     'encode_mask',
+    'folder_supervision',
+    'joint_supervision',
     'no_losing_votes',
     'read_losing_votes',
     'read_mask',
     'read_saliency',
+    'root_supervision',
     'unpack_losing_votes',
     'write_losing_votes',
     'write_mask',

@@ -17,8 +17,9 @@ from .image_records import ImageRecord, ImageRecords
 from .masks import read_mask, write_mask
 
 SETTINGS_NAME = 'pseudo_masks.json'
-# Written by earlier versions; each image has a record of its own tags instead.
-RETIRED = ('tags_sha256',)
+# Do not tell masks apart. The first was written by earlier versions, where now each image has a
+# record of its own tags; the second follows from the network.
+NOT_COMPARED = ('tags_sha256', 'supervision')
 
 
 class MaskFolder:
@@ -49,7 +50,7 @@ class MaskFolder:
             ValueError: If there are masks made with other settings, or with unknown ones.
         """
         path = self.root / SETTINGS_NAME
-        text = json.dumps(self.settings, indent=2, sort_keys=True, default=str) + '\n'
+        text = _as_text(self.settings)
         existing = path.read_text(encoding='utf-8') if path.is_file() else None
         if existing is None and any(self.root.rglob('*.png')):
             raise ValueError(
@@ -65,6 +66,9 @@ class MaskFolder:
             shutil.rmtree(self.records.folder, ignore_errors=True)
             for mask in self.root.rglob('*.png'):
                 mask.unlink()
+        elif existing is not None:  # what they were made from stays known
+            known = json.loads(existing).get('supervision')
+            text = _as_text({'supervision': known, **self.settings} if known else self.settings)
         self.root.mkdir(parents=True, exist_ok=True)
         remove_stale_temporaries(self.root)
         write_atomic(path, text.encode())
@@ -121,6 +125,10 @@ class MaskFolder:
         self.records.write(image_id, record)
 
 
+def _as_text(settings: Mapping[str, Any]) -> str:
+    return json.dumps(settings, indent=2, sort_keys=True, default=str) + '\n'
+
+
 def _differences(existing: str, wanted: str) -> str:
     """Say which settings differ; empty if none does."""
     try:
@@ -128,6 +136,6 @@ def _differences(existing: str, wanted: str) -> str:
     except (ValueError, TypeError):
         return 'the file is damaged'
     new = json.loads(wanted)
-    keys = sorted({*old, *new} - set(RETIRED))
+    keys = sorted({*old, *new} - set(NOT_COMPARED))
     others = [key for key in keys if (key in old, old.get(key)) != (key in new, new.get(key))]
     return 'other ' + ', '.join(others) if others else ''

@@ -138,7 +138,10 @@ class SeedStore:
             except ValueError as error:
                 problems = [str(error)]
             else:
-                problems = manifest.settings().differences(found.settings())
+                here, there = manifest.settings(), found.settings()
+                if 'supervision' not in there.parameters:  # as votes of an earlier version
+                    here.parameters.pop('supervision', None)
+                problems = here.differences(there)
                 if not problems:
                     self._refuse_dropped(found, manifest, overwrite)
                     return found, []

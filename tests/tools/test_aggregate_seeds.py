@@ -122,6 +122,38 @@ def test_losing_votes_are_added_to_a_root_of_an_earlier_version(tmp_path, seeds,
     assert '0 aggregated, 41 kept' in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ('roots', 'expected'),
+    [(['I', 'I+S', None], 'I+S'), (['I', 'I', 'I'], 'I'), (['I', 'I', None], None)],
+)
+def test_what_the_seeds_were_made_from(tmp_path, seeds, capsys, roots, expected):
+    """Read of the roots that the folders are of; one that is unknown may be anything."""
+    for name, supervision in zip(NAMES, roots, strict=True):
+        (tmp_path / f'root of {name}').mkdir()
+        (tmp_path / name).rename(tmp_path / f'root of {name}' / name)
+        if supervision is not None:
+            SeedManifest(
+                classes=CLASSES.split(','),
+                palette=[[0, 0, 0]] * NUM_CLASSES,
+                seeds=[dict(name=name, dropout=None, scale=None)],
+                images=IMAGE_IDS,
+                parameters=dict(supervision=supervision),
+            ).save(tmp_path / f'root of {name}' / 'manifest.json')
+    names = [f'root of {name}/{name}' for name in NAMES]
+    assert run(tmp_path, names=names) == 0
+    path = tmp_path / 'out' / 'manifest.json'
+    made = path.read_bytes()
+    manifest = SeedManifest.load(path)
+    assert manifest.parameters.get('supervision') == expected
+    # A root of an earlier version did not say; what it voted stays.
+    manifest.parameters.pop('supervision', None)
+    manifest.save(path)
+    capsys.readouterr()
+    assert run(tmp_path, names=names) == 0
+    assert '0 aggregated, 41 kept' in capsys.readouterr().out
+    assert path.read_bytes() == made
+
+
 def test_a_seed_changed_meanwhile_is_aggregated_anew(tmp_path, seeds, capsys):
     assert run(tmp_path) == 0
     time.sleep(0.02)

@@ -29,7 +29,7 @@ from mmseg_wsss.generation.pseudo_mask_images import (
     without_annotations,
 )
 from mmseg_wsss.generation.pseudo_masks import PseudoMaskMaker
-from mmseg_wsss.store import ImageRecords
+from mmseg_wsss.store import MANIFEST_NAME, ImageRecords, SeedManifest
 from mmseg_wsss.store.mask_folder import SETTINGS_NAME
 
 SHAPE = (24, 32)
@@ -248,6 +248,32 @@ def test_masks_are_a_seed_for_the_aggregation(data):
     votes = (stack[:, None] == np.arange(3)[:, None, None]).sum(axis=0)
     with Image.open(data / 'round2' / 'aggregated' / 'four.png') as image:
         np.testing.assert_array_equal(np.asarray(image), votes.argmax(axis=0))
+
+
+def test_what_the_masks_were_made_from_follows_them(data):
+    """From the seeds that the network learned to its masks and to a vote on them."""
+    write_seed_root(data / 'seeds', IDS, SHAPE)
+    path = data / 'seeds' / MANIFEST_NAME
+    manifest = json.loads(path.read_text())
+    manifest['parameters']['supervision'] = 'I+S'
+    path.write_text(json.dumps(manifest))
+    assert run(data) == 0
+    settings = data / 'masks' / SETTINGS_NAME
+    made = settings.read_text()
+    assert json.loads(made)['supervision'] == 'I+S'
+    # The same masks where the seeds are gone, or did not say what they were.
+    path.rename(data / 'elsewhere.json')
+    assert run(data) == 0 and settings.read_text() == made
+    settings.write_text(json.dumps({**json.loads(made), 'supervision': None}))
+    (data / 'elsewhere.json').rename(path)
+    times = {one: one.stat().st_mtime_ns for one in (data / 'masks').rglob('*.png')}
+    assert run(data) == 0 and settings.read_text() == made
+    assert times == {one: one.stat().st_mtime_ns for one in times}
+    options = ['--seeds', data / 'masks', data / 'seeds' / 'a', '--names', 'net', 'a']
+    options += ['--out', data / 'round2', '--classes', ','.join(CLASSES), '--jobs', '1']
+    assert aggregate_tool.main([str(option) for option in options]) == 0
+    voted = SeedManifest.load(data / 'round2' / MANIFEST_NAME)
+    assert voted.supervision == 'I+S (image tags and saliency maps)'
 
 
 @pytest.mark.parametrize('preset', ['irn', 'deeplab'])
