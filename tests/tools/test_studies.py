@@ -169,6 +169,7 @@ def test_the_plan_has_a_row_for_every_result(results):
         (VOC20_PLAN, 'better-labels'),
         (VOC20_PLAN, 'resnet50'),
         (VOC20_PLAN, 'paper'),
+        (VOC20_PLAN, 'second-network'),
     ],
 )
 def test_the_whole_plan_expands_to_runnable_steps(study, plan, budget, capsys):
