@@ -2,108 +2,29 @@
 
 Source: Ahn and Kwak, "Learning Pixel-level Semantic Affinity with Image-level Supervision for
 Weakly Supervised Semantic Segmentation", CVPR 2018 (PSA). B images, C channels of a feature map
-(h, w), O offsets to neighbours, M maps. What the affinity of a pair is, a :data:`PairAffinity`
-says: :func:`pair_affinity` or :func:`mmseg_wsss.seeds.boundary.boundary_affinity`.
+(h, w), M maps. What the affinity of a pair is, a :data:`~mmseg_wsss.seeds.neighbours.PairAffinity`
+says: :func:`~mmseg_wsss.seeds.neighbours.pair_affinity` or
+:func:`mmseg_wsss.seeds.boundary.boundary_affinity`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
 from math import comb
-from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from .codec import IGNORE_INDEX
+from .neighbours import PairAffinity, neighbour_offsets, neighbour_pairs, pair_affinity
 from .precision import at_least_float32
 from .sparse import csr_matrix
-
-# From a feature map (B, C, h, w) and a radius to the affinities of neighbours: one tensor
-# (B, h - dy, w - |dx|) in [0, 1] for each of neighbour_offsets(radius).
-PairAffinity: TypeAlias = Callable[[Tensor, float], list[Tensor]]
 
 # PSA's: keeps the logarithms of affinities of 0 and 1 finite.
 _LEAST = 1e-5
 # What a sum of Chebyshev polynomials may leave out of a walk, as a share of its largest value.
 _TAIL = 1e-6
-
-
-def neighbour_offsets(radius: float) -> list[tuple[int, int]]:
-    """List the neighbours nearer than ``radius``, each pair of pixels once.
-
-    Args:
-        radius (float): Pixels of the feature map; above 1.
-
-    Returns:
-        list[tuple[int, int]]: (dy, dx) with dy > 0, or dy = 0 and dx > 0.
-
-    Raises:
-        ValueError: If the radius leaves no neighbour.
-
-    Examples:
-        >>> neighbour_offsets(1.5)
-        [(0, 1), (1, -1), (1, 0), (1, 1)]
-        >>> len(neighbour_offsets(5))  # PSA's
-        34
-    """
-    if not radius > 1:
-        raise ValueError(f'radius must be above 1 pixel of the feature map, got {radius}.')
-    reach = int(radius)
-    return [
-        (dy, dx)
-        for dy in range(reach + 1)
-        for dx in range(-reach, reach + 1)
-        if (dy > 0 or dx > 0) and dy * dy + dx * dx < radius * radius
-    ]
-
-
-def _pair(values: Tensor, offset: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Views (..., h', w') of all pixels that have a neighbour at an offset, and of these."""
-    return beside(values, offset, (0, 0)), beside(values, offset, offset)
-
-
-def beside(values: Tensor, offset: tuple[int, int], place: tuple[int, int]) -> Tensor:
-    """View of what lies at ``place`` from all pixels that have a neighbour at ``offset``.
-
-    Args:
-        values (Tensor): (..., h, w).
-        offset (tuple[int, int]): (dy, dx), one of :func:`neighbour_offsets`.
-        place (tuple[int, int]): (y, x) between (0, 0) and the offset.
-
-    Returns:
-        Tensor: (..., h - dy, w - |dx|).
-
-    Examples:
-        >>> beside(torch.arange(4)[None], (0, 2), (0, 1))
-        tensor([[1, 2]])
-    """
-    (dy, dx), (y, x) = offset, place
-    height, width = values.shape[-2:]
-    top, left = y, max(0, -dx) + x
-    return values[..., top : top + max(0, height - dy), left : left + max(0, width - abs(dx))]
-
-
-def pair_affinity(features: Tensor, radius: float) -> list[Tensor]:
-    """Affinity exp(-mean |f_i - f_j|) of neighbouring pixels (PSA, equation 3).
-
-    Args:
-        features (Tensor): (B, C, h, w) floating point.
-        radius (float): See :func:`neighbour_offsets`.
-
-    Returns:
-        list[Tensor]: O tensors (B, h - dy, w - |dx|) in (0, 1], one per offset, for the pixels that
-        have such a neighbour; empty where the map is smaller than the offset.
-
-    Examples:
-        >>> features = torch.tensor([[[[0.0, 0.0, 1.0]]]])
-        >>> pair_affinity(features, 1.5)[0]
-        tensor([[[1.0000, 0.3679]]])
-    """
-    pairs = (_pair(features, offset) for offset in neighbour_offsets(radius))
-    return [torch.exp(-(here - there).abs().mean(dim=1)) for here, there in pairs]
 
 
 def affinity_loss(
@@ -122,7 +43,7 @@ def affinity_loss(
     Args:
         features (Tensor): (B, C, h, w) floating point; half precision is computed in float32.
         labels (Tensor): (B, h, w) integers: 0 the background, ``ignore_index`` not known.
-        radius (float): See :func:`neighbour_offsets`.
+        radius (float): See :func:`~mmseg_wsss.seeds.neighbours.neighbour_offsets`.
         ignore_index (int): Pairs with it do not count.
         affinity (PairAffinity): Affinities of the pairs.
 
@@ -150,7 +71,7 @@ def affinity_loss(
     counts = features.new_zeros(3, len(features))
     offsets = neighbour_offsets(radius)
     for offset, likeness in zip(offsets, affinity(features, radius), strict=True):
-        here, there = _pair(labels, offset)
+        here, there = neighbour_pairs(labels, offset)
         known = (here != ignore_index) & (there != ignore_index)
         same = known & (here == there)
         kinds = torch.stack([same & (here == 0), same & (here != 0), known & (here != there)])
@@ -170,7 +91,7 @@ def transition_matrix(
 
     Args:
         features (Tensor): (B, C, h, w); images do not mix.
-        radius (float): See :func:`neighbour_offsets`.
+        radius (float): See :func:`~mmseg_wsss.seeds.neighbours.neighbour_offsets`.
         exponent (float): Power of the affinities, PSA's beta; above 0.
         affinity (PairAffinity): Affinities of the pairs.
 
@@ -209,7 +130,7 @@ def _structure(
     )
     first = 1
     for offset in neighbour_offsets(radius):
-        here, there = (part.flatten() for part in _pair(pixels, offset))
+        here, there = (part.flatten() for part in neighbour_pairs(pixels, offset))
         numbers = torch.arange(first, first + len(here))
         first += len(here)
         rows += [here, there]

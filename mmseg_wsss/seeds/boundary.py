@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .affinity import beside, neighbour_offsets
+from .neighbours import beside, neighbour_offsets
 
 
 def segment_pixels(offset: tuple[int, int]) -> list[tuple[int, int]]:
@@ -20,7 +20,7 @@ def segment_pixels(offset: tuple[int, int]) -> list[tuple[int, int]]:
 
     Args:
         offset (tuple[int, int]): (dy, dx) from one to the other, see
-            :func:`~mmseg_wsss.seeds.affinity.neighbour_offsets`.
+            :func:`~mmseg_wsss.seeds.neighbours.neighbour_offsets`.
 
     Returns:
         list[tuple[int, int]]: (y, x) from the first one, row by row.
@@ -45,7 +45,7 @@ def boundary_affinity(boundaries: Tensor, radius: float) -> list[Tensor]:
 
     Args:
         boundaries (Tensor): (B, 1, h, w) floating point in [0, 1], 1 where classes meet.
-        radius (float): See :func:`~mmseg_wsss.seeds.affinity.neighbour_offsets`.
+        radius (float): See :func:`~mmseg_wsss.seeds.neighbours.neighbour_offsets`.
 
     Returns:
         list[Tensor]: O tensors (B, h - dy, w - |dx|) in [0, 1], one per offset, for the pixels that

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...registry import MODELS
-from ...seeds.affinity import pair_affinity
+from ...seeds.neighbours import pair_affinity
 from .neighbour_head import NeighbourHead
 
 

@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from ...seeds.affinity import PairAffinity, affinity_loss, neighbour_offsets
+from ...seeds.affinity import affinity_loss
+from ...seeds.neighbours import PairAffinity, neighbour_offsets
 
 
 class NeighbourHead(BaseModule):

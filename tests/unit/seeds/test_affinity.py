@@ -7,15 +7,15 @@ import pytest
 import torch
 from helpers.neighbours import neighbour_pairs
 
+from mmseg_wsss.seeds import neighbours
 from mmseg_wsss.seeds.affinity import (
     affinity_loss,
     affinity_walk,
-    neighbour_offsets,
-    pair_affinity,
     random_walk,
     transition_matrix,
     walk_steps,
 )
+from mmseg_wsss.seeds.neighbours import neighbour_offsets, pair_affinity
 
 HEIGHT, WIDTH, RADIUS = 5, 6, 3
 
@@ -51,6 +51,33 @@ def test_affinity_of_pairs(features):
     expected = sorted(affinity(features, 1, *pair) for pair in pairs())
     found = torch.cat([one[1].flatten() for one in pair_affinity(features, RADIUS)])
     assert np.allclose(sorted(found.tolist()), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize('block', [1, 3 * HEIGHT * WIDTH, 2**17])
+def test_slopes_of_affinities(features, block, monkeypatch):
+    """In blocks of any size those of the formula, written out and left to autograd."""
+    monkeypatch.setattr(neighbours, '_BLOCK', block)
+    found, expected = (features.double().requires_grad_() for _ in range(2))
+    values = pair_affinity(found, RADIUS)
+    plain = []
+    for dy, dx in neighbour_offsets(RADIUS):
+        left = max(0, -dx)
+        here = expected[..., : HEIGHT - dy, left : WIDTH - max(0, dx)]
+        there = expected[..., dy:, left + dx : WIDTH - max(0, -dx)]
+        plain.append(torch.exp(-(here - there).abs().mean(dim=1)))
+    random = torch.Generator().manual_seed(1)
+    weights = [torch.randn(one.shape, generator=random, dtype=one.dtype) for one in plain]
+    for ours in (values, plain):
+        sum((one * weight).sum() for one, weight in zip(ours, weights, strict=True)).backward()
+    for ours, theirs in zip(values, plain, strict=True):
+        torch.testing.assert_close(ours, theirs)
+    torch.testing.assert_close(found.grad, expected.grad)
+
+
+def test_equal_features_have_no_slope():
+    features = torch.ones(1, 2, 2, 2, requires_grad=True)
+    sum(one.sum() for one in pair_affinity(features, 1.5)).backward()
+    assert not features.grad.any()
 
 
 def test_affinity_of_a_map_smaller_than_the_radius():

@@ -7,8 +7,9 @@ import pytest
 import torch
 from helpers.neighbours import neighbour_pairs
 
-from mmseg_wsss.seeds.affinity import affinity_loss, affinity_walk, neighbour_offsets
+from mmseg_wsss.seeds.affinity import affinity_loss, affinity_walk
 from mmseg_wsss.seeds.boundary import boundary_affinity, segment_pixels
+from mmseg_wsss.seeds.neighbours import neighbour_offsets
 
 HEIGHT, WIDTH, RADIUS = 6, 7, 4.5
 
