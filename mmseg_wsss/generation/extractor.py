@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -26,13 +25,11 @@ from .classifiers import prepare_classifiers
 from .images import SeedSample, plan_views
 from .normalizer import ImageNormalizer
 from .out_of_memory import LEAST_SIDE, is_out_of_memory
+from .precision import autocast, read_amp
 from .sources import SeedSource, supervision
 
 if TYPE_CHECKING:
     from .settings import SeedSettings
-
-
-AMP_TYPES = {None: None, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
 
 
 @TASK_UTILS.register_module(name='ClassActivation')
@@ -74,13 +71,11 @@ class ActivationExtractor(SeedSource):
         channels_last: bool = True,
         compile_backend: str | None = None,
     ) -> None:
-        if amp not in AMP_TYPES:
-            raise ValueError(f'amp must be None, "bfloat16" or "float16", got {amp!r}.')
+        self.amp = read_amp(amp)
         self.seeds = list(seeds)
         self.views = plan_views(self.seeds, scales)
         self.flip = flip
         self.device = torch.device(device)
-        self.amp = AMP_TYPES[amp]
         self.feature_map = _feature_map
         if compile_backend is not None:
             # Images come in many sizes: one program for all of them.
@@ -250,10 +245,7 @@ class ActivationExtractor(SeedSource):
         """Feature maps (B, 1 or 2, C, h, w) float32 of images (B, 3, H, W), the mirror's second."""
         views = torch.stack([pixels, pixels.flip(-1)], dim=1) if self.flip else pixels[:, None]
         inputs = views.flatten(0, 1).contiguous(memory_format=self.memory_format)
-        half = (
-            nullcontext() if self.amp is None else torch.autocast(self.device.type, dtype=self.amp)
-        )
-        with half:
+        with autocast(self.amp, self.device):
             features = self.feature_map(net, inputs)
         return features.float().unflatten(0, (len(pixels), -1))
 

@@ -25,6 +25,7 @@ from ..utils.checkpoint import load_weights
 from ..utils.digest import weights_sha256
 from ..utils.image import resize_image
 from .normalizer import ImageNormalizer
+from .precision import autocast, read_amp
 
 TASK_UTILS.register_module(module=DenseCRFRefiner)
 
@@ -73,6 +74,8 @@ class AffinityRefiner(SeedRefiner):
         exponent (float): Power of the affinities.
         steps (int): Length of the walk; 0 does nothing.
         most_foreground (float): Guard against walks that flood the image, in (0, 1].
+        amp (str, optional): ``'bfloat16'`` or ``'float16'`` for the network; the walk is computed
+            in float32.
         trust_checkpoint (bool): Whether the checkpoint may run code of its own.
 
     Raises:
@@ -90,8 +93,10 @@ class AffinityRefiner(SeedRefiner):
         exponent: float = 10,
         steps: int = 256,
         most_foreground: float = 0.9,
+        amp: str | None = None,
         trust_checkpoint: bool = False,
     ) -> None:
+        self.amp, self._type = amp, read_amp(amp)
         if type(steps) is not int or steps < 0:
             raise ValueError(f'AffinityRefiner: steps must be an integer >= 0, got {steps!r}.')
         if not exponent > 0:
@@ -102,7 +107,8 @@ class AffinityRefiner(SeedRefiner):
             )
         self.exponent, self.steps, self.most_foreground = exponent, steps, most_foreground
         content = Config.fromfile(config)
-        self.net = _load_affinity_net(content, checkpoint, trust_checkpoint)
+        net = _load_affinity_net(content, checkpoint, trust_checkpoint)
+        self.net = net.to(memory_format=torch.channels_last)  # faster on CPUs, too
         self.supervision = _supervision_of_labels(content)
         self.normalizer = ImageNormalizer(self.net)
         self._nets: dict[torch.device, nn.Module] = {torch.device('cpu'): self.net}
@@ -116,6 +122,8 @@ class AffinityRefiner(SeedRefiner):
             steps=self.steps,
             most_foreground=self.most_foreground,
         )
+        if self.amp is not None:
+            record['amp'] = self.amp
         radii = [head.walk_radius for head in self.net.neighbour_heads]
         if len(radii) > 1:
             record['walk_radius'] = radii
@@ -126,7 +134,9 @@ class AffinityRefiner(SeedRefiner):
     def __call__(self, maps: Tensor, inputs: RefinerInput) -> Tensor:
         """Walked maps: the mean over the network's heads."""
         net = self._on(maps.device)
-        features = net.affinity_features(self.normalizer(_pixels(inputs, maps.device)))
+        pixels = self.normalizer(_pixels(inputs, maps.device))
+        with autocast(self._type, maps.device):
+            features = net.affinity_features(pixels.contiguous(memory_format=torch.channels_last))
         walked = [
             affinity_walk(
                 of_head,

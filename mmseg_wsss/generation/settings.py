@@ -18,9 +18,9 @@ from ..seeds.background import Background, list_backgrounds
 from ..seeds.refine import REFINE_KINDS, DenseCRFRefiner, RefinerInput, SeedRefiner, list_refiners
 from ..store import MANIFEST_NAME, SeedManifest
 from .config_content import plain
-from .extractor import AMP_TYPES
 from .images import SeedImage, check_seed_images, read_images
 from .pipeline import KEEP_KINDS
+from .precision import read_amp
 from .sources import SeedSource, build_part, part_record, part_type, supervision
 
 # A mask is 8-bit and 255 means "no vote".
@@ -179,8 +179,7 @@ class SeedSettings:
             raise ValueError(f'random_seed must be an integer, got {self.random_seed!r}.')
 
     def _check_computation(self) -> None:
-        if self.amp not in AMP_TYPES:
-            raise ValueError(f'amp must be None, "bfloat16" or "float16", got {self.amp!r}.')
+        read_amp(self.amp)
         try:
             torch.device(self.device)
         except (RuntimeError, TypeError):

@@ -114,6 +114,7 @@ class _AbsoluteDifferences(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, radius: float) -> tuple[Tensor, ...]:
+        features = features.contiguous()  # blocks of channels of channels-last maps are not
         ctx.save_for_backward(features)
         ctx.offsets = neighbour_offsets(radius)
         sums = [torch.zeros_like(beside(features[:, 0], offset, (0, 0))) for offset in ctx.offsets]

@@ -16,6 +16,7 @@ model = dict(
     decode_head=dict(in_channels=(512, 1024, 2048)),
 )
 optim_wrapper = dict(type='BFloat16OptimWrapper')
+custom_hooks = [dict(type='InitialWeightsHook'), dict(type='ChannelsLastHook')]
 train_dataloader = dict(
     dataset=dict(seed_root='work_dirs/affinity-labels_resnet50-frozen_voc_animals/seeds')
 )

@@ -12,6 +12,7 @@ seed_generation = dict(
             type='AffinityRefiner',
             config='projects/animals7/configs/affinity-net_resnet50-frozen_voc_animals.py',
             checkpoint='work_dirs/affinity-net_resnet50-frozen_voc_animals/iter_600.pth',
+            amp='bfloat16',
         ),
         # After a walk less of the CRF is better (docs/user_guides/better_seeds.md).
         dict(type='DenseCRFRefiner', preset='irn', bilateral_compat=4),

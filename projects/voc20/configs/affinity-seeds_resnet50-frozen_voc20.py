@@ -12,6 +12,7 @@ seed_generation = dict(
             type='AffinityRefiner',
             config='projects/voc20/configs/affinity-net_resnet50-frozen_voc20.py',
             checkpoint='work_dirs/affinity-net_resnet50-frozen_voc20/iter_600.pth',
+            amp='bfloat16',
         ),
         # After a walk less of the CRF is better (docs/user_guides/better_seeds.md).
         dict(type='DenseCRFRefiner', preset='irn', bilateral_compat=4),

@@ -189,6 +189,24 @@ def test_affinity_refiner_walks_up_to_the_network_s_boundaries(tmp_path):
     assert refiner.record()['walk_radius'] == 3
 
 
+def test_affinity_refiner_in_half_precision(tmp_path):
+    """Nearly the same maps, by a network that computes otherwise; the manifest says so."""
+    files, _ = write_network(tmp_path, BOUNDARY)
+    image, maps = image_and_maps()
+    walk = dict(exponent=2, steps=8, most_foreground=1)
+    full, half = (AffinityRefiner(**files, **walk, amp=amp) for amp in (None, 'bfloat16'))
+    seen = []
+    half.net.backbone.register_forward_hook(lambda *args: seen.append(args[2][0].dtype))
+    inputs = RefinerInput([image], [(1,)])
+    walked, expected = half(maps, inputs), full(maps, inputs)
+    assert seen == [torch.bfloat16]
+    assert walked.dtype == torch.float32
+    assert 0 < (walked - expected).abs().max() < 0.05
+    assert half.record() == {**full.record(), 'amp': 'bfloat16'}
+    with pytest.raises(ValueError, match='amp must be None, "bfloat16" or "float16", got 16'):
+        AffinityRefiner(**files, amp=16)
+
+
 _features = AFFINITY[AFFINITY.index('decode_head') : AFFINITY.rindex('),')]
 BOTH = BOUNDARY.replace('decode_head', _features + ', in_index=(1, 2, 3)),\n    auxiliary_head')
 
