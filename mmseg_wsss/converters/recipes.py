@@ -79,7 +79,7 @@ BACKBONES = {
         weights=('torchvision://resnet50', 'open-mmlab://resnet50_v1c'),
         places=(),
         marks=('conv1.weight', 'layer3.5.conv3.weight'),
-        affinity_base='affinity/affinity-net_resnet50_voc.py',
+        affinity_base='affinity/affinity-boundary-net_resnet50_voc.py',
         affinity_thresholds=(0.40, 0.15),
     ),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def test_learned_affinity_by_the_number_of_photographs(gpu, name, number, iterat
     plain, recipe = (choose_recipe(number, gpu, affinity=wanted) for wanted in (None, ''))
     assert (recipe.cls, recipe.pnl) == (plain.cls, plain.pnl)
     affinity = recipe.affinity
-    labels = affinity.base.replace('affinity-net', 'affinity-labels')
+    labels = re.sub('affinity(-boundary)?-net', 'affinity-labels', affinity.base)
     section = Config.fromfile(ROOT / 'configs' / labels).seed_generation
     assert [one.threshold for one in section.background] == list(affinity.thresholds)
     base = Config.fromfile(ROOT / 'configs' / affinity.base)
