@@ -62,8 +62,7 @@ def make_pseudo_masks(
     labels = None if tags is None else read_tags(str(tags), classes)
     pipeline = _find_pipeline(config, tta)
     images = PseudoMaskImages(training_images(config, split), pipeline)
-    seed_root = training_dataset(config).get('seed_root')
-    supervision = None if seed_root is None else root_supervision(seed_root)
+    supervision = root_supervision(training_dataset(config).get('seed_root'))
     model, digest = _build_model(config, str(checkpoint), tta, trust_checkpoint)
     maker = PseudoMaskMaker(
         model.to(device),

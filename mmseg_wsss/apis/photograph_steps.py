@@ -11,7 +11,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from ..checks.report import count_by_class
-from ..converters.affinity_configs import affinity_kinds
+from ..converters.affinity_configs import affinity_kinds, split_rounds
 from ..converters.folder_configs import last_checkpoint_name
 from ..converters.folder_inputs import MASK_FOLDER, FolderDescription, group_by_suffix, list_images
 from ..datasets.splits import read_split
@@ -41,9 +41,9 @@ class PhotographSteps:
         self.seeds = self.root / 'seeds'
         self.cls_config = self.configs / f'{CONFIG_NAME}_cls.py'
         self.pnl_config = self.configs / f'{CONFIG_NAME}_pnl.py'
-        kinds = affinity_kinds(options.affinity_rounds)
-        self.affinity_rounds = list(zip(kinds[:-1:2], kinds[1:-1:2], strict=True))
-        self.affinity_seeds = self.config_of(kinds[-1])
+        rounds, spread = split_rounds(affinity_kinds(options.affinity_rounds))
+        self.affinity_rounds = [] if options.affinity is None else rounds
+        self.affinity_seeds = self.config_of(spread)
         self.predicted_tags = self.root / 'predicted-tags.csv'  # of the photographs that judge
         self.new_tags = self.root / 'new-tags.csv'
         self.lists = [self.data / name for name in ('tags.csv', 'train.txt', 'dataset.json')]
@@ -240,7 +240,7 @@ class PhotographSteps:
     def make_seeds(self) -> Step:
         """Make the seeds and their vote."""
         config, inputs, after = self.cls_config, [self.cls_config], ['classifier']
-        if self.options.affinity is not None:
+        if self.affinity_rounds:
             config = self.affinity_seeds
             last = self.affinity_step(self.affinity_rounds[-1][1])
             inputs, after = [*inputs, config], [*after, last]

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..converters.recipes import check_rounds
+
 
 @dataclass(frozen=True)
 class RunOptions:
@@ -60,8 +62,7 @@ class RunOptions:
     def __post_init__(self) -> None:
         if self.threshold_from_masks and self.masks is None:
             raise ValueError('--threshold-from-masks needs the masks, --masks.')
-        if self.affinity_rounds > 1 and self.affinity is None:
-            raise ValueError('--affinity-rounds says how often to learn affinity: give --affinity.')
+        check_rounds(self.affinity, self.affinity_rounds)
         if self.threshold_from_masks and self.affinity is not None:
             raise ValueError(
                 '--affinity finds its threshold from labels of its own, give either it or '

@@ -60,9 +60,8 @@ class PhotographRun:
         self._check_tags('classifier-check', title, steps.classifier)
         if options.threshold_from_masks:
             run(steps.find_threshold())
-        if options.affinity is not None:
-            for step in steps.learn_affinity():
-                run(step)
+        for step in steps.learn_affinity():
+            run(step)
         run(steps.make_seeds())
         if steps.description.has_masks:
             run(steps.evaluate_seeds())
@@ -83,9 +82,7 @@ class PhotographRun:
     def _show_plan(self) -> None:
         """Print how long the steps that are left will take about."""
         steps = self.steps
-        nets = (
-            [net for _, net in steps.affinity_rounds] if self.options.affinity is not None else []
-        )
+        nets = [net for _, net in steps.affinity_rounds]
         affinities = [steps.affinity_step(net) for net in nets]
         names = ['classifier', *affinities, 'seeds', 'network']
         left = [name for name in names if self.runner.seconds(name) is None]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os.path as osp
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from .config_parts import config_text, format_value, merge_changes, read_base, seed_dataset
 from .folder_inputs import FolderDescription
 from .recipes import AffinityRecipe
 
+T = TypeVar('T')
 ROUNDS = ('affinity', 'second-affinity')  # begin the names of what each round makes
 # Background thresholds of the second round's labels, which are made of spread maps. Chosen on masks
 # of one run of ResNet-50 on Animals-7 (docs/user_guides/better_seeds.md).
@@ -36,6 +38,23 @@ def affinity_kinds(rounds: int) -> tuple[str, ...]:
         raise ValueError(f'Affinity is learned in 1 round or in 2, got {rounds!r}.')
     made = [f'{name}-{part}' for name in ROUNDS[:rounds] for part in ('labels', 'net')]
     return (*made, 'affinity-seeds')
+
+
+def split_rounds(items: Sequence[T]) -> tuple[list[tuple[T, T]], T]:
+    """Split what is in the order of :func:`affinity_kinds`.
+
+    Args:
+        items (Sequence): One for each kind.
+
+    Returns:
+        tuple: Labels and network of each round, and what is of the seeds.
+
+    Example:
+        >>> split_rounds(affinity_kinds(1))
+        ([('affinity-labels', 'affinity-net')], 'affinity-seeds')
+    """
+    *made, seeds = items
+    return list(zip(made[::2], made[1::2], strict=True)), seeds
 
 
 def affinity_texts(
@@ -76,11 +95,10 @@ def affinity_texts(
 
     texts = []
     spread: dict[str, Any] = {}  # refiners that spread the maps, once a network has learned to
-    *made, _ = affinity_kinds(recipe.rounds)
-    thresholds = [recipe.thresholds, SECOND_THRESHOLDS]
-    for labels_kind, net_kind in zip(made[::2], made[1::2], strict=True):
+    pairs, _ = split_rounds(affinity_kinds(recipe.rounds))
+    thresholds = (recipe.thresholds, SECOND_THRESHOLDS)[: recipe.rounds]
+    for (labels_kind, net_kind), (high, low) in zip(pairs, thresholds, strict=True):
         labels = osp.join(folder(labels_kind), 'seeds')
-        high, low = thresholds.pop(0)
         sure = dict(
             seeds=[(0.0, 1.0), (0.05, 1.0)],
             background=[dict(threshold=high), dict(threshold=low)],

@@ -11,7 +11,7 @@ from mmengine.config import Config
 
 from ..datasets.splits import read_split
 from ..utils.atomic import write_atomic
-from .affinity_configs import affinity_kinds, affinity_texts
+from .affinity_configs import affinity_kinds, affinity_texts, split_rounds
 from .config_parts import Raw, config_text, read_base, seed_dataset
 from .folder_inputs import MASK_FOLDER, TRAINVAL_LIST, FolderDescription
 from .recipes import Recipe, choose_recipe, gpu_memory
@@ -132,10 +132,11 @@ def next_commands(cls_path: str, pnl_path: str, *affinity: str) -> list[str]:
     checkpoint = osp.join(work_dir, last_checkpoint_name(cls))
     makers = [f'python {seeds} {cls_path} {checkpoint}']
     if affinity:
+        rounds, spread = split_rounds(affinity)
         makers = []
-        for labels, network in zip(affinity[:-1:2], affinity[1:-1:2], strict=True):
+        for labels, network in rounds:
             makers += [f'python {seeds} {labels} {checkpoint}', f'python {train} {network}']
-        makers.append(f'python {seeds} {affinity[-1]} {checkpoint}')
+        makers.append(f'python {seeds} {spread} {checkpoint}')
     return [f'python {train} {cls_path}', *makers, f'python {train} {pnl_path}']
 
 

@@ -126,6 +126,16 @@ class Recipe:
     affinity: AffinityRecipe | None = None
 
 
+def check_rounds(affinity: str | None, rounds: int) -> None:
+    """Refuse rounds of an affinity that is not to be learned.
+
+    Raises:
+        ValueError: If ``rounds`` is above 1 and ``affinity`` is None.
+    """
+    if rounds > 1 and affinity is None:
+        raise ValueError('--affinity-rounds says how often to learn affinity: give --affinity.')
+
+
 def gpu_memory() -> float | None:
     """Memory of the first GPU in GiB, None without one."""
     if not torch.cuda.is_available():

@@ -236,7 +236,7 @@ def _pixels(inputs: RefinerInput, device: torch.device) -> Tensor:
 
 def _supervision_of_labels(config: Config) -> str:
     dataset = (config.get('train_dataloader') or {}).get('dataset') or {}
-    return root_supervision(str(dataset.get('seed_root'))) or 'I'  # the labels may be elsewhere
+    return root_supervision(dataset.get('seed_root')) or 'I'  # the labels may be elsewhere
 
 
 def _load_affinity_net(config: Config, checkpoint: str, trust: bool) -> nn.Module:

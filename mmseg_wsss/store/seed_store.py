@@ -168,8 +168,7 @@ class SeedStore:
 
     def _refuse_dropped(self, found: SeedManifest, manifest: SeedManifest, overwrite: bool) -> None:
         """Refuse to drop most images of the root, unless told to, or any that is corrected."""
-        listed = set(manifest.images)
-        dropped = [image_id for image_id in found.images if image_id not in listed]
+        dropped = _dropped(found, manifest)
         if len(dropped) > MAX_DROPPED_SHARE * len(found.images) and not overwrite:
             raise ValueError(
                 f'{self.root}: the masks of {len(dropped)} of its {len(found.images)} images would '
@@ -178,7 +177,8 @@ class SeedStore:
                 'root for a part of the images, or --overwrite to drop these masks and keep the '
                 'others.'
             )
-        corrected = [image_id for image_id in found.corrected if image_id not in listed]
+        gone = set(dropped)
+        corrected = [image_id for image_id in found.corrected if image_id in gone]
         if corrected:
             raise ValueError(
                 f'{self.root}: {len(corrected)} images that are corrected by hand would be dropped '
@@ -189,8 +189,7 @@ class SeedStore:
 
     def _update(self, found: SeedManifest, manifest: SeedManifest) -> list[str]:
         """Let the root list the images of another manifest with the same settings."""
-        listed = set(manifest.images)
-        dropped = [image_id for image_id in found.images if image_id not in listed]
+        dropped = _dropped(found, manifest)
         manifest = dataclasses.replace(manifest, corrected=found.corrected)
         for image_id in dropped:
             self.remove(image_id, manifest.seed_names)
@@ -390,3 +389,9 @@ class SeedStore:
         """
         path = self.mask_path(LOSING_VOTES_FOLDER, image_id)
         return read_losing_votes(path, shape, num_classes)
+
+
+def _dropped(found: SeedManifest, manifest: SeedManifest) -> list[str]:
+    """Images of a root that another manifest does not list."""
+    listed = set(manifest.images)
+    return [image_id for image_id in found.images if image_id not in listed]

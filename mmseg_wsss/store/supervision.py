@@ -11,15 +11,17 @@ from .manifest import MANIFEST_NAME, SeedManifest
 from .mask_folder import SETTINGS_NAME
 
 
-def root_supervision(root: str | os.PathLike) -> str | None:
+def root_supervision(root: str | os.PathLike | None) -> str | None:
     """Read what the masks of a seed root were made from.
 
     Args:
-        root (str | os.PathLike): The seed root.
+        root (str | os.PathLike, optional): The seed root, where there is one.
 
     Returns:
         str | None: ``'I'`` or ``'I+S'``; None where the folder is no seed root or does not say.
     """
+    if root is None:
+        return None
     try:
         return SeedManifest.load(Path(root) / MANIFEST_NAME).parameters.get('supervision')
     except (FileNotFoundError, ValueError):

@@ -19,7 +19,7 @@ from mmseg_wsss.converters.folder_configs import (
     next_commands,
     recipe_for,
 )
-from mmseg_wsss.converters.recipes import AffinityRecipe, Recipe
+from mmseg_wsss.converters.recipes import AffinityRecipe, Recipe, check_rounds
 from mmseg_wsss.converters.tag_sources import SOURCES
 
 
@@ -108,8 +108,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def write_configs(args: argparse.Namespace) -> int:
     """Write the config pair, say what was chosen and what comes next."""
-    if args.affinity_rounds > 1 and args.affinity is None:
-        raise ValueError('--affinity-rounds says how often to learn affinity: give --affinity.')
+    check_rounds(args.affinity, args.affinity_rounds)
     if not args.cls_base and not args.pnl_base:
         recipe = recipe_for(args.root, args.weights, args.affinity, args.affinity_rounds)
     elif args.weights:
