@@ -21,11 +21,11 @@ from ..seeds.activation import (
     view_activation,
     view_probability,
 )
+from ..utils.mixed_precision import autocast, read_amp
 from .classifiers import prepare_classifiers
 from .images import SeedSample, plan_views
 from .normalizer import ImageNormalizer
 from .out_of_memory import LEAST_SIDE, is_out_of_memory
-from .precision import autocast, read_amp
 from .sources import SeedSource, supervision
 
 if TYPE_CHECKING:

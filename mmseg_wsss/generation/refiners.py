@@ -24,8 +24,8 @@ from ..store.saliency import SETTINGS_NAME, SaliencyFolder
 from ..utils.checkpoint import load_weights
 from ..utils.digest import weights_sha256
 from ..utils.image import resize_image
+from ..utils.mixed_precision import autocast, read_amp
 from .normalizer import ImageNormalizer
-from .precision import autocast, read_amp
 
 TASK_UTILS.register_module(module=DenseCRFRefiner)
 

@@ -17,10 +17,10 @@ from ..seeds import PAPER_SEEDS, TIES, Seed
 from ..seeds.background import Background, list_backgrounds
 from ..seeds.refine import REFINE_KINDS, DenseCRFRefiner, RefinerInput, SeedRefiner, list_refiners
 from ..store import MANIFEST_NAME, SeedManifest
+from ..utils.mixed_precision import read_amp
 from .config_content import plain
 from .images import SeedImage, check_seed_images, read_images
 from .pipeline import KEEP_KINDS
-from .precision import read_amp
 from .sources import SeedSource, build_part, part_record, part_type, supervision
 
 # A mask is 8-bit and 255 means "no vote".
