@@ -175,7 +175,7 @@ def _fit(counts: np.ndarray, labelled: bool) -> dict[str, Any]:
     every, background, foreground = counts
     found: dict[str, Any] = dict(counts=every.tolist())
     if labelled:
-        found['threshold'] = separating_threshold(background, foreground)
+        found['threshold'] = separating_threshold(background, foreground, every)
         return {**found, 'background': background.tolist(), 'foreground': foreground.tolist()}
     fit = fit_mixture(every)
     return dict(

@@ -16,9 +16,9 @@ _MAX_ITERATIONS = 2000
 # Below this a component has collapsed onto a bin.
 _LEAST_DEVIATION = 0.5 / NUM_BINS
 # Labels leave out the pixels that are hard to tell, so that many thresholds tell the others apart
-# nearly as well as the best one, which is chance: of those within the tolerance the nearest to the
-# usual threshold is taken.
-_TOLERANCE, _USUAL = 0.01, 0.35
+# nearly as well as the best one, which is chance: among those within the tolerance all pixels
+# choose.
+_TOLERANCE = 0.01
 
 
 @dataclass(frozen=True)
@@ -70,18 +70,46 @@ def activation_histogram(maps: np.ndarray) -> np.ndarray:
     return np.bincount(bins.clip(0, NUM_BINS - 1), minlength=NUM_BINS)
 
 
-def separating_threshold(background: np.ndarray, foreground: np.ndarray) -> float:
-    """Find a threshold that tells two known kinds of pixels apart well.
+def otsu_threshold(counts: np.ndarray) -> float:
+    """Find the threshold on whose two sides values differ least from their means.
+
+    Source: Otsu, "A Threshold Selection Method from Gray-Level Histograms", IEEE Transactions on
+    Systems, Man, and Cybernetics 9 (1979).
+
+    Args:
+        counts (np.ndarray): (N,) counts of activations in N equal bins of [0, 1].
+
+    Returns:
+        float: The upper limit of a bin, the lowest one where several are as good.
+
+    Examples:
+        >>> otsu_threshold(np.array([5, 1, 0, 4]))
+        0.5
+    """
+    shares = counts / counts.sum()
+    below = np.cumsum(shares)[:-1]
+    sums = np.cumsum(shares * np.arange(len(shares)))
+    product = below * (1 - below)
+    square = (sums[-1] * below - sums[:-1]) ** 2
+    between = np.divide(square, product, out=np.zeros_like(square), where=product > 1e-12)
+    return float((between.argmax() + 1) / len(counts))
+
+
+def separating_threshold(
+    background: np.ndarray, foreground: np.ndarray, every: np.ndarray
+) -> float:
+    """Find a threshold that tells two known kinds of pixels apart well, and all pixels.
 
     What counts is the sum of the share of the background at or below it and the share of the
     foreground above it, so that neither kind counts more for being larger. Of the thresholds within
-    0.01 of the largest sum the nearest to 0.35 is taken. This is a reading of this project; both
-    figures were chosen with masks (docs/user_guides/seeds.md).
+    0.01 of the largest sum the nearest to that of :func:`otsu_threshold` for all pixels is taken.
+    This is a reading of this project; the rule was chosen with masks (docs/results.md).
 
     Args:
         background (np.ndarray): (N,) counts of activations of pixels known as background, in N
             equal bins of [0, 1].
         foreground (np.ndarray): (N,) those of pixels known as foreground.
+        every (np.ndarray): (N,) those of all pixels.
 
     Returns:
         float: The upper limit of a bin, the lower one where two are as near.
@@ -90,7 +118,8 @@ def separating_threshold(background: np.ndarray, foreground: np.ndarray) -> floa
         ValueError: If one kind has no pixels, or no threshold is better than chance.
 
     Examples:
-        >>> separating_threshold(np.array([5, 3, 0, 0]), np.array([0, 1, 0, 3]))
+        >>> background, foreground = np.array([5, 0, 0, 0]), np.array([0, 0, 0, 3])
+        >>> separating_threshold(background, foreground, np.array([5, 1, 0, 4]))
         0.5
     """
     if not background.sum() or not foreground.sum():
@@ -101,7 +130,7 @@ def separating_threshold(background: np.ndarray, foreground: np.ndarray) -> floa
     if score.max() <= 1 + 1e-9:
         raise ValueError('activations are no higher on the foreground of the labels')
     good = (np.flatnonzero(score >= score.max() - _TOLERANCE - 1e-9) + 1) / len(background)
-    return float(good[np.abs(good - _USUAL).argmin()])
+    return float(good[np.abs(good - otsu_threshold(every)).argmin()])
 
 
 def fit_mixture(counts: np.ndarray) -> MixtureFit:

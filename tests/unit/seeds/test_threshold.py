@@ -2,6 +2,7 @@
 
 import math
 
+import cv2
 import numpy as np
 import pytest
 
@@ -9,6 +10,7 @@ from mmseg_wsss.seeds.threshold import (
     NUM_BINS,
     activation_histogram,
     fit_mixture,
+    otsu_threshold,
     separating_threshold,
 )
 
@@ -63,26 +65,42 @@ def test_one_kind_of_pixels_is_refused():
         fit_mixture(np.zeros(NUM_BINS))
 
 
+@pytest.mark.parametrize('share', [0.1, 0.5, 0.95])
+def test_otsu_against_opencv(share):
+    random = np.random.default_rng(0)
+    low, high = random.normal(40, 15, 4000), random.normal(160, 40, 4000)
+    values = np.where(random.random(4000) < share, low, high).round().clip(0, 255).astype(np.uint8)
+    theirs, _ = cv2.threshold(values[None], 0, 255, cv2.THRESH_OTSU)
+    assert round(256 * otsu_threshold(np.bincount(values, minlength=256))) == theirs + 1
+
+
+def test_otsu_of_one_value():
+    assert otsu_threshold(np.array([0, 7, 0, 0])) == 0.25
+
+
 @pytest.mark.parametrize(('low', 'high'), [(0.3, 0.5), (0.1, 0.9), (0.02, 0.2), (0.5, 0.9)])
-def test_separating_threshold_against_all_thresholds(low, high):
+@pytest.mark.parametrize('middle', [0.05, 0.35, 0.8])
+def test_separating_threshold_against_all_thresholds(low, high, middle):
     random = np.random.default_rng(0)
     background = random.binomial(99, low, 4000)
     foreground = random.binomial(99, high, 300)
     counts = [np.bincount(values, minlength=100) for values in (background, foreground)]
-    found = separating_threshold(*counts)
+    every = np.bincount(random.binomial(99, middle, 3000), minlength=100)
+    found = separating_threshold(*counts, every)
     scores = {
         limit: (background < limit).mean() + (foreground >= limit).mean() for limit in range(1, 100)
     }
     good = [limit for limit, score in scores.items() if score > max(scores.values()) - 0.01]
-    assert round(100 * found) == min(good, key=lambda limit: abs(limit - 35))
+    wanted = 100 * otsu_threshold(every)
+    assert round(100 * found) == min(good, key=lambda limit: abs(limit - wanted))
     # The kinds weigh the same, whatever their numbers.
-    assert separating_threshold(counts[0] * 7, counts[1]) == found
+    assert separating_threshold(counts[0] * 7, counts[1], every) == found
 
 
 def test_labels_that_tell_nothing_are_refused():
     some, none = np.array([1, 2, 0]), np.zeros(3, int)
     for background, foreground in ((some, none), (none, some)):
         with pytest.raises(ValueError, match='no background or no foreground'):
-            separating_threshold(background, foreground)
+            separating_threshold(background, foreground, some)
     with pytest.raises(ValueError, match='no higher on the foreground'):
-        separating_threshold(np.array([0, 0, 5]), np.array([5, 0, 0]))
+        separating_threshold(np.array([0, 0, 5]), np.array([5, 0, 0]), some)
