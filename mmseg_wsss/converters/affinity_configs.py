@@ -12,9 +12,6 @@ from .recipes import AffinityRecipe
 
 T = TypeVar('T')
 ROUNDS = ('affinity', 'second-affinity')  # begin the names of what each round makes
-# Background thresholds of the second round's labels, which are made of spread maps. Chosen on masks
-# of one run of ResNet-50 on Animals-7 (docs/user_guides/better_seeds.md).
-SECOND_THRESHOLDS = (0.50, 0.15)
 
 
 def affinity_kinds(rounds: int) -> tuple[str, ...]:
@@ -73,7 +70,8 @@ def affinity_texts(
         description (FolderDescription): What is known of it.
         config_folder (str): Where the configs will be.
         name (str): Name of the data set.
-        recipe (AffinityRecipe): Base of the network, its changes, thresholds of the labels, rounds.
+        recipe (AffinityRecipe): Base of the network, its changes, rounds and thresholds of
+            their labels.
         seeds (str): Where the seeds go.
         runs (str, optional): Folder of what the configs make, as in :func:`make_config`.
 
@@ -96,7 +94,7 @@ def affinity_texts(
     texts = []
     spread: dict[str, Any] = {}  # refiners that spread the maps, once a network has learned to
     pairs, _ = split_rounds(affinity_kinds(recipe.rounds))
-    thresholds = (recipe.thresholds, SECOND_THRESHOLDS)[: recipe.rounds]
+    thresholds = (recipe.thresholds, recipe.second_thresholds)[: recipe.rounds]
     for (labels_kind, net_kind), (high, low) in zip(pairs, thresholds, strict=True):
         labels = osp.join(folder(labels_kind), 'seeds')
         sure = dict(

@@ -49,6 +49,7 @@ class Backbone:
         marks (tuple[str, ...]): Names of parameters that tell its weights from others'.
         affinity_base (str): Config of an affinity network.
         affinity_thresholds (tuple[float, float]): Background thresholds of its labels.
+        second_thresholds (tuple[float, float]): Of the labels of a second one.
     """
 
     title: str
@@ -59,6 +60,7 @@ class Backbone:
     marks: tuple[str, ...]
     affinity_base: str
     affinity_thresholds: tuple[float, float]
+    second_thresholds: tuple[float, float]
 
 
 BACKBONES = {
@@ -71,6 +73,7 @@ BACKBONES = {
         marks=('conv1.conv.weight', 'layer7.0.conv.0.conv.weight'),
         affinity_base='affinity/affinity-net_mobilenetv2_voc_animals.py',
         affinity_thresholds=(0.60, 0.25),
+        second_thresholds=(0.60, 0.25),
     ),
     'resnet50': Backbone(
         title='ResNet-50',
@@ -81,6 +84,7 @@ BACKBONES = {
         marks=('conv1.weight', 'layer3.5.conv3.weight'),
         affinity_base='affinity/affinity-boundary-net_resnet50_voc.py',
         affinity_thresholds=(0.40, 0.15),
+        second_thresholds=(0.50, 0.15),
     ),
 }
 
@@ -97,12 +101,14 @@ class AffinityRecipe:
         changes (Mapping): Changes of the config.
         rounds (int): 1, or 2: a second network learns what is sure of the maps that the first has
             spread.
+        second_thresholds (tuple[float, float]): As ``thresholds``, of the second one's labels.
     """
 
     base: str
     thresholds: tuple[float, float] = (0.40, 0.15)
     changes: Mapping[str, Any] = field(default_factory=dict)
     rounds: int = 1
+    second_thresholds: tuple[float, float] = (0.50, 0.15)
 
 
 @dataclass(frozen=True)
@@ -337,11 +343,11 @@ def _affinity(
     start: dict[str, Any],
     rounds: int,
 ) -> tuple[AffinityRecipe, str]:
-    thresholds = backbone.affinity_thresholds
+    thresholds, second = backbone.affinity_thresholds, backbone.second_thresholds
     networks = 'affinity network' if rounds == 1 else 'two affinity networks'
     if base:
         reason = f'{networks}: that of {base}'
-        return AffinityRecipe(base, thresholds, rounds=rounds), reason
+        return AffinityRecipe(base, thresholds, {}, rounds, second), reason
     batch = 8
     iterations = max(AFFINITY_ITERATIONS, ceil(num_images * AFFINITY_EPOCHS / batch))
     changes: dict[str, Any] = dict(
@@ -356,7 +362,7 @@ def _affinity(
     if gpu is None:
         changes['train_dataloader'].update(num_workers=2)
     reason = f'{networks}: {iterations:,} iterations of {batch} crops'
-    return AffinityRecipe(backbone.affinity_base, thresholds, changes, rounds), reason
+    return AffinityRecipe(backbone.affinity_base, thresholds, changes, rounds, second), reason
 
 
 def _adamw(rate: float) -> dict[str, Any]:

@@ -66,7 +66,7 @@ spread_labels() { # seed root, file of the affinity network: what is sure of the
 _base_ = '$PWD/$configs/$affinity-seeds_$name.py'
 seed_generation = dict(
     seeds=[(0.00, 1.0), (0.05, 1.0)],
-    background=[dict(threshold=0.50), dict(threshold=0.15)],
+    background=[dict(threshold=$high), dict(threshold=$low)],
 )
 CONFIG
     seeds "$1" "$1.py" seed_generation.refine.0.checkpoint="$2"

@@ -18,6 +18,7 @@ from mmseg.datasets import PascalVOCDataset
 from mmseg.registry import DATASETS, MODELS, TRANSFORMS
 from mmseg.structures import SegDataSample
 
+from mmseg_wsss.converters.recipes import BACKBONES
 from mmseg_wsss.models.losses import SeedPixelLoss
 from mmseg_wsss.seeds import decode_seed_label, encode_losing_votes, encode_seed_label
 from mmseg_wsss.utils.initial_weights import find_initial_weights
@@ -423,7 +424,10 @@ def test_the_three_affinity_configs_fit_each_other(name: str) -> None:
     assert len(made.seed_generation.seeds) == 2 and low < high
 
 
-def test_the_labels_of_a_second_affinity_network_are_spread_by_the_first() -> None:
-    first = load('affinity/affinity-boundary-seeds_resnet50_voc.py').seed_generation
-    labels = load('affinity/second-labels_resnet50_voc.py').seed_generation
+@pytest.mark.parametrize('name', ['resnet50_voc', 'mobilenetv2_voc_animals'])
+def test_the_labels_of_a_second_affinity_network_are_spread_by_the_first(name: str) -> None:
+    first = load(f'affinity/affinity-boundary-seeds_{name}.py').seed_generation
+    labels = load(f'affinity/second-labels_{name}.py').seed_generation
     assert labels.refine == first.refine
+    thresholds = tuple(one.threshold for one in labels.background)
+    assert thresholds == BACKBONES[name.partition('_')[0]].second_thresholds

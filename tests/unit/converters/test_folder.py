@@ -473,7 +473,7 @@ def test_configs_of_two_rounds(photos, monkeypatch):
     """The second labels are made of what the first network spreads, the seeds by the second."""
     convert(photos)
     monkeypatch.chdir(photos)
-    twice = AffinityRecipe(AFFINITY, (0.7, 0.3), rounds=2)
+    twice = AffinityRecipe(AFFINITY, (0.7, 0.3), rounds=2, second_thresholds=(0.6, 0.2))
     paths = make_config('out', 'configs', 'mine', recipe=Recipe(*BASES[1], affinity=twice))
     kinds = ['cls', 'pnl', 'affinity-labels', 'affinity-net', 'second-affinity-labels']
     kinds += ['second-affinity-net', 'affinity-seeds']
@@ -481,7 +481,7 @@ def test_configs_of_two_rounds(photos, monkeypatch):
     _, pnl, _, first, labels, second, spread = map(Config.fromfile, paths)
     roots = [osp.join('work_dirs', Path(path).stem, 'seeds') for path in paths]
     assert labels.seed_generation.out == roots[4]
-    assert [one.threshold for one in labels.seed_generation.background] == [0.5, 0.15]
+    assert [one.threshold for one in labels.seed_generation.background] == [0.6, 0.2]
     assert first.model == second.model
     assert second.train_dataloader.dataset.seed_root == roots[4]
     assert spread.seed_generation.background == dict(threshold='auto', labels=roots[4])

@@ -78,7 +78,9 @@ def test_learned_affinity_by_the_number_of_photographs(gpu, name, number, iterat
     assert twice.affinity == replace(affinity, rounds=2)
     assert twice.reasons[-2] == f'two {recipe.reasons[-2].replace("network", "networks")}'
     other = choose_recipe(number, gpu, affinity='mine.py')
-    assert other.affinity == AffinityRecipe('mine.py', affinity.thresholds)
+    assert other.affinity == AffinityRecipe(
+        'mine.py', affinity.thresholds, second_thresholds=affinity.second_thresholds
+    )
     assert other.reasons[-2:] == ('affinity network: that of mine.py', recipe.reasons[-1])
 
 
