@@ -27,6 +27,8 @@ for study in STUDIES:
     for page in (DOCS.parent / 'projects' / study).glob('*.md'):
         text = '---\norphan: true\n---\n\n' + page.read_text(encoding='utf-8')
         (GENERATED / study / page.name).write_text(text, encoding='utf-8')
+    for picture in (DOCS.parent / 'projects' / study).glob('*.jpg'):
+        shutil.copy(picture, GENERATED / study)
 (GENERATED / 'fault_table.md').write_text(fault_table.fault_table(), encoding='utf-8')
 
 
