@@ -49,7 +49,8 @@ class Backbone:
         marks (tuple[str, ...]): Names of parameters that tell its weights from others'.
         affinity_base (str): Config of an affinity network.
         affinity_thresholds (tuple[float, float]): Background thresholds of its labels.
-        second_thresholds (tuple[float, float]): Of the labels of a second one.
+        second_thresholds (tuple[float, float]): Of the labels of a second one, which are made of
+            spread maps; chosen with masks of Animals-7 (docs/user_guides/better_seeds.md).
     """
 
     title: str

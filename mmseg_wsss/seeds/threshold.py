@@ -109,7 +109,7 @@ def separating_threshold(
         background (np.ndarray): (N,) counts of activations of pixels known as background, in N
             equal bins of [0, 1].
         foreground (np.ndarray): (N,) those of pixels known as foreground.
-        every (np.ndarray): (N,) those of all pixels.
+        every (np.ndarray): (N,) those of all pixels, see :func:`activation_histogram`.
 
     Returns:
         float: The upper limit of a bin, the lower one where two are as near.

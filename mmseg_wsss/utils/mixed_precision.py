@@ -45,8 +45,8 @@ def autocast(amp: torch.dtype | None, device: torch.device) -> AbstractContextMa
     """
     if amp is None:
         return nullcontext()
-    if device.type == 'cpu' and not cpu_computes(amp):
-        _warn(amp)
+    if device.type == 'cpu':
+        _warn_where_slow(amp)
     return torch.autocast(device.type, dtype=amp)
 
 
@@ -66,8 +66,10 @@ def cpu_computes(amp: torch.dtype) -> bool:
         return True
 
 
-@cache
-def _warn(amp: torch.dtype) -> None:
+@cache  # steps and images ask again and again
+def _warn_where_slow(amp: torch.dtype) -> None:
+    if cpu_computes(amp):
+        return
     name = str(amp).removeprefix('torch.')
     print_log(
         f'This processor has no instructions for {name}: convolutions take about a hundred times '
