@@ -1,5 +1,6 @@
 """What every test shares: this project registered, one torch thread, fixed random seeds."""
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -54,6 +55,15 @@ def _fixed_random_seeds():
     """Fix numpy's and torch's global random state for each test."""
     np.random.seed(0)
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _logging_stays_on():
+    """Fail the test that silences the process for good, not a later one that reads its logs."""
+    yield
+    silenced = logging.root.manager.disable
+    logging.disable(logging.NOTSET)
+    assert silenced == logging.NOTSET
 
 
 @pytest.fixture

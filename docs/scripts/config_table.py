@@ -7,7 +7,6 @@ Everything is read from the configs and from the networks they build, nothing is
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,6 +18,7 @@ from torch import nn
 import mmseg_wsss.register_all  # noqa: F401  # before a config is read
 from mmseg_wsss.datasets.tags_dataset import crop_size
 from mmseg_wsss.registry import MODELS
+from mmseg_wsss.utils.quiet import errors_alone
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 PAGE = Path(__file__).resolve().parents[1] / 'model_zoo.md'
@@ -192,7 +192,8 @@ def table(paths: Iterable[Path]) -> str:
     Returns:
         str: The table, one line per config.
     """
-    rows = [COLUMNS, ['---'] * len(COLUMNS), *(row(path) for path in paths)]
+    with errors_alone():  # networks say much while they are built
+        rows = [COLUMNS, ['---'] * len(COLUMNS), *(row(path) for path in paths)]
     return ''.join(f'| {" | ".join(cells)} |\n' for cells in rows)
 
 
@@ -216,7 +217,6 @@ def page(text: str) -> str:
 def main(arguments: list[str] | None = None) -> None:
     """Print the table."""
     args = parse_args(arguments)
-    logging.disable(logging.WARNING)  # what the networks say while they are built
     if args.page:
         PAGE.write_text(page(PAGE.read_text(encoding='utf-8')), encoding='utf-8')
         return
