@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import logging
 import multiprocessing
 import os
 import runpy
@@ -49,8 +48,7 @@ def _run(words: list[str], files: list[Path], cwd: Path | None) -> None:
         setattr(sys, 'stdout' if descriptor == 1 else 'stderr', stream)
     if cwd is not None:
         os.chdir(cwd)
-    # Loggers, visualizers and scopes of the tests before, and what they silenced.
-    logging.disable(logging.NOTSET)
+    # Loggers, visualizers and scopes of the tests before.
     for kind in _subclasses(ManagerMixin):
         getattr(kind, '_instance_dict', {}).clear()
     sys.argv = words

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import logging
 import statistics
 from pathlib import Path
 
@@ -31,6 +30,7 @@ from training_step import (
 )
 
 import mmseg_wsss.register_all  # noqa: F401  # before a config is read
+from mmseg_wsss.utils.quiet import errors_alone
 
 from mmseg.registry import MODELS  # isort: skip
 from mmseg.structures import SegDataSample  # isort: skip
@@ -93,10 +93,10 @@ class Training:
         return end - start, end - middle
 
 
+@errors_alone()  # mmengine logs the options of every parameter
 def main(arguments: list[str] | None = None) -> None:
     """Run the benchmark."""
     args = parse_args(arguments)
-    logging.disable(logging.WARNING)  # mmengine logs the options of every parameter
     print(f'{machine(args.device)}; {shape(args)}, {precision(args)}; medians of {args.repeats}')
     for name in args.configs:
         config = Config.fromfile(CONFIGS / f'{name}.py')

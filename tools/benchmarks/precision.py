@@ -9,7 +9,6 @@ Networks, losses and optimizers of this project's configs, with random weights a
 from __future__ import annotations
 
 import argparse
-import logging
 import statistics
 from pathlib import Path
 
@@ -18,6 +17,8 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from optimizer_groups import CONFIGS, Training
 from training_step import add_arguments, add_json_argument, machine, shape, write_record
+
+from mmseg_wsss.utils.quiet import errors_alone
 
 WAYS = {
     'float32': (False, torch.contiguous_format),
@@ -49,11 +50,11 @@ def bfloat16_instructions() -> str:
     return ', '.join(sorted(words & {'avx512_bf16', 'amx_bf16'})) or 'none known'
 
 
+@errors_alone()  # mmengine logs the options of every parameter
 def main(arguments: list[str] | None = None) -> None:
     """Run the benchmark."""
     args = parse_args(arguments)
     torch.set_num_threads(args.threads)
-    logging.disable(logging.WARNING)  # mmengine logs the options of every parameter
     print(
         f'{machine(args.device)}, {args.threads} threads, instructions for bfloat16: '
         f'{bfloat16_instructions()}; {shape(args)}; medians of {args.repeats}'
